@@ -1,0 +1,51 @@
+// swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0
+import PackageDescription
+
+let package = Package(
+  name: "iscsi-admin",
+  products: [
+    .library(name: "IscsiKit", targets: ["IscsiKit"]),
+    .library(name: "IscsiKitTesting", targets: ["IscsiKitTesting"]),
+    .executable(name: "iscsi-admin", targets: ["iscsi-admin"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
+  ],
+  targets: [
+    .systemLibrary(name: "CISCSI", pkgConfig: "libiscsi", providers: [.apt(["libiscsi-dev"])]),
+    .systemLibrary(
+      name: "CNetlink", pkgConfig: "libnl-genl-3.0", providers: [.apt(["libnl-3-dev", "libnl-genl-3-dev"])]),
+    .systemLibrary(name: "CNettle", pkgConfig: "nettle", providers: [.apt(["nettle-dev"])]),
+    .target(
+      name: "IscsiKit",
+      dependencies: [
+        "CISCSI", "CNetlink", "CNettle",
+        .product(name: "SystemPackage", package: "swift-system"),
+      ]),
+    .executableTarget(
+      name: "iscsi-admin",
+      dependencies: ["IscsiKit", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+    .target(
+      name: "IscsiKitTesting",
+      dependencies: ["IscsiKit", .product(name: "SystemPackage", package: "swift-system")],
+      path: "Tests/IscsiKitTesting"),
+    .testTarget(name: "IscsiKitTests", dependencies: ["IscsiKit", "IscsiKitTesting"]),
+    .testTarget(name: "IscsiAdminTests", dependencies: ["iscsi-admin", "IscsiKit", "IscsiKitTesting"]),
+  ],
+  swiftLanguageModes: [.v6]
+)
+
+// One set of rules for every target of ours, tests included.
+for target in package.targets where target.type != .system {
+  target.swiftSettings =
+    (target.swiftSettings ?? []) + [
+      .treatAllWarnings(as: .error),
+      .strictMemorySafety(),
+      .enableUpcomingFeature("ExistentialAny"),
+      .enableUpcomingFeature("InternalImportsByDefault"),
+      .enableUpcomingFeature("MemberImportVisibility"),
+      .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    ]
+}

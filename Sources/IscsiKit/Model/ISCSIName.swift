@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Why a text is not an iSCSI name (RFC 7143, section 4.2.7).
+public enum ISCSINameError: Error, Hashable, Sendable, CustomStringConvertible {
+  /// The text is empty.
+  case empty
+  /// The name has this many octets; 223 is the most that RFC 7143 allows.
+  case tooLong(octets: Int)
+  /// The name starts with none of `iqn.`, `eui.` and `naa.`.
+  case unknownFormat
+  /// This character, at this octet offset, may not stand in an iSCSI name.
+  case forbiddenCharacter(Unicode.Scalar, offset: Int)
+  /// An `iqn.` name lacks the `yyyy-mm.` date or the naming authority behind it.
+  case malformedIQN
+  /// An `eui.` name must have 16 hexadecimal digits.
+  case malformedEUI
+  /// An `naa.` name must have 16 or 32 hexadecimal digits.
+  case malformedNAA
+
+  /// The reason in words, fit to follow "refused: ".
+  public var description: String {
+    switch self {
+    case .empty: "the name is empty"
+    case .tooLong(let octets): "the name has \(octets) octets, more than the 223 that iSCSI allows"
+    case .unknownFormat: "the name starts with none of iqn., eui. and naa."
+    case .forbiddenCharacter(let scalar, let offset):
+      "the character \(scalar.escaped(asASCII: true)) at octet \(offset) may not stand in an iSCSI name"
+    case .malformedIQN: "an iqn. name reads iqn.yyyy-mm.reversed.domain[:text]"
+    case .malformedEUI: "an eui. name has exactly 16 hexadecimal digits"
+    case .malformedNAA: "an naa. name has 16 or 32 hexadecimal digits"
+    }
+  }
+}
+
+/// A validated iSCSI name of a target or an initiator (RFC 7143, section 4.2.7).
+///
+/// The text is kept as given, never rewritten: targets compare names octet by octet. A value of this type has no
+/// control character, white space, slash or NUL, so it can be a path component and stands on one line.
+public struct ISCSIName: Hashable, Sendable, CustomStringConvertible {
+  /// The longest name in octets.
+  public static let maximumLength = 223
+
+  /// What a name contains that the standard does not allow but that real targets use.
+  public enum Warning: Hashable, Sendable, CustomStringConvertible {
+    /// The name has an underscore, which RFC 3722 does not allow.
+    case underscore
+    /// The name has an upper case letter, which RFC 3722 maps to lower case.
+    case upperCase
+
+    /// The warning in words.
+    public var description: String {
+      switch self {
+      case .underscore: "the name has an underscore, which RFC 3722 does not allow"
+      case .upperCase: "the name has upper case letters, which RFC 3722 maps to lower case"
+      }
+    }
+  }
+
+  /// The name as it goes on the wire.
+  public let description: String
+
+  /// Checks `text` against RFC 7143 section 4.2.7 and RFC 3722, with underscores and upper case let through.
+  public init(_ text: String) throws(ISCSINameError) {
+    guard !text.isEmpty else { throw .empty }
+    guard text.utf8.count <= Self.maximumLength else { throw .tooLong(octets: text.utf8.count) }
+    var offset = 0
+    for scalar in text.unicodeScalars {
+      guard Self.isAllowed(scalar) else { throw .forbiddenCharacter(scalar, offset: offset) }
+      offset += scalar.utf8.count
+    }
+    try Self.checkFormat(text)
+    description = text
+  }
+
+  /// Deviations from RFC 3722 that are accepted; empty for a clean name.
+  public var warnings: [Warning] {
+    var found: [Warning] = []
+    if description.utf8.contains(UInt8(ascii: "_")) { found.append(.underscore) }
+    if description.utf8.contains(where: { (0x41...0x5A).contains($0) }) { found.append(.upperCase) }
+    return found
+  }
+
+  private static func isAllowed(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar {
+    case "a"..."z", "A"..."Z", "0"..."9", "-", ".", ":", "_": true
+    default: !scalar.isASCII && (scalar.properties.isAlphabetic || scalar.properties.numericType != nil)
+    }
+  }
+
+  private static func checkFormat(_ text: String) throws(ISCSINameError) {
+    let rest = Array(text.utf8.dropFirst(4))
+    switch text.prefix(4).lowercased() {
+    case "iqn.":
+      // yyyy-mm. and at least one character of the naming authority
+      let isDate =
+        rest.count > 8 && rest[0..<4].allSatisfy(\.isDigit) && rest[4] == UInt8(ascii: "-")
+        && rest[5..<7].allSatisfy(\.isDigit) && rest[7] == UInt8(ascii: ".")
+      guard isDate, rest[8] != UInt8(ascii: ":") else { throw .malformedIQN }
+    case "eui.":
+      guard rest.count == 16, rest.allSatisfy(\.isHexDigit) else { throw .malformedEUI }
+    case "naa.":
+      guard rest.count == 16 || rest.count == 32, rest.allSatisfy(\.isHexDigit) else { throw .malformedNAA }
+    default:
+      throw .unknownFormat
+    }
+  }
+}
+
+/// The name of an iSCSI target node.
+public struct TargetName: Hashable, Sendable, CustomStringConvertible {
+  /// The validated name.
+  public let name: ISCSIName
+  /// The name as it goes on the wire.
+  public var description: String { name.description }
+
+  /// Checks `text` as an iSCSI name.
+  public init(_ text: String) throws(ISCSINameError) { name = try ISCSIName(text) }
+}
+
+/// The name of an iSCSI initiator node.
+public struct InitiatorName: Hashable, Sendable, CustomStringConvertible {
+  /// The validated name.
+  public let name: ISCSIName
+  /// The name as it goes on the wire.
+  public var description: String { name.description }
+
+  /// Checks `text` as an iSCSI name.
+  public init(_ text: String) throws(ISCSINameError) { name = try ISCSIName(text) }
+}
+
+extension TargetName: Comparable {
+  /// Orders names by their octets, as listings do.
+  public static func < (left: TargetName, right: TargetName) -> Bool {
+    left.description < right.description
+  }
+}
+
+extension UInt8 {
+  /// Whether this octet is an ASCII decimal digit.
+  var isDigit: Bool { (0x30...0x39).contains(self) }
+
+  /// The value of this octet as an ASCII hexadecimal digit, or nil.
+  var hexDigitValue: UInt8? {
+    switch self {
+    case 0x30...0x39: self - 0x30
+    case 0x41...0x46: self - 0x41 + 10
+    case 0x61...0x66: self - 0x61 + 10
+    default: nil
+    }
+  }
+
+  /// Whether this octet is an ASCII hexadecimal digit.
+  var isHexDigit: Bool { hexDigitValue != nil }
+}

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The kernel's word for a session's state (sysfs `iscsi_session/state`).
+public enum KernelSessionState: String, Hashable, Sendable, CaseIterable {
+  /// In full feature phase.
+  case loggedIn = "LOGGED_IN"
+  /// The connection failed; I/O waits for recovery until the replacement timeout runs out.
+  case failed = "FAILED"
+  /// Not logged in yet, or the replacement timeout ran out and I/O fails.
+  case free = "FREE"
+}
+
+/// The kernel's word for a connection's state (sysfs `iscsi_connection/state`).
+public enum KernelConnectionState: String, Hashable, Sendable, CaseIterable {
+  /// In full feature phase.
+  case up
+  /// Created, or stopped for good.
+  case down
+  /// Failed or stopped for recovery.
+  case failed
+  /// A socket is bound, the login is not done.
+  case bound
+}
+
+/// The kernel's word for what it knows of a session's target (sysfs `iscsi_session/target_state`, since Linux 6.3).
+public enum KernelTargetState: String, Hashable, Sendable, CaseIterable {
+  /// No SCSI target exists any more.
+  case unbound = "UNBOUND"
+  /// A target number is given, nothing is scanned yet.
+  case allocated = "ALLOCATED"
+  /// The target's logical units were scanned.
+  case scanned = "SCANNED"
+  /// The devices are being removed.
+  case unbinding = "UNBINDING"
+}
+
+/// A SCSI device of a session.
+public struct DeviceSnapshot: Hashable, Sendable {
+  /// Its host, channel, target and LUN numbers, as in `/sys/bus/scsi/devices/H:C:T:L`.
+  public var host: HostNumber
+  /// Channel number.
+  public var channel: UInt32
+  /// Target number.
+  public var target: UInt32
+  /// LUN number as Linux shows it.
+  public var lun: UInt64
+  /// The SCSI device state (`running`, `blocked`, `transport-offline`, ...).
+  public var state: String?
+  /// The SCSI peripheral device type (0 is a disk).
+  public var type: UInt8?
+  /// INQUIRY vendor, blanks stripped.
+  public var vendor: String?
+  /// INQUIRY product, blanks stripped.
+  public var model: String?
+  /// INQUIRY revision, blanks stripped.
+  public var revision: String?
+  /// Name of the block device (`sda`), if it has one.
+  public var blockDevice: String?
+  /// Size in octets, if it has a block device.
+  public var size: UInt64?
+
+  /// A device from its address; the rest is unknown.
+  public init(host: HostNumber, channel: UInt32, target: UInt32, lun: UInt64) {
+    self.host = host
+    self.channel = channel
+    self.target = target
+    self.lun = lun
+  }
+
+  /// `H:C:T:L`.
+  public var address: String { "\(host):\(channel):\(target):\(lun)" }
+}
+
+/// A kernel session as sysfs shows it at one moment. What sysfs does not tell is nil, never guessed.
+public struct SessionSnapshot: Hashable, Sendable {
+  /// The kernel's number.
+  public var id: SessionID
+  /// The transport (`tcp`, `iser`, ...).
+  public var transport: String?
+  /// The target's name as sysfs has it; unchecked text of another program is possible.
+  public var targetName: String?
+  /// Portal group tag.
+  public var tag: PortalGroupTag?
+  /// Our name in this session.
+  public var initiatorName: String?
+  /// The name of the `iface` record.
+  public var interfaceName: String?
+  /// The session's state; nil for a word that we do not know.
+  public var state: KernelSessionState?
+  /// What the kernel knows of the target; nil before Linux 6.3.
+  public var targetState: KernelTargetState?
+  /// Netlink port of the program that created the session; -1 for a session that the kernel or a card made.
+  public var creator: Int32?
+  /// CHAP name that we use.
+  public var userName: String?
+  /// CHAP name that the target uses.
+  public var userNameIn: String?
+  /// Replacement timeout in seconds; -1 is for ever (sysfs `off`).
+  public var replacementTimeout: Int32?
+  /// Abort timeout in seconds.
+  public var abortTimeout: Int32?
+  /// LU reset timeout in seconds.
+  public var luResetTimeout: Int32?
+  /// Target reset timeout in seconds.
+  public var targetResetTimeout: Int32?
+  /// The leading connection; nil if there is none.
+  public var connection: ConnectionSnapshot?
+  /// What the two sides agreed on, as far as the kernel shows it.
+  public var negotiated = NegotiatedParameters()
+  /// The SCSI host of the session.
+  public var host: HostSnapshot?
+  /// The SCSI devices, by LUN.
+  public var devices: [DeviceSnapshot] = []
+
+  /// A session of which only the number is known.
+  public init(id: SessionID) { self.id = id }
+}
+
+/// A kernel connection as sysfs shows it.
+public struct ConnectionSnapshot: Hashable, Sendable {
+  /// The kernel's number, 0 with `iscsi_tcp`.
+  public var id: ConnectionID
+  /// The connection's state; nil for a word that we do not know.
+  public var state: KernelConnectionState?
+  /// The peer's address, as text; nil without a socket.
+  public var address: String?
+  /// The peer's port.
+  public var port: UInt16?
+  /// Our port.
+  public var localPort: UInt16?
+  /// The address that was configured, before any redirect.
+  public var persistentAddress: String?
+  /// The port that was configured.
+  public var persistentPort: UInt16?
+  /// Seconds that a NOP-Out may go unanswered; 0 is off.
+  public var noopTimeout: UInt32?
+  /// Seconds of silence before a NOP-Out; 0 is off.
+  public var noopInterval: UInt32?
+  /// ExpStatSN.
+  public var expStatSN: UInt32?
+
+  /// A connection of which only the number is known.
+  public init(id: ConnectionID) { self.id = id }
+}
+
+/// The SCSI host of a session as sysfs shows it.
+public struct HostSnapshot: Hashable, Sendable {
+  /// The kernel's number.
+  public var number: HostNumber
+  /// The SCSI host's state: `running`, `recovery`, ...
+  public var state: String?
+  /// The local address of the connection.
+  public var ipAddress: String?
+  /// The hardware address, if one was set.
+  public var hardwareAddress: String?
+  /// The network device, if one was set.
+  public var networkDevice: String?
+  /// The initiator name, if one was set on the host.
+  public var initiatorName: String?
+
+  /// A host of which only the number is known.
+  public init(number: HostNumber) { self.number = number }
+}
