@@ -77,7 +77,8 @@ struct NameTests {
     #expect(!text.contains("verySecret1234"))
   }
 
-  @Test("LUN numbers are those that Linux shows", arguments: [(0, 0), (5, 5), (255, 255), (256, 0x4100), (16383, 0x7FFF)])
+  @Test(
+    "LUN numbers are those that Linux shows", arguments: [(0, 0), (5, 5), (255, 255), (256, 0x4100), (16383, 0x7FFF)])
   func luns(number: UInt64, shown: UInt64) throws {
     #expect(try #require(LUN(number: number)).linuxNumber == shown)
   }

@@ -75,7 +75,9 @@ public enum IPAddress: Hashable, Sendable, CustomStringConvertible {
     guard parts.count == 4 else { return nil }
     var value: UInt32 = 0
     for part in parts {
-      guard (1...3).contains(part.utf8.count), part.utf8.allSatisfy(\.isDigit), let octet = UInt8(part) else { return nil }
+      guard (1...3).contains(part.utf8.count), part.utf8.allSatisfy(\.isDigit), let octet = UInt8(part) else {
+        return nil
+      }
       value = value << 8 | UInt32(octet)
     }
     return value

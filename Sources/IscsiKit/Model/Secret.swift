@@ -43,7 +43,7 @@ public enum CHAPAlgorithm: UInt8, Hashable, Sendable, CaseIterable, CustomString
   /// 7: SHA-256.
   case sha256 = 7
   /// 8: SHA3-256.
-  case sha3_256 = 8
+  case sha3 = 8
 
   /// The word that open-iscsi uses in `node.session.auth.chap_algs`.
   public var description: String {
@@ -51,7 +51,7 @@ public enum CHAPAlgorithm: UInt8, Hashable, Sendable, CaseIterable, CustomString
     case .md5: "MD5"
     case .sha1: "SHA1"
     case .sha256: "SHA256"
-    case .sha3_256: "SHA3-256"
+    case .sha3: "SHA3-256"
     }
   }
 
@@ -72,7 +72,8 @@ public struct Authentication: Hashable, Sendable {
   public var algorithms: [CHAPAlgorithm]
 
   /// Authentication from its parts. Some targets reject a list that has more than MD5, so MD5 alone is the default.
-  public init(outgoing: CHAPCredentials? = nil, incoming: CHAPCredentials? = nil, algorithms: [CHAPAlgorithm] = [.md5]) {
+  public init(outgoing: CHAPCredentials? = nil, incoming: CHAPCredentials? = nil, algorithms: [CHAPAlgorithm] = [.md5])
+  {
     self.outgoing = outgoing
     self.incoming = incoming
     self.algorithms = algorithms
