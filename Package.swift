@@ -17,11 +17,12 @@ let package = Package(
     .systemLibrary(name: "CISCSI", pkgConfig: "libiscsi", providers: [.apt(["libiscsi-dev"])]),
     .systemLibrary(
       name: "CNetlink", pkgConfig: "libnl-genl-3.0", providers: [.apt(["libnl-3-dev", "libnl-genl-3-dev"])]),
+    .systemLibrary(name: "CLinux"),
     .systemLibrary(name: "CNettle", pkgConfig: "nettle", providers: [.apt(["nettle-dev"])]),
     .target(
       name: "IscsiKit",
       dependencies: [
-        "CISCSI", "CNetlink", "CNettle",
+        "CISCSI", "CLinux", "CNetlink", "CNettle",
         .product(name: "SystemPackage", package: "swift-system"),
       ]),
     .executableTarget(

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// What Swift's Glibc module leaves out of Linux' own C interface, and wrappers for what Swift cannot call (variadics)
+// or would have to call through a union.
+#pragma once
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+
+// Names the calling thread; the kernel cuts at 15 octets.
+static inline void clinux_set_thread_name(const char *name) { (void)prctl(PR_SET_NAME, name, 0, 0, 0); }
+
+// An event as epoll reports it.
+struct clinux_event {
+  uint32_t events;
+  uint64_t token;
+};
+
+static inline int clinux_epoll_add(int epoll, int descriptor, uint32_t events, uint64_t token) {
+  struct epoll_event event = {.events = events, .data = {.u64 = token}};
+  return epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event);
+}
+
+static inline int clinux_epoll_remove(int epoll, int descriptor) {
+  return epoll_ctl(epoll, EPOLL_CTL_DEL, descriptor, 0);
+}
+
+// Waits for one event: 1 and *event is set, 0 at the timeout, -1 with errno.
+static inline int clinux_epoll_wait(int epoll, struct clinux_event *event, int milliseconds) {
+  struct epoll_event raw;
+  int count = epoll_wait(epoll, &raw, 1, milliseconds);
+  if (count == 1) {
+    event->events = raw.events;
+    event->token = raw.data.u64;
+  }
+  return count;
+}
+
+// Resets an eventfd's counter.
+static inline void clinux_eventfd_drain(int descriptor) {
+  eventfd_t value;
+  (void)eventfd_read(descriptor, &value);
+}
