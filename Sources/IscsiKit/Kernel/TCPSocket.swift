@@ -128,8 +128,7 @@ public struct TCPSocket: ~Copyable, Sendable {
     }
     guard status == 0 else {
       let failure = Errno(rawValue: errno)
-      throw failure == .noSuchAddressOrDevice
-        ? .noSuchDevice(name) : .system("SO_BINDTODEVICE", failure)
+      throw failure.rawValue == ENODEV ? .noSuchDevice(name) : .system("SO_BINDTODEVICE", failure)
     }
   }
 
