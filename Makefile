@@ -11,6 +11,7 @@ SWIFT ?= swift
 # What the scenarios run: a kernel, or both.
 KERNELS ?= 6.1 6.12
 ISCSI_ADMIN := .build/iscsi-admin
+MANUAL := .build/man
 
 # Debian packages: what a build needs, and what the test machine needs besides.
 BUILD_PACKAGES := libiscsi-dev libnl-3-dev libnl-genl-3-dev libnl-route-3-dev nettle-dev libibverbs-dev librdmacm-dev \
@@ -62,8 +63,13 @@ lint: setup-build setup-test ## formatting, shell scripts and the direction of i
 
 ##@ Install
 
-install: $(ISCSI_ADMIN) ## install the executable, man pages and completions below DESTDIR and PREFIX
-	Scripts/install "$(ISCSI_ADMIN)" "$(DESTDIR)" "$(PREFIX)" "$(SBINDIR)"
+install: $(ISCSI_ADMIN) man ## install the executable, man pages and completions below DESTDIR and PREFIX
+	Scripts/install "$(ISCSI_ADMIN)" "$(MANUAL)" "$(DESTDIR)" "$(PREFIX)" "$(SBINDIR)"
+
+man: $(ISCSI_ADMIN) ## man pages from the commands' own help (.build/man)
+	$(SWIFT) build --product generate-manual
+	rm -rf $(MANUAL) && mkdir -p $(MANUAL)
+	"$$($(SWIFT) build --show-bin-path)/generate-manual" $(ISCSI_ADMIN) --multi-page --section 8 --output-directory $(MANUAL)
 
 install-compat: install ## links that give the executable the names of open-iscsi's programs
 	for name in iscsiadm iscsid iscsistart; do ln -sf iscsi-admin "$(DESTDIR)$(SBINDIR)/$$name"; done
@@ -85,4 +91,4 @@ help: ## this list
 	@awk 'BEGIN { FS = ":.*##" } /^##@/ { printf "\n%s\n", substr($$0, 5) } \
 	  /^[a-z-]+:.*##/ { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: build debug demo vm test unit-test vm-test bench lint install install-compat setup setup-build setup-test clean help
+.PHONY: build debug demo vm test unit-test vm-test bench lint man install install-compat setup setup-build setup-test clean help
