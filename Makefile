@@ -59,6 +59,7 @@ bench: $(ISCSI_ADMIN) setup-test ## times beside open-iscsi's, in one test machi
 
 lint: setup-build setup-test ## formatting, shell scripts and the direction of imports
 	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests
+	Scripts/check-layers
 	shellcheck .ci/run $$(grep -rlE '^#!/bin/(ba)?sh|^# shellcheck shell' Tests Scripts 2>/dev/null)
 
 ##@ Install
