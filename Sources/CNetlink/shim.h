@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <sys/eventfd.h>
 #include <netlink/netlink.h>
 #include <netlink/socket.h>
 #include <netlink/genl/genl.h>

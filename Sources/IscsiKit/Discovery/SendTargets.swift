@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+public import SystemPackage
 
 /// A SendTargets discovery over a socket of our own; the kernel has no part in it.
 ///
@@ -17,6 +18,8 @@ public struct SendTargetsDiscovery: Sendable {
 
   /// MaxRecvDataSegmentLength that we declare: long answers come in few PDUs.
   private static let maxRecvDataSegmentLength: UInt32 = 262_144
+  /// CmdSN of all requests: immediate ones do not use it up.
+  private static let commandSN: UInt32 = 1
   /// What a logout at the end may take; the answer is there already by then.
   private static let logoutTimeout: Duration = .seconds(2)
 
@@ -37,7 +40,7 @@ public struct SendTargetsDiscovery: Sendable {
   private func run(
     at portal: Portal, until deadline: ContinuousClock.Instant
   ) async throws(OperationError.Cause) -> SendTargetsResponse {
-    var route = LoginRoute(to: portal)
+    var route = LoginRoute(portal)
     while true {
       var transport = try await connect(to: route.current, until: deadline)
       var negotiation = try makeNegotiation()
@@ -65,6 +68,7 @@ public struct SendTargetsDiscovery: Sendable {
 
   private func makeNegotiation() throws(OperationError.Cause) -> LoginNegotiation {
     var configuration = LoginConfiguration(initiatorName: initiator, sessionType: .discovery, isid: .random())
+    configuration.initialCommandSN = Self.commandSN
     configuration.authentication = authentication
     configuration.operational.maxRecvDataSegmentLength = Self.maxRecvDataSegmentLength
     do throws(LoginFailure) { return try LoginNegotiation(configuration) } catch { throw .login(error) }
@@ -74,13 +78,13 @@ public struct SendTargetsDiscovery: Sendable {
     over transport: inout PDUSocket, after login: LoginResult, until deadline: ContinuousClock.Instant
   ) async throws(OperationError.Cause) -> ([UInt8], TextExchange) {
     var exchange = TextExchange(
-      text: Array("SendTargets=All\0".utf8), initiatorTaskTag: 1, commandSN: login.commandSN,
+      text: Array("SendTargets=All\0".utf8), initiatorTaskTag: 1, commandSN: Self.commandSN,
       expStatSN: login.statSN &+ 1)
     var actions = exchange.start()
     while true {
       for action in actions {
         switch action {
-        case .send(let pdu): try await perform { () async throws(PDUTransportError) in try await transport.send(pdu, until: deadline) }
+        case .send(let pdu): try await send(pdu, over: &transport, until: deadline)
         case .done(let text): return (text, exchange)
         case .failed(let error): throw .text(error)
         }
@@ -91,6 +95,12 @@ public struct SendTargetsDiscovery: Sendable {
         throw .pdu(error)
       }
     }
+  }
+
+  private func send(
+    _ pdu: PDU, over transport: inout PDUSocket, until deadline: ContinuousClock.Instant
+  ) async throws(OperationError.Cause) {
+    do throws(PDUTransportError) { try await transport.send(pdu, until: deadline) } catch { throw .pdu(error) }
   }
 
   /// Ends the discovery session. The answer is complete, so whatever goes wrong here changes nothing.

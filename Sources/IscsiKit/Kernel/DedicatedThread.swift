@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import CLinux
 internal import Glibc
 internal import SystemPackage
 
@@ -7,12 +8,20 @@ internal import SystemPackage
 enum DedicatedThread {
   /// Carries a closure through the `void *` of `pthread_create`.
   private final class Start: Sendable {
+    let name: String
     let body: @Sendable () -> Void
-    init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+    init(_ name: String, _ body: @escaping @Sendable () -> Void) {
+      self.name = name
+      self.body = body
+    }
   }
 
   /// Starts a detached thread that runs a closure. All signals are blocked in it: they are the main program's.
-  static func start(_ body: @escaping @Sendable () -> Void) throws(Errno) {
+  ///
+  /// - Parameters:
+  ///   - name: What `ps -L` shows; the kernel cuts at 15 octets.
+  ///   - body: What it runs.
+  static func start(named name: String, _ body: @escaping @Sendable () -> Void) throws(Errno) {
     var all = sigset_t()
     var previous = sigset_t()
     // The sets are local variables that the calls fill and read. A new thread inherits the mask.
@@ -20,13 +29,16 @@ enum DedicatedThread {
     unsafe pthread_sigmask(SIG_SETMASK, &all, &previous)
     defer { unsafe pthread_sigmask(SIG_SETMASK, &previous, nil) }
     // The reference that is retained here is taken over by the thread, or released below if there is none.
-    let context = unsafe Unmanaged.passRetained(Start(body))
+    let context = unsafe Unmanaged.passRetained(Start(name, body))
     var thread = pthread_t()
     let number = unsafe pthread_create(
       &thread, nil,
       { context in
         guard let context = unsafe context else { return nil }
-        unsafe Unmanaged<Start>.fromOpaque(context).takeRetainedValue().body()
+        let start = unsafe Unmanaged<Start>.fromOpaque(context).takeRetainedValue()
+        // The string is lent to the call, and the kernel copies it.
+        unsafe clinux_set_thread_name(start.name)
+        start.body()
         return nil
       }, context.toOpaque())
     guard number == 0 else {
@@ -42,7 +54,7 @@ enum DedicatedThread {
   ) async throws(KernelError) -> Value {
     let result = await withCheckedContinuation { (continuation: CheckedContinuation<Result<Value, KernelError>, Never>) in
       do throws(Errno) {
-        try start {
+        try start(named: "iscsi-blocking") {
           do throws(KernelError) {
             continuation.resume(returning: .success(try body()))
           } catch {

@@ -44,7 +44,7 @@ public final class KernelLink: Sendable {
     let core = LinkCore(channel: channel, handle: handle)
     let link = KernelLink(core: core)
     do throws(Errno) {
-      try DedicatedThread.start { core.run() }
+      try DedicatedThread.start(named: "iscsi-netlink") { core.run() }
     } catch {
       throw .system(.startThread, error)
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import CLinux
 internal import CNetlink
 internal import Glibc
 internal import SystemPackage

@@ -11,21 +11,23 @@ public enum PDUTransportError: DiagnosableError, Hashable {
   /// The kernel failed the connection.
   case connection(KernelErrorCode)
 
-  private var underlying: any DiagnosableError {
+  private var underlying: (any DiagnosableError)? {
     switch self {
     case .transport(let error): error
     case .malformed(let error): error
     case .kernel(let error): error
-    case .connection(let code): code
+    case .connection: nil
     }
   }
 
   /// The code of what failed.
-  public var exitStatus: ExitStatus { underlying.exitStatus }
+  public var exitStatus: ExitStatus { underlying?.exitStatus ?? .transport }
   /// The reason in words.
-  public var description: String { underlying.description }
+  public var description: String {
+    if case .connection(let code) = self { "the kernel reported \(code)" } else { underlying?.description ?? "" }
+  }
   /// What to do about it.
-  public var advice: String? { underlying.advice }
+  public var advice: String? { underlying?.advice }
 }
 
 /// A way for PDUs to and from a target: a socket of our own, or the kernel's SEND_PDU and RECV_PDU.

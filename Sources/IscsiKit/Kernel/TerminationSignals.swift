@@ -15,7 +15,8 @@ public enum TerminationSignals {
     unsafe sigaddset(&signals, SIGTERM)
     unsafe pthread_sigmask(SIG_BLOCK, &signals, nil)
     let watched = signals
-    startThread(named: "iscsi-signals") {
+    // Without the thread the signals stay blocked and the work goes on to its end.
+    try? DedicatedThread.start(named: "iscsi-signals") {
       var watched = watched
       var number: Int32 = 0
       // Both pointers are to locals that live as long as the call.

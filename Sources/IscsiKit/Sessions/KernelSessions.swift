@@ -100,7 +100,7 @@ struct SessionKey: Hashable {
 
   /// The key of a session in the kernel; nil if sysfs does not show enough of it.
   init?(_ session: SessionSnapshot) {
-    guard let target = session.targetName, let portal = session.portal else { return nil }
+    guard let target = session.targetName, let portal = session.configuredPortal else { return nil }
     self.init(target: target, portal: portal, interface: session.interfaceName ?? "default")
   }
 
@@ -122,11 +122,10 @@ extension LoginRequest {
 
 extension SessionSnapshot {
   /// The portal that was configured, or else the one that is connected; nil if sysfs shows neither.
-  public var portal: Portal? {
-    guard let connection, let host = connection.persistentAddress ?? connection.address,
-      let port = connection.persistentPort ?? connection.port, let portalHost = try? PortalHost(host)
-    else { return nil }
-    return Portal(host: portalHost, port: port, tag: tag)
+  public var configuredPortal: Portal? {
+    guard var portal = connection?.persistentPortal ?? connection?.portal else { return nil }
+    portal.tag = tag
+    return portal
   }
 }
 

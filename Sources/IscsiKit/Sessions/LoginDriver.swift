@@ -31,16 +31,17 @@ extension LoginNegotiation {
     _ request: LoginRequestPDU, over transport: inout some PDUTransport & ~Copyable,
     until deadline: ContinuousClock.Instant
   ) async throws(OperationError.Cause) -> Action {
+    let unexpected: PDUOpcode
     do throws(PDUTransportError) {
       try await transport.send(.loginRequest(request), until: deadline)
       switch try await transport.receive(until: deadline) {
       case .loginResponse(let response): return receive(response)
-      case .reject(let reject): return .failed(.violation(.unexpectedPDU(reject.opcodeOfRejected)))
-      case let other: return .failed(.violation(.unexpectedPDU(other.opcode)))
+      case let other: unexpected = other.opcode
       }
     } catch {
       throw Self.cause(of: error)
     }
+    throw .unexpectedPDU(unexpected)
   }
 
   /// In a login, silence and a closed connection are answers of the target and not faults of the way.

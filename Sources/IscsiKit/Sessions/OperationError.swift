@@ -33,6 +33,8 @@ public struct OperationError: DiagnosableError, Hashable {
     case transport(TransportError)
     /// A PDU could not be sent or received.
     case pdu(PDUTransportError)
+    /// The target answered a Login Request with this PDU.
+    case unexpectedPDU(PDUOpcode)
     /// The kernel's interface failed.
     case kernel(KernelError)
     /// SendTargets failed.
@@ -75,13 +77,14 @@ extension OperationError.Cause: DiagnosableError {
     case .kernel(let error): error
     case .text(let error): error
     case .sysfs(let error): error
-    case .sessionExists, .noSession, .scanTimedOut: nil
+    case .unexpectedPDU, .sessionExists, .noSession, .scanTimedOut: nil
     }
   }
 
   /// The code of open-iscsi's table.
   public var exitStatus: ExitStatus {
     switch self {
+    case .unexpectedPDU: .fatalLogin
     case .sessionExists: .sessionExists
     case .noSession: .sessionNotFound
     case .scanTimedOut: .requestTimeout
@@ -92,6 +95,7 @@ extension OperationError.Cause: DiagnosableError {
   /// The reason in words.
   public var description: String {
     switch self {
+    case .unexpectedPDU(let opcode): "the target answered the login with \(opcode)"
     case .sessionExists(let session): "session \(session) has this target, portal and interface already"
     case .noSession: "there is no such session"
     case .scanTimedOut: "the scan did not end in time"
@@ -102,6 +106,7 @@ extension OperationError.Cause: DiagnosableError {
   /// What to do about it.
   public var advice: String? {
     switch self {
+    case .unexpectedPDU: "look at the target's log"
     case .sessionExists: nil
     case .noSession: "iscsi-admin session list shows the sessions"
     case .scanTimedOut: "it goes on in the kernel; look at the kernel's log and at the target"

@@ -45,7 +45,7 @@ struct SessionLogout {
 
   func run(_ snapshot: SessionSnapshot) async throws(OperationError.Cause) -> LogoutReport {
     guard let host = snapshot.host?.number else { throw .noSession }
-    var report = LogoutReport(session: snapshot.id, target: snapshot.targetName, portal: snapshot.portal)
+    var report = LogoutReport(session: snapshot.id, target: snapshot.targetName, portal: snapshot.configuredPortal)
     do throws(KernelError) {
       switch try link.adopt(snapshot.id, host: host, connectionState: snapshot.connection?.state) {
       case .up(let session):
