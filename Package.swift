@@ -26,13 +26,24 @@ let package = Package(
       ]),
     .executableTarget(
       name: "iscsi-admin",
-      dependencies: ["IscsiKit", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+      dependencies: [
+        "IscsiKit", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "SystemPackage", package: "swift-system"),
+      ]),
     .target(
       name: "IscsiKitTesting",
       dependencies: ["IscsiKit", .product(name: "SystemPackage", package: "swift-system")],
       path: "Tests/IscsiKitTesting"),
-    .testTarget(name: "IscsiKitTests", dependencies: ["IscsiKit", "IscsiKitTesting"]),
-    .testTarget(name: "IscsiAdminTests", dependencies: ["iscsi-admin", "IscsiKit", "IscsiKitTesting"]),
+    .testTarget(
+      name: "IscsiKitTests",
+      dependencies: ["IscsiKit", "IscsiKitTesting", .product(name: "SystemPackage", package: "swift-system")]),
+    .testTarget(
+      name: "IscsiAdminTests",
+      dependencies: [
+        "iscsi-admin", "IscsiKit", "IscsiKitTesting",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "SystemPackage", package: "swift-system"),
+      ]),
   ],
   swiftLanguageModes: [.v6]
 )
