@@ -4,5 +4,5 @@ import IscsiKit
 
 @main
 struct IscsiAdmin: ParsableCommand {
-  static let configuration = CommandConfiguration(commandName: "iscsi-admin")
+  static let configuration = CommandConfiguration(commandName: "iscsi-admin", subcommands: [ProbeCommand.self])
 }
