@@ -32,7 +32,9 @@ let package = Package(
       name: "IscsiKitTesting",
       dependencies: ["IscsiKit", .product(name: "SystemPackage", package: "swift-system")],
       path: "Tests/IscsiKitTesting"),
-    .testTarget(name: "IscsiKitTests", dependencies: ["IscsiKit", "IscsiKitTesting"]),
+    .testTarget(
+      name: "IscsiKitTests",
+      dependencies: ["IscsiKit", "IscsiKitTesting", .product(name: "SystemPackage", package: "swift-system")]),
     .testTarget(name: "IscsiAdminTests", dependencies: ["iscsi-admin", "IscsiKit", "IscsiKitTesting"]),
   ],
   swiftLanguageModes: [.v6]

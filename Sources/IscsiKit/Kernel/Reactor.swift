@@ -203,9 +203,9 @@ struct DeadlineQueue {
     guard !heap.isEmpty else { return }
     heap[0] = last
     var parent = 0
-    while true {
-      let children = (2 * parent + 1)..<min(2 * parent + 3, heap.count)
-      guard !children.isEmpty, let child = children.min(by: { heap[$0].deadline < heap[$1].deadline }) else { return }
+    while 2 * parent + 1 < heap.count {
+      var child = 2 * parent + 1
+      if child + 1 < heap.count, heap[child + 1].deadline < heap[child].deadline { child += 1 }
       guard heap[child].deadline < heap[parent].deadline else { return }
       heap.swapAt(child, parent)
       parent = child

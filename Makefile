@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+# make help lists the targets.
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := build
+
+PREFIX ?= /usr
+DESTDIR ?=
+SBINDIR ?= $(PREFIX)/sbin
+SWIFT ?= swift
+# What the scenarios run: a kernel, or both.
+KERNELS ?= 6.1 6.12
+ISCSI_ADMIN := .build/iscsi-admin
+MANUAL := .build/man
+
+# Debian packages: what a build needs, and what the test machine needs besides.
+BUILD_PACKAGES := libiscsi-dev libnl-3-dev libnl-genl-3-dev libnl-route-3-dev nettle-dev libibverbs-dev librdmacm-dev \
+  pkg-config
+TEST_PACKAGES := tgt qemu-system-x86 busybox-static cpio kmod shellcheck
+
+# libiscsi.a refers to RDMA libraries that its pkg-config file does not name; their archives complete a static link.
+STATIC_FLAGS := -Xswiftc -static-executable -Xlinker -lrdmacm -Xlinker -libverbs -Xlinker -lnl-route-3 \
+  -Xlinker -lnl-3 -Xlinker --gc-sections
+
+SOURCES := $(shell find Sources -type f) Package.swift Makefile
+
+##@ Build
+
+build: $(ISCSI_ADMIN) ## build the static, stripped executable (.build/iscsi-admin)
+
+$(ISCSI_ADMIN): $(SOURCES) | setup-build
+	$(SWIFT) build -c release --product iscsi-admin $(STATIC_FLAGS)
+	strip -o $@ "$$($(SWIFT) build -c release --show-bin-path $(STATIC_FLAGS))/iscsi-admin"
+
+debug: setup-build ## build everything for debugging, tests included
+	$(SWIFT) build --build-tests
+
+##@ Try
+
+demo: $(ISCSI_ADMIN) setup-test ## boot a machine with two targets and do the whole job on it
+	Tests/VM/demo
+
+vm: $(ISCSI_ADMIN) setup-test ## a shell in the test machine, with iscsi-admin and targets in it
+	Tests/VM/machine shell
+
+##@ Check
+
+test: unit-test vm-test ## unit tests and the scenarios on real kernels
+
+unit-test: setup-build setup-test ## unit tests
+	$(SWIFT) build --build-tests
+	$(SWIFT) test --skip-build --disable-xctest
+
+vm-test: $(ISCSI_ADMIN) setup-test ## the scenarios, on each kernel of KERNELS
+	Tests/VM/machine test $(KERNELS)
+
+bench: $(ISCSI_ADMIN) setup-test ## times beside open-iscsi's, in one test machine
+	Tests/VM/bench
+
+lint: setup-build setup-test ## formatting, shell scripts and the direction of imports
+	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests
+	Scripts/check-layers
+	shellcheck .ci/run $$(grep -rlE '^#!/bin/(ba)?sh|^# shellcheck shell' Tests Scripts 2>/dev/null)
+
+##@ Install
+
+install: $(ISCSI_ADMIN) man ## install the executable, man pages and completions below DESTDIR and PREFIX
+	Scripts/install "$(ISCSI_ADMIN)" "$(MANUAL)" "$(DESTDIR)" "$(PREFIX)" "$(SBINDIR)"
+
+man: $(ISCSI_ADMIN) ## man pages from the commands' own help (.build/man)
+	$(SWIFT) build --product generate-manual
+	rm -rf $(MANUAL) && mkdir -p $(MANUAL)
+	"$$($(SWIFT) build --show-bin-path)/generate-manual" $(ISCSI_ADMIN) --multi-page --section 8 --output-directory $(MANUAL)
+
+install-compat: install ## links that give the executable the names of open-iscsi's programs
+	for name in iscsiadm iscsid iscsistart; do ln -sf iscsi-admin "$(DESTDIR)$(SBINDIR)/$$name"; done
+
+##@ Set up
+
+setup: setup-build setup-test ## install missing Debian packages (needs root or sudo)
+
+setup-build:
+	@Scripts/setup $(BUILD_PACKAGES)
+
+setup-test:
+	@Scripts/setup $(TEST_PACKAGES)
+
+clean: ## remove what was built; the test machine's downloads in .vm stay
+	rm -rf .build
+
+help: ## this list
+	@awk 'BEGIN { FS = ":.*##" } /^##@/ { printf "\n%s\n", substr($$0, 5) } \
+	  /^[a-z-]+:.*##/ { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build debug demo vm test unit-test vm-test bench lint man install install-compat setup setup-build setup-test clean help

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+import Glibc
+import SystemPackage
+
+/// A numeric TCP address, ready for the socket calls.
+public struct SocketAddress: Hashable, Sendable, CustomStringConvertible {
+  /// The IP address.
+  public let address: IPAddress
+  /// The TCP port; 0 lets the kernel choose one.
+  public let port: UInt16
+  /// The interface index of an IPv6 link-local address, else 0.
+  public let scope: UInt32
+
+  /// An address from its parts.
+  public init(_ address: IPAddress, port: UInt16, scope: UInt32 = 0) {
+    self.address = address
+    self.port = port
+    self.scope = scope
+  }
+
+  /// As in a portal.
+  public var description: String {
+    let scopeText = scope == 0 ? "" : "%\(scope)"
+    return address.isIPv6 ? "[\(address)\(scopeText)]:\(port)" : "\(address):\(port)"
+  }
+
+  /// Calls `body` with the C form of the address.
+  func withSocketAddress<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
+    switch address {
+    case .v4(let value):
+      var raw = sockaddr_in()
+      raw.sin_family = sa_family_t(AF_INET)
+      raw.sin_port = port.bigEndian
+      raw.sin_addr = in_addr(s_addr: value.bigEndian)
+      return unsafe Self.rebound(&raw, body)
+    case .v6:
+      var raw = sockaddr_in6()
+      raw.sin6_family = sa_family_t(AF_INET6)
+      raw.sin6_port = port.bigEndian
+      raw.sin6_scope_id = scope
+      // `octets` has 16 octets for IPv6, the size of sin6_addr.
+      unsafe withUnsafeMutableBytes(of: &raw.sin6_addr) { unsafe $0.copyBytes(from: address.octets) }
+      return unsafe Self.rebound(&raw, body)
+    }
+  }
+
+  /// Reads an address that a C call filled in; nil for another family or a short one.
+  init?(_ storage: UnsafePointer<sockaddr>, length: socklen_t) {
+    // The family says which structure it is; its size is checked before it is read.
+    switch unsafe Int32(storage.pointee.sa_family) {
+    case AF_INET where Int(length) >= MemoryLayout<sockaddr_in>.size:
+      let raw = unsafe UnsafeRawPointer(storage).loadUnaligned(as: sockaddr_in.self)
+      self.init(.v4(UInt32(bigEndian: raw.sin_addr.s_addr)), port: UInt16(bigEndian: raw.sin_port))
+    case AF_INET6 where Int(length) >= MemoryLayout<sockaddr_in6>.size:
+      let raw = unsafe UnsafeRawPointer(storage).loadUnaligned(as: sockaddr_in6.self)
+      let octets = unsafe withUnsafeBytes(of: raw.sin6_addr) { unsafe Array($0) }
+      guard let address = IPAddress(octets: octets) else { return nil }
+      self.init(address, port: UInt16(bigEndian: raw.sin6_port), scope: raw.sin6_scope_id)
+    default:
+      return nil
+    }
+  }
+
+  private static func rebound<Raw, Result>(
+    _ raw: inout Raw, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result
+  ) -> Result {
+    // sockaddr_in and sockaddr_in6 begin as sockaddr does; the socket calls are declared with the latter.
+    unsafe withUnsafePointer(to: &raw) { pointer in
+      unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { rebound in
+        unsafe body(rebound, socklen_t(MemoryLayout<Raw>.size))
+      }
+    }
+  }
+}
+
+extension Portal {
+  /// The numeric addresses of this portal in the order to try them; names are resolved off the cooperative threads.
+  func resolve(until deadline: ContinuousClock.Instant) async throws(TransportError) -> [SocketAddress] {
+    switch host {
+    case .address(let address, let scope):
+      guard let scope else {
+        if address.isLinkLocal { throw .missingScope }
+        return [SocketAddress(address, port: port)]
+      }
+      // The string is only read during the call.
+      let index = unsafe UInt32(scope) ?? if_nametoindex(scope)
+      guard index != 0 else { throw .noSuchDevice(scope) }
+      return [SocketAddress(address, port: port, scope: index)]
+    case .name(let name):
+      let port = port
+      let outcome: Result<[SocketAddress], TransportError>
+      do throws(WaitError) {
+        outcome = try await BlockingWork.shared.run(until: deadline) { lookUp(name, port: port) }
+      } catch {
+        throw error == .timedOut ? .unresolvable("the resolver did not answer in time") : TransportError(error)
+      }
+      return try outcome.get()
+    }
+  }
+}
+
+/// Resolves a name with `getaddrinfo`, which blocks.
+private func lookUp(_ name: String, port: UInt16) -> Result<[SocketAddress], TransportError> {
+  var hints = unsafe addrinfo()
+  unsafe hints.ai_family = AF_UNSPEC
+  unsafe hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+  var list: UnsafeMutablePointer<addrinfo>?
+  // The list belongs to us until freeaddrinfo; `hints` and `name` are only read.
+  let status = unsafe getaddrinfo(name, nil, &hints, &list)
+  guard status == 0 else {
+    // gai_strerror returns a constant string.
+    return .failure(.unresolvable(unsafe String(cString: gai_strerror(status))))
+  }
+  defer { unsafe freeaddrinfo(list) }
+  var found: [SocketAddress] = []
+  var next = unsafe list
+  while let entry = unsafe next {
+    if let raw = unsafe entry.pointee.ai_addr, let address = unsafe SocketAddress(raw, length: entry.pointee.ai_addrlen)
+    {
+      let withPort = SocketAddress(address.address, port: port, scope: address.scope)
+      if !found.contains(withPort) { found.append(withPort) }
+    }
+    unsafe next = entry.pointee.ai_next
+  }
+  return found.isEmpty ? .failure(.unresolvable("no address")) : .success(found)
+}

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+import CLinux
+import Glibc
+public import SystemPackage
+
+/// A connected TCP socket that closes itself; non-blocking, awaited through the reactor.
+public struct TCPSocket: ~Copyable, Sendable {
+  /// The descriptor, for the kernel's BIND_CONN. It belongs to this value.
+  public let descriptor: Int32
+
+  private init(descriptor: Int32) { self.descriptor = descriptor }
+
+  deinit { _ = Glibc.close(descriptor) }
+
+  /// Connects to a portal: each of its addresses in turn, until one answers.
+  ///
+  /// - Parameters:
+  ///   - portal: Where to; a name is resolved first.
+  ///   - binding: What the connection goes out through.
+  ///   - sysfs: Where to look a MAC address up.
+  ///   - deadline: When to give up. A portal of several addresses gives each its share of the time that is left.
+  public static func connect(
+    to portal: Portal, through binding: InterfaceBinding = .automatic, sysfs: FilePath = "/sys",
+    until deadline: ContinuousClock.Instant
+  ) async throws(TransportError) -> TCPSocket {
+    let addresses = try await portal.resolve(until: deadline)
+    var failure = TransportError.unresolvable("no address")
+    for (index, address) in addresses.enumerated() {
+      let share = (deadline - .now) / (addresses.count - index)
+      do throws(TransportError) {
+        let socket = try open(for: address, through: binding, sysfs: sysfs)
+        try await socket.connect(to: address, until: .now + share)
+        return socket
+      } catch {
+        if error == .cancelled { throw error }
+        failure = error
+      }
+    }
+    throw failure
+  }
+
+  /// Reads up to `limit` octets as soon as there are some; never reads more, so that what follows stays in the socket.
+  ///
+  /// - Throws: `.closedByPeer` at the end of the stream.
+  public func read(upTo limit: Int, until deadline: ContinuousClock.Instant) async throws(TransportError) -> [UInt8] {
+    while true {
+      var failure = Errno(rawValue: 0)
+      let octets = unsafe [UInt8](unsafeUninitializedCapacity: limit) { buffer, count in
+        // The kernel writes at most `limit` octets into the array's own storage and says how many.
+        let read = unsafe recv(descriptor, buffer.baseAddress, limit, 0)
+        count = max(read, 0)
+        if read < 0 { failure = Errno(rawValue: errno) }
+      }
+      guard octets.isEmpty else { return octets }
+      switch failure {
+      case Errno(rawValue: 0): throw .closedByPeer
+      case .interrupted: continue
+      case .wouldBlock: try await ready(.read, until: deadline)
+      default: throw TransportError(call: "recv", errno: failure)
+      }
+    }
+  }
+
+  /// Writes all of `octets`.
+  public func write(_ octets: [UInt8], until deadline: ContinuousClock.Instant) async throws(TransportError) {
+    var sent = 0
+    while sent < octets.count {
+      // MSG_NOSIGNAL: a closed peer is an error of this call, not a signal to the process.
+      let written = unsafe octets[sent...].withUnsafeBytes { buffer in
+        unsafe send(descriptor, buffer.baseAddress, buffer.count, Int32(MSG_NOSIGNAL))
+      }
+      if written >= 0 {
+        sent += written
+      } else {
+        switch Errno(rawValue: errno) {
+        case .interrupted: continue
+        case .wouldBlock: try await ready(.write, until: deadline)
+        case let failure: throw TransportError(call: "send", errno: failure)
+        }
+      }
+    }
+  }
+
+  private func ready(
+    _ interest: Reactor.Interest, until deadline: ContinuousClock.Instant
+  ) async throws(TransportError) {
+    do throws(WaitError) {
+      _ = try await Reactor.shared.wait(for: descriptor, interest, until: deadline)
+    } catch {
+      throw TransportError(error)
+    }
+  }
+
+  private static func open(
+    for address: SocketAddress, through binding: InterfaceBinding, sysfs: FilePath
+  ) throws(TransportError) -> TCPSocket {
+    let family = address.address.isIPv6 ? AF_INET6 : AF_INET
+    let type = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
+    let descriptor = Glibc.socket(family, type, 0)
+    guard descriptor >= 0 else { throw TransportError(call: "socket", errno: Errno(rawValue: errno)) }
+    let socket = TCPSocket(descriptor: descriptor)
+    // iSCSI sends short requests and waits for the answer. The kernel does not set this when it takes the socket over.
+    try socket.setOption(Int32(IPPROTO_TCP), TCP_NODELAY, 1)
+    try socket.bind(through: binding, family: family, sysfs: sysfs)
+    return socket
+  }
+
+  private func bind(through binding: InterfaceBinding, family: Int32, sysfs: FilePath) throws(TransportError) {
+    switch binding {
+    case .automatic: return
+    case .device(let name): try bind(toDevice: name)
+    case .hardwareAddress(let address):
+      guard let name = NetworkDevices(sysfs: sysfs).name(of: address) else { throw .noSuchHardwareAddress(address) }
+      try bind(toDevice: name)
+    case .sourceAddress(let source):
+      guard source.isIPv6 == (family == AF_INET6) else { throw .sourceNotLocal(source) }
+      let failed =
+        unsafe SocketAddress(source, port: 0).withSocketAddress { unsafe Glibc.bind(descriptor, $0, $1) } != 0
+      if failed { throw .sourceNotLocal(source) }
+    }
+  }
+
+  private func bind(toDevice name: String) throws(TransportError) {
+    guard PortalHost.isInterfaceName(name) else { throw .noSuchDevice(name) }
+    // The option takes the name's octets; the kernel copies them.
+    let status = unsafe name.withCString { text in
+      unsafe setsockopt(descriptor, SOL_SOCKET, SO_BINDTODEVICE, text, socklen_t(name.utf8.count))
+    }
+    guard status == 0 else {
+      let failure = Errno(rawValue: errno)
+      throw failure.rawValue == ENODEV ? .noSuchDevice(name) : .system("SO_BINDTODEVICE", failure)
+    }
+  }
+
+  private func setOption(_ level: Int32, _ option: Int32, _ value: Int32) throws(TransportError) {
+    var value = value
+    // The kernel copies the four octets of `value`.
+    guard unsafe setsockopt(descriptor, level, option, &value, socklen_t(MemoryLayout<Int32>.size)) == 0 else {
+      throw .system("setsockopt", Errno(rawValue: errno))
+    }
+  }
+
+  private func connect(to address: SocketAddress, until deadline: ContinuousClock.Instant) async throws(TransportError)
+  {
+    // The kernel copies the address.
+    let status = unsafe address.withSocketAddress { unsafe Glibc.connect(descriptor, $0, $1) }
+    if status == 0 { return }
+    let failure = Errno(rawValue: errno)
+    guard failure == .nowInProgress || failure == .interrupted else {
+      throw TransportError(call: "connect", errno: failure)
+    }
+    try await ready(.write, until: deadline)
+    var result: Int32 = 0
+    var length = socklen_t(MemoryLayout<Int32>.size)
+    // Four octets are asked for and `result` has four.
+    guard unsafe getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &result, &length) == 0 else {
+      throw .system("SO_ERROR", Errno(rawValue: errno))
+    }
+    if result != 0 { throw TransportError(call: "connect", errno: Errno(rawValue: result)) }
+  }
+}

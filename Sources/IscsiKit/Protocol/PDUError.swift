@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Why octets are not an iSCSI PDU that can be used.
+public enum PDUError: DiagnosableError, Hashable {
+  /// A basic header segment has 48 octets; this many were given.
+  case headerLength(Int)
+  /// The header announces `declared` octets of data, but `given` octets came with it.
+  case dataLength(declared: Int, given: Int)
+  /// The header announces `declared` octets of data, more than the `limit` that we declared or allow.
+  case dataTooLong(declared: Int, limit: Int)
+  /// CSG or NSG has the value 2, which RFC 7143 section 11.12.3 reserves.
+  case reservedStage
+  /// The peer closed the stream inside a PDU, of which `received` octets had come.
+  case truncated(received: Int)
+
+  /// The reason in words.
+  public var description: String {
+    switch self {
+    case .headerLength(let count): "a PDU header has 48 octets, not \(count)"
+    case .dataLength(let declared, let given):
+      "the PDU header announces \(declared) octets of data, but \(given) came with it"
+    case .dataTooLong(let declared, let limit):
+      "the PDU header announces \(declared) octets of data, more than the limit of \(limit)"
+    case .reservedStage: "the Login PDU names the reserved login stage 2"
+    case .truncated(let received): "the peer closed the connection \(received) octets into a PDU"
+    }
+  }
+
+  /// 4: such a stream cannot be used any further.
+  public var exitStatus: ExitStatus { .transport }
+
+  /// What to look at.
+  public var advice: String? { "check that the portal is an iSCSI target and look at its log" }
+}
