@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+public import SystemPackage
+
+/// Why there is no initiator name.
+public enum InitiatorNameFileError: DiagnosableError, Hashable {
+  /// The file cannot be read.
+  case unreadable(path: String, Errno)
+  /// The file has no line `InitiatorName=...`.
+  case noName(path: String)
+  /// The name in the file is wrong.
+  case badName(path: String, ISCSINameError)
+
+  /// The reason in words.
+  public var description: String {
+    switch self {
+    case .unreadable(let path, let errno): "no initiator name: \(path) cannot be read: \(errno)"
+    case .noName(let path): "no initiator name: \(path) has no line InitiatorName=iqn..."
+    case .badName(let path, let reason): "the initiator name in \(path) is refused: \(reason)"
+    }
+  }
+
+  /// Not allowed, or an unusable configuration.
+  public var exitStatus: ExitStatus {
+    if case .unreadable(_, .permissionDenied) = self { .access } else { .invalidArgument }
+  }
+
+  /// How to make a name.
+  public var advice: String? {
+    "give one with --initiator-name, or write InitiatorName=iqn.yyyy-mm.reversed.domain:host into the file"
+  }
+}
+
+/// The file that holds the name of this machine as an initiator, shared with open-iscsi.
+///
+/// The name is the value of the first line whose key is `InitiatorName`. Lines are `key=value` with blanks allowed
+/// around both; a line that starts with `#` is a comment.
+public struct InitiatorNameFile: Hashable, Sendable {
+  /// Where open-iscsi and every distribution keep it.
+  public static let standardPath: FilePath = "/etc/iscsi/initiatorname.iscsi"
+
+  /// The most octets that are read of a file.
+  private static let sizeLimit = 65_536
+
+  /// The file's path.
+  public let path: FilePath
+
+  /// A file at `path`.
+  public init(path: FilePath = InitiatorNameFile.standardPath) { self.path = path }
+
+  /// Reads the name.
+  public func read() throws(InitiatorNameFileError) -> InitiatorName {
+    let contents: FileContents
+    do { contents = try FileContents(of: path, limit: Self.sizeLimit) } catch {
+      throw .unreadable(path: path.string, error)
+    }
+    guard let value = Self.value(in: String(decoding: contents.octets, as: UTF8.self)) else {
+      throw .noName(path: path.string)
+    }
+    do { return try InitiatorName(value) } catch { throw .badName(path: path.string, error) }
+  }
+
+  /// The value of the first `InitiatorName` line; nil if there is none.
+  static func value(in text: String) -> String? {
+    for line in text.split(whereSeparator: \.isNewline) {
+      let parts = line.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      guard parts.count == 2, parts[0].trimmingBlanks == "InitiatorName" else { continue }
+      return String(parts[1].trimmingBlanks)
+    }
+    return nil
+  }
+}
+
+extension Substring {
+  /// Without blanks and tabs at both ends.
+  fileprivate var trimmingBlanks: Substring {
+    let isBlank = { (character: Character) in character == " " || character == "\t" }
+    guard let last = lastIndex(where: { !isBlank($0) }) else { return "" }
+    return self[...last].drop(while: isBlank)
+  }
+}

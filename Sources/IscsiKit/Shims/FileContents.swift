@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+import Glibc
+import SystemPackage
+
+/// The octets of a small file, and who may read it.
+struct FileContents {
+  /// The octets, up to the limit.
+  let octets: [UInt8]
+  /// Whether others than the owner and the group may read the file.
+  let isReadableByOthers: Bool
+
+  /// Reads at most `limit` octets of the file at `path`.
+  init(of path: FilePath, limit: Int) throws(Errno) {
+    do {
+      let file = try FileDescriptor.open(path, .readOnly, options: .closeOnExec)
+      defer { try? file.close() }
+      try self.init(of: file, limit: limit)
+    } catch {
+      throw error as? Errno ?? .ioError
+    }
+  }
+
+  /// Reads from an open descriptor until its end, or `limit` octets.
+  init(of file: FileDescriptor, limit: Int) throws(Errno) {
+    do {
+      var octets: [UInt8] = []
+      var chunk = [UInt8](repeating: 0, count: 4096)
+      while octets.count < limit {
+        // The read fills the array's own storage from its start.
+        let count = unsafe try chunk.withUnsafeMutableBytes { buffer in unsafe try file.read(into: buffer) }
+        if count == 0 { break }
+        octets += chunk.prefix(min(count, limit - octets.count))
+      }
+      self.octets = octets
+    } catch {
+      throw error as? Errno ?? .ioError
+    }
+    var status = stat()
+    // The kernel fills the structure.
+    guard unsafe fstat(file.rawValue, &status) == 0 else { throw Errno(rawValue: errno) }
+    isReadableByOthers = status.st_mode & S_IROTH != 0
+  }
+}

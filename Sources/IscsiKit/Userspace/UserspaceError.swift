@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+public import SystemPackage
+
+/// What failed with libiscsi's initiator, and why.
+public struct UserspaceError: DiagnosableError, Hashable {
+  /// Why.
+  public enum Reason: Hashable, Sendable {
+    /// The portal's host name has no address, in the resolver's words.
+    case nameNotResolved(String)
+    /// No TCP connection.
+    case connect(Errno)
+    /// The target refused the login.
+    case loginRejected(LoginStatus)
+    /// The target sends us from portal to portal.
+    case tooManyRedirections
+    /// The target sends us to this, which is no portal.
+    case badRedirection(String)
+    /// A deadline passed.
+    case timedOut
+    /// The task was cancelled.
+    case cancelled
+    /// The connection or the protocol failed, in libiscsi's words.
+    case lost(String)
+    /// The session is closed.
+    case closed
+    /// The session does one call at a time.
+    case busy
+    /// libiscsi knows CHAP with MD5 only.
+    case unsupportedAlgorithms([CHAPAlgorithm])
+    /// A CHAP name or secret cannot be given to libiscsi (1 to 255 octets, no NUL), or a mutual one stands alone.
+    case unusableCredentials
+    /// Both directions of CHAP have the same secret, which lets an attacker play our own answer back.
+    case equalSecrets
+    /// libiscsi addresses units by the first level of their LUN only.
+    case unaddressable
+    /// The unit refused a command with this sense data.
+    case sense(SCSISense)
+    /// The unit ended a command with this SCSI status.
+    case status(UInt8)
+    /// The unit's answer is too short or contradicts itself.
+    case malformedAnswer
+    /// The unit has no blocks to read.
+    case noBlocks
+    /// No memory.
+    case noMemory
+  }
+
+  /// What was being done: `login to iqn... at 10.0.0.1:3260`.
+  public let operation: String
+  /// Why it failed.
+  public let reason: Reason
+
+  /// An error from its parts.
+  public init(_ operation: String, _ reason: Reason) {
+    self.operation = operation
+    self.reason = reason
+  }
+
+  init(_ operation: String, of error: ISCSIContextError) {
+    let reason: Reason =
+      switch error {
+      case .noMemory: .noMemory
+      case .unusableText: .unusableCredentials
+      case .connect(let errno): .connect(errno)
+      case .failed(let text): .lost(text)
+      case .timedOut: .timedOut
+      case .cancelled: .cancelled
+      case .busy: .busy
+      case .closed: .closed
+      }
+    self.init(operation, reason)
+  }
+
+  /// Whether a unit gave this answer, so that the session goes on; every other error has closed it or never opened it.
+  public var isOfUnit: Bool {
+    switch reason {
+    case .sense, .status, .malformedAnswer, .noBlocks, .unaddressable: true
+    default: false
+    }
+  }
+
+  /// One line: what failed and why.
+  public var description: String { "\(operation) failed: \(reason)" }
+
+  /// open-iscsi's code for it.
+  public var exitStatus: ExitStatus {
+    switch reason {
+    case .nameNotResolved, .connect, .lost: .transport
+    case .timedOut: .transportTimeout
+    case .loginRejected(.authenticationFailure), .loginRejected(.authorizationFailure): .authentication
+    case .loginRejected(.notFound), .loginRejected(.targetRemoved): .noObjectsFound
+    case .loginRejected, .tooManyRedirections, .badRedirection: .login
+    case .closed: .sessionNotConnected
+    case .busy: .busy
+    case .unsupportedAlgorithms: .notSupported
+    case .unusableCredentials, .equalSecrets, .unaddressable, .noBlocks: .invalidArgument
+    case .noMemory: .noMemory
+    case .cancelled, .sense, .status, .malformedAnswer: .failure
+    }
+  }
+
+  /// What helps.
+  public var advice: String? {
+    switch reason {
+    case .nameNotResolved: "check the host's name, or give its address"
+    case .connect: "check the address and the port, and that the target's portal is up"
+    case .loginRejected(.authenticationFailure): "check the CHAP name and secret on both sides"
+    case .loginRejected(.authorizationFailure): "allow this initiator name on the target"
+    case .loginRejected(.notFound): "list the targets that the portal offers with a discovery"
+    case .timedOut: "check that a target listens there, or give it more time"
+    case .unsupportedAlgorithms: "offer MD5 too"
+    case .equalSecrets: "set a secret of its own for each direction, here and on the target"
+    default: nil
+    }
+  }
+}
+
+extension UserspaceError.Reason: CustomStringConvertible {
+  /// The reason in words, fit to follow "failed: ".
+  public var description: String {
+    switch self {
+    case .nameNotResolved(let reason): "the host name cannot be resolved: \(reason)"
+    case .connect(let errno): "\(errno)"
+    case .loginRejected(let status): "\(Self.words(for: status)) (\(status))"
+    case .tooManyRedirections: "the target redirected the login too often"
+    case .badRedirection(let text): "the target redirected the login to \(text.debugDescription), which is no portal"
+    case .timedOut: "no answer in time"
+    case .cancelled: "cancelled"
+    case .lost(let text): text.isEmpty ? "the connection was lost" : text
+    case .closed: "the session is closed"
+    case .busy: "another command of this session is under way"
+    case .unsupportedAlgorithms(let algorithms):
+      "libiscsi knows CHAP with MD5 only, not \(algorithms.map(\.description).joined(separator: ","))"
+    case .unusableCredentials: "a CHAP name or secret is missing, has a NUL or is longer than 255 octets"
+    case .equalSecrets: "the CHAP secrets of both directions are equal"
+    case .unaddressable: "libiscsi cannot address a LUN of more than one level"
+    case .sense(let sense): "the unit says: \(sense)"
+    case .status(let status): "SCSI status 0x\(status.hexadecimal)"
+    case .malformedAnswer: "the answer is malformed"
+    case .noBlocks: "the unit has no blocks to read"
+    case .noMemory: "no memory"
+    }
+  }
+
+  private static func words(for status: LoginStatus) -> String {
+    switch status {
+    case .movedTemporarily, .movedPermanently: "the target has moved"
+    case .authenticationFailure: "CHAP secret rejected"
+    case .authorizationFailure: "this initiator may not use the target"
+    case .notFound: "no such target"
+    case .targetRemoved: "the target was removed"
+    case .unsupportedVersion: "no protocol version in common"
+    case .tooManyConnections: "too many connections"
+    case .missingParameter: "a parameter is missing"
+    case .cannotIncludeInSession: "the connection does not fit the session"
+    case .sessionTypeNotSupported: "the session type is not supported"
+    case .sessionDoesNotExist: "no such session"
+    case .invalidDuringLogin: "an invalid request during the login"
+    case .serviceUnavailable: "the target is not available at the moment"
+    case .outOfResources: "the target has no room for another session"
+    case _ where status.statusClass == 3: "the target failed"
+    default: "the target refused the login"
+    }
+  }
+}

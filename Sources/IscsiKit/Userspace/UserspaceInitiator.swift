@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: Apache-2.0
+import SystemPackage
+
+/// A session of libiscsi's initiator, which lives in this process and needs neither root nor a kernel module.
+///
+/// It looks at a target without making any device: which units it has, what they are, whether a block can be read.
+/// The session does one call at a time and is not Sendable, so a second call at the same time is an error (`.busy`)
+/// and not a race. Any failure but a unit's own answer closes the session; so do a deadline and a cancellation.
+public final class UserspaceInitiator {
+  /// A target and the portals that it is reached by.
+  public struct DiscoveredTarget: Hashable, Sendable {
+    /// The target.
+    public let name: TargetName
+    /// Its portals, in the order in which it told them.
+    public let portals: [Portal]
+  }
+
+  /// How often a target may send us on to another portal.
+  private static let redirectionLimit = 4
+  /// How many UNIT ATTENTIONs a unit may answer to one command.
+  private static let attentionLimit = 10
+
+  private let context: ISCSIContext
+  /// The target of the session.
+  public let target: TargetName
+  /// The portal that took the login, after any redirection.
+  public let portal: Portal
+
+  private init(context: ISCSIContext, target: TargetName, portal: Portal) {
+    self.context = context
+    self.target = target
+    self.portal = portal
+  }
+
+  /// Connects to `portal` and logs in to `target`, going on to another portal where the target asks for it.
+  ///
+  /// A host name is resolved, and its addresses are tried in their order. `deadline` is for all of this; nil waits as
+  /// long as the network does.
+  public static func connect(
+    to target: TargetName, at portal: Portal, authentication: Authentication = .none, initiator: InitiatorName,
+    until deadline: ContinuousClock.Instant?
+  ) async throws(UserspaceError) -> UserspaceInitiator {
+    var portal = portal
+    for _ in 0...redirectionLimit {
+      let operation = "login to \(target) at \(portal.address)"
+      let context = try await open(portal, operation, until: deadline) { () throws(UserspaceError) in
+        try makeContext(operation, target, authentication, initiator)
+      }
+      switch try await logIn(context, operation, until: deadline) {
+      case .accepted:
+        return UserspaceInitiator(context: context, target: target, portal: portal)
+      case .rejected(let status):
+        guard status.statusClass == 1, let address = context.redirection else {
+          throw UserspaceError(operation, .loginRejected(status))
+        }
+        guard let next = try? Portal(address) else { throw UserspaceError(operation, .badRedirection(address)) }
+        portal = next
+      }
+    }
+    throw UserspaceError("login to \(target) at \(portal.address)", .tooManyRedirections)
+  }
+
+  /// Asks the portal for its targets (SendTargets) by libiscsi's code: a check of discovery that shares nothing with
+  /// this library's own. Targets whose name is no iSCSI name are left out, and so are portals that cannot be parsed.
+  public static func discover(
+    at portal: Portal, authentication: Authentication = .none, initiator: InitiatorName,
+    until deadline: ContinuousClock.Instant?
+  ) async throws(UserspaceError) -> [DiscoveredTarget] {
+    let operation = "discovery at \(portal.address)"
+    let context = try await open(portal, operation, until: deadline) { () throws(UserspaceError) in
+      try makeContext(operation, nil, authentication, initiator)
+    }
+    if case .rejected(let status) = try await logIn(context, operation, until: deadline) {
+      throw UserspaceError(operation, .loginRejected(status))
+    }
+    do {
+      let found = try await context.discover(until: deadline).compactMap { entry -> DiscoveredTarget? in
+        guard let name = try? TargetName(entry.name) else { return nil }
+        return DiscoveredTarget(name: name, portals: entry.portals.compactMap { try? Portal($0) })
+      }
+      // The answer is here; a target that drops the connection instead of a Logout Response takes nothing from it.
+      try? await context.logout(until: deadline)
+      return found
+    } catch {
+      throw UserspaceError(operation, of: error)
+    }
+  }
+
+  /// Logs out and closes the connection. The connection is closed too if this is never called.
+  public func disconnect(until deadline: ContinuousClock.Instant?) async throws(UserspaceError) {
+    do { try await context.logout(until: deadline) } catch {
+      throw UserspaceError("logout from \(target) at \(portal.address)", of: error)
+    }
+  }
+
+  // MARK: Commands
+
+  /// The units of the target, by number; well known units are not among them.
+  public func reportLUNs(until deadline: ContinuousClock.Instant?) async throws(UserspaceError) -> [LUN] {
+    // SAM limits a target to 16384 units of one level; the first size is enough for nearly all.
+    let limit: UInt32 = 8 + 8 * 16_384
+    var allocation: UInt32 = 8 + 8 * 256
+    while true {
+      let command = SCSICommand.reportLUNs(allocation: allocation)
+      guard let list = LUNList(try await data(of: command, from: LUN(rawValue: 0), until: deadline)) else {
+        throw UserspaceError(operation(command, LUN(rawValue: 0)), .malformedAnswer)
+      }
+      guard list.fullLength > allocation - 8, allocation < limit else { return Set(list.luns).sorted() }
+      allocation = list.fullLength < limit - 8 ? list.fullLength + 8 : limit
+    }
+  }
+
+  /// Asks a unit for all that it tells about itself.
+  ///
+  /// What a unit does not support is nil in the description. A unit that is not ready is described as far as it answers.
+  public func identify(
+    _ lun: LUN, until deadline: ContinuousClock.Instant?
+  ) async throws(UserspaceError) -> LogicalUnitDescription {
+    let answer = try await data(of: .inquiry, from: lun, until: deadline)
+    guard let inquiry = InquiryData(answer) else { throw UserspaceError(operation(.inquiry, lun), .malformedAnswer) }
+    var unit = LogicalUnitDescription(lun: lun, inquiry: inquiry)
+    guard unit.isConnected else { return unit }
+    unit.readiness = try await readiness(of: lun, until: deadline)
+    if unit.type.hasBlocks, case .ready = unit.readiness { try await measure(&unit, until: deadline) }
+    // Some devices mistake a page that they do not list, so only listed ones are asked for.
+    let listed = try await page(0x00, of: lun, until: deadline)?.supportedPages ?? []
+    for code in [0x80, 0x83, 0xB0, 0xB2] as [UInt8] where listed.contains(code) {
+      if let page = try await page(code, of: lun, until: deadline) { unit.apply(page) }
+    }
+    if unit.type.hasBlocks, let header = try await optionalData(of: .modeSense6, from: lun, until: deadline) {
+      unit.isWriteProtected = header.isWriteProtectedByModeHeader
+    }
+    if unit.access != nil,
+      let report = try await optionalData(of: .reportTargetPortGroups, from: lun, until: deadline)
+    {
+      if let groups = TargetPortGroups(report) { unit.apply(groups) }
+    }
+    return unit
+  }
+
+  /// Reads block 0 of a unit and tells how long the read took: the path works down to the medium.
+  public func readFirstBlock(
+    of lun: LUN, until deadline: ContinuousClock.Instant?
+  ) async throws(UserspaceError) -> Duration {
+    let short = try await data(of: .readCapacity10, from: lun, until: deadline)
+    let operation = operation(.readCapacity10, lun)
+    guard let capacity = CapacityData(short: short) else { throw UserspaceError(operation, .malformedAnswer) }
+    // 64 KiB is far more than any block of a disk; a larger number is a lie that would only cost memory.
+    guard (1...65_536).contains(capacity.blockSize) else { throw UserspaceError(operation, .noBlocks) }
+    let read = SCSICommand.read(block: 0, blockSize: capacity.blockSize)
+    let start = ContinuousClock.now
+    let block = try await data(of: read, from: lun, until: deadline)
+    let elapsed = ContinuousClock.now - start
+    guard block.count == Int(capacity.blockSize) else {
+      throw UserspaceError(self.operation(read, lun), .malformedAnswer)
+    }
+    return elapsed
+  }
+
+  private func readiness(
+    of lun: LUN, until deadline: ContinuousClock.Instant?
+  ) async throws(UserspaceError) -> Readiness {
+    let answer = try await answer(to: .testUnitReady, from: lun, until: deadline)
+    switch answer.status {
+    case SCSIAnswer.good, SCSIAnswer.conditionMet: return .ready
+    case SCSIAnswer.reservationConflict: return .reserved
+    case SCSIAnswer.busy, SCSIAnswer.taskSetFull: return .busy
+    case SCSIAnswer.checkCondition:
+      // A unit that does not know the command is taken as ready: there is nothing else to go by.
+      guard let sense = answer.sense else { throw UserspaceError(operation(.testUnitReady, lun), .malformedAnswer) }
+      return sense.isUnsupported ? .ready : .notReady(sense)
+    default: throw UserspaceError(operation(.testUnitReady, lun), .status(answer.status))
+    }
+  }
+
+  private func measure(
+    _ unit: inout LogicalUnitDescription, until deadline: ContinuousClock.Instant?
+  ) async throws(UserspaceError) {
+    if let long = try await optionalData(of: .readCapacity16, from: unit.lun, until: deadline),
+      let capacity = CapacityData(long: long)
+    {
+      unit.apply(capacity, isLong: true)
+    } else if let short = try await optionalData(of: .readCapacity10, from: unit.lun, until: deadline),
+      let capacity = CapacityData(short: short), !capacity.needsLongForm
+    {
+      unit.apply(capacity, isLong: false)
+    }
+  }
+
+  private func page(
+    _ code: UInt8, of lun: LUN, until deadline: ContinuousClock.Instant?
+  ) async throws(UserspaceError) -> ProductDataPage? {
+    try await optionalData(of: .inquiry(page: code), from: lun, until: deadline).flatMap {
+      ProductDataPage($0, code: code)
+    }
+  }
+
+  // MARK: One command
+
+  /// The data of a command; nil if the unit refuses it for whatever reason of its own.
+  private func optionalData(
+    of command: SCSICommand, from lun: LUN, until deadline: ContinuousClock.Instant?
+  ) async throws(UserspaceError) -> [UInt8]? {
+    let answer = try await answer(to: command, from: lun, until: deadline)
+    return answer.status == SCSIAnswer.good ? answer.data : nil
+  }
+
+  private func data(
+    of command: SCSICommand, from lun: LUN, until deadline: ContinuousClock.Instant?
+  ) async throws(UserspaceError) -> [UInt8] {
+    let answer = try await answer(to: command, from: lun, until: deadline)
+    if let sense = answer.sense { throw UserspaceError(operation(command, lun), .sense(sense)) }
+    guard answer.status == SCSIAnswer.good else {
+      throw UserspaceError(operation(command, lun), .status(answer.status))
+    }
+    return answer.data
+  }
+
+  /// Sends a command, again where the unit has news first (UNIT ATTENTION), which every new session gets.
+  private func answer(
+    to command: SCSICommand, from lun: LUN, until deadline: ContinuousClock.Instant?
+  ) async throws(UserspaceError) -> SCSIAnswer {
+    guard lun.rawValue & 0x0000_FFFF_FFFF_FFFF == 0 else {
+      throw UserspaceError(operation(command, lun), .unaddressable)
+    }
+    let address = UInt16(truncatingIfNeeded: lun.rawValue >> 48)
+    var attentions = 0
+    while true {
+      do {
+        let answer = try await context.execute(command, lun: address, until: deadline)
+        guard answer.sense?.key == SCSISense.unitAttention, attentions < Self.attentionLimit else { return answer }
+        attentions += 1
+      } catch {
+        throw UserspaceError(operation(command, lun), of: error)
+      }
+    }
+  }
+
+  private func operation(_ command: SCSICommand, _ lun: LUN) -> String {
+    "\(command.name) of LUN \(lun) of \(target) at \(portal.address)"
+  }
+
+  // MARK: Opening
+
+  private static func makeContext(
+    _ operation: String, _ target: TargetName?, _ authentication: Authentication, _ initiator: InitiatorName
+  ) throws(UserspaceError) -> ISCSIContext {
+    if authentication.outgoing != nil, !authentication.algorithms.contains(.md5) {
+      throw UserspaceError(operation, .unsupportedAlgorithms(authentication.algorithms))
+    }
+    if let incoming = authentication.incoming {
+      guard let outgoing = authentication.outgoing else { throw UserspaceError(operation, .unusableCredentials) }
+      guard incoming.secret != outgoing.secret else { throw UserspaceError(operation, .equalSecrets) }
+    }
+    do {
+      let context = try ISCSIContext(initiator: initiator, isid: .random())
+      try context.configure(target: target, authentication: authentication)
+      return context
+    } catch {
+      throw UserspaceError(operation, of: error)
+    }
+  }
+
+  private static func logIn(
+    _ context: ISCSIContext, _ operation: String, until deadline: ContinuousClock.Instant?
+  ) async throws(UserspaceError) -> ISCSIContext.LoginOutcome {
+    do { return try await context.login(until: deadline) } catch { throw UserspaceError(operation, of: error) }
+  }
+
+  /// A context of `make` that is connected to the first address of the portal that takes the connection.
+  private static func open(
+    _ portal: Portal, _ operation: String, until deadline: ContinuousClock.Instant?,
+    _ make: () throws(UserspaceError) -> ISCSIContext
+  ) async throws(UserspaceError) -> ISCSIContext {
+    var refusal = UserspaceError.Reason.nameNotResolved("the name has no address")
+    for address in try await numericPortals(of: portal, operation, until: deadline) {
+      // A context whose connect failed is of no more use.
+      let context = try make()
+      do {
+        try await context.connect(to: address.address, until: deadline)
+        return context
+      } catch {
+        let failure = UserspaceError(operation, of: error)
+        guard case .connect = failure.reason else { throw failure }
+        refusal = failure.reason
+      }
+    }
+    throw UserspaceError(operation, refusal)
+  }
+
+  /// The portal with each of its numeric addresses: libiscsi would block while it asks the resolver.
+  private static func numericPortals(
+    of portal: Portal, _ operation: String, until deadline: ContinuousClock.Instant?
+  ) async throws(UserspaceError) -> [Portal] {
+    guard case .name(let name) = portal.host else { return [portal] }
+    let result: Result<[String], HostLookup.Failure>
+    do {
+      result = try await BlockingWork.shared.run(until: deadline) { HostLookup.addresses(of: name) }
+    } catch {
+      switch error {
+      case .timedOut: throw UserspaceError(operation, .timedOut)
+      case .cancelled: throw UserspaceError(operation, .cancelled)
+      case .failed(let errno): throw UserspaceError(operation, .connect(errno))
+      }
+    }
+    switch result {
+    case .failure(let failure): throw UserspaceError(operation, .nameNotResolved(failure.reason))
+    case .success(let addresses):
+      return addresses.compactMap { address in
+        (try? PortalHost(address)).map { Portal(host: $0, port: portal.port) }
+      }
+    }
+  }
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+import ArgumentParser
+import IscsiKit
+
+/// The CHAP options that every command shares which logs in or discovers.
+///
+/// Secrets come from files, standard input or the environment, because the command line of a process is for all to
+/// read.
+struct AuthenticationOptions: ParsableArguments {
+  @Option(name: .long, help: "CHAP name to log in with.")
+  var user: String?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "File whose first line is the CHAP secret; - is standard input. Else $ISCSI_PASSWORD.", valueName: "file"))
+  var passwordFile: String?
+
+  @Option(name: .long, help: ArgumentHelp("CHAP name that the target must prove (mutual CHAP).", valueName: "user"))
+  var mutualUser: String?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "File whose first line is the target's CHAP secret; - is standard input. Else $ISCSI_MUTUAL_PASSWORD.",
+      valueName: "file"))
+  var mutualPasswordFile: String?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp("CHAP digests to offer, best first: SHA3-256,SHA256,SHA1,MD5.", valueName: "list"))
+  var chapAlgorithms = CHAPAlgorithmList(algorithms: [.md5])
+
+  /// The environment variable of the secret.
+  static let passwordVariable = "ISCSI_PASSWORD"
+  /// The environment variable of the target's secret.
+  static let mutualPasswordVariable = "ISCSI_MUTUAL_PASSWORD"
+
+  /// What the options mean together with a URL's user and secret.
+  ///
+  /// A file or the URL comes before the environment; two names or two secrets from options and URL are refused.
+  /// `warn` gets what is allowed but unwise.
+  func resolve(
+    url: (user: String?, secret: Secret?) = (nil, nil), environment: [String: String], warn: (String) -> Void
+  ) throws(AuthenticationOptionsError) -> Authentication {
+    if passwordFile == "-", mutualPasswordFile == "-" { throw .standardInputTwice }
+    if let user, let other = url.user, user != other { throw .twoUsers }
+    if passwordFile != nil, url.secret != nil { throw .twoSecrets }
+    let outgoing = try Self.credentials(
+      user: user ?? url.user, file: passwordFile, given: url.secret, environment[Self.passwordVariable],
+      .outgoing, warn)
+    let incoming = try Self.credentials(
+      user: mutualUser, file: mutualPasswordFile, given: nil, environment[Self.mutualPasswordVariable],
+      .incoming, warn)
+    if let incoming {
+      guard let outgoing else { throw .mutualAlone }
+      guard incoming.secret != outgoing.secret else { throw .equalSecrets }
+    }
+    return Authentication(outgoing: outgoing, incoming: incoming, algorithms: chapAlgorithms.algorithms)
+  }
+
+  private static func credentials(
+    user: String?, file: String?, given: Secret?, _ variable: String?,
+    _ direction: AuthenticationOptionsError.Direction,
+    _ warn: (String) -> Void
+  ) throws(AuthenticationOptionsError) -> CHAPCredentials? {
+    guard let user else {
+      // A secret in the environment may be meant for other targets; a file on the command line is not.
+      if file != nil { throw .noUser(direction) }
+      return nil
+    }
+    guard (1...255).contains(user.utf8.count), !user.utf8.contains(where: { $0 < 0x20 }) else {
+      throw .badUser(direction)
+    }
+    if let file {
+      let contents: SecretFile.Contents
+      do { contents = try SecretFile(file).read() } catch { throw .file(error) }
+      if contents.isReadableByOthers { warn("the secret in \(file) can be read by every user of this machine") }
+      return CHAPCredentials(name: user, secret: contents.secret)
+    }
+    if let given { return CHAPCredentials(name: user, secret: given) }
+    guard let variable else { throw .noSecret(direction) }
+    guard let secret = Secret(variable) else { throw .badVariable(direction) }
+    return CHAPCredentials(name: user, secret: secret)
+  }
+}
+
+/// A list of CHAP digests as open-iscsi writes it: `SHA3-256,SHA256,SHA1,MD5`.
+struct CHAPAlgorithmList: ExpressibleByArgument, Hashable {
+  /// The digests, best first; not empty.
+  var algorithms: [CHAPAlgorithm]
+
+  /// A list from its digests.
+  init(algorithms: [CHAPAlgorithm]) { self.algorithms = algorithms }
+
+  /// Reads the list; nil if a word is unknown or stands twice.
+  init?(argument: String) {
+    algorithms = []
+    for word in argument.split(separator: ",", omittingEmptySubsequences: false) {
+      guard let algorithm = CHAPAlgorithm(name: word), !algorithms.contains(algorithm) else { return nil }
+      algorithms.append(algorithm)
+    }
+  }
+
+  /// What help shows as the default.
+  var defaultValueDescription: String { algorithms.map(\.description).joined(separator: ",") }
+}
+
+/// Why the options give no usable authentication.
+enum AuthenticationOptionsError: DiagnosableError, Hashable {
+  /// Who proves itself to whom.
+  enum Direction: Hashable { case outgoing, incoming }
+
+  /// Both secrets are to come from standard input.
+  case standardInputTwice
+  /// The URL and --user name different users.
+  case twoUsers
+  /// The URL has a secret and there is a --password-file.
+  case twoSecrets
+  /// A secret without a name.
+  case noUser(Direction)
+  /// The name is empty, too long or has a control character.
+  case badUser(Direction)
+  /// A name without a secret.
+  case noSecret(Direction)
+  /// The environment's secret is empty, too long or has a line end.
+  case badVariable(Direction)
+  /// The file gives no secret.
+  case file(SecretFileError)
+  /// Mutual CHAP without CHAP.
+  case mutualAlone
+  /// One secret for both directions.
+  case equalSecrets
+
+  /// The reason in words.
+  var description: String {
+    switch self {
+    case .standardInputTwice: "both secrets are to come from standard input"
+    case .twoUsers: "the URL and --user name different users"
+    case .twoSecrets: "the URL has a secret and --password-file gives another"
+    case .noUser(let direction): "a secret is given without a name: \(direction.userOption) is missing"
+    case .badUser(let direction): "\(direction.userOption) takes 1 to 255 octets without control characters"
+    case .noSecret(let direction): "the name of \(direction.userOption) has no secret"
+    case .badVariable(let direction): "$\(direction.variable) is no secret: 1 to 255 octets on one line"
+    case .file(let error): error.description
+    case .mutualAlone: "mutual CHAP needs a name and a secret of ours too"
+    case .equalSecrets: "the CHAP secrets of both directions are equal, which lets an attacker play our answer back"
+    }
+  }
+
+  /// An argument is wrong, or a file cannot be read.
+  var exitStatus: ExitStatus {
+    if case .file(let error) = self { error.exitStatus } else { .invalidArgument }
+  }
+
+  /// What helps.
+  var advice: String? {
+    switch self {
+    case .noSecret(let direction): "give it with \(direction.fileOption) FILE or in $\(direction.variable)"
+    case .mutualAlone: "add --user and its secret"
+    case .equalSecrets: "set a secret of its own for each direction, here and on the target"
+    case .file(let error): error.advice
+    default: nil
+    }
+  }
+}
+
+extension AuthenticationOptionsError.Direction {
+  fileprivate var userOption: String { self == .outgoing ? "--user" : "--mutual-user" }
+  fileprivate var fileOption: String { self == .outgoing ? "--password-file" : "--mutual-password-file" }
+  fileprivate var variable: String {
+    self == .outgoing ? AuthenticationOptions.passwordVariable : AuthenticationOptions.mutualPasswordVariable
+  }
+}
