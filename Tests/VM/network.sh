@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # The network between the initiator (the first namespace, where the kernel's iSCSI lives) and the targets (namespace "target"):
-#   san0  10.0.0.2, fd00::2      <->  10.0.0.1, fd00::1      first path
-#   san1  10.0.1.2, fd00:1::2    <->  10.0.1.1, fd00:1::1    second path
+#   san0  10.0.0.2, fd00::2    <->  10.0.0.1, fd00::1    first path
+#   san1  10.0.1.2, fd00:1::2  <->  10.0.1.1, fd00:1::1  second path
 
 # shellcheck disable=SC2034 # used by scenarios
 TARGET_ADDRESS=10.0.0.1 TARGET_ADDRESS_2=10.0.1.1 TARGET_ADDRESS_6=fd00::1
@@ -19,22 +19,18 @@ network_up() {
   [[ -e /run/netns/target ]] && return
   local path
   ip netns add target
+  for path in 0 1; do
+    echo "link add san$path type veth peer name tgt$path netns target"
+    echo "address add 10.0.$path.2/24 dev san$path"
+    echo "address add fd00:$path::2/64 dev san$path nodad"
+    echo "link set san$path up"
+  done | ip -batch -
+  for path in 0 1; do
+    echo "address add 10.0.$path.1/24 dev tgt$path"
+    echo "address add fd00:$path::1/64 dev tgt$path nodad"
+    echo "link set tgt$path up"
+  done | ip -n target -batch -
   ip -n target link set lo up
-  for path in 0 1; do
-    ip link add "san$path" type veth peer name "tgt$path" netns target
-    echo 0 >"/proc/sys/net/ipv6/conf/san$path/accept_dad"
-    in_target busybox sh -c "echo 0 >/proc/sys/net/ipv6/conf/tgt$path/accept_dad"
-    ip address add "10.0.$path.2/24" dev "san$path"
-    ip -n target address add "10.0.$path.1/24" dev "tgt$path"
-  done
-  ip address add fd00::2/64 dev san0 nodad
-  ip -n target address add fd00::1/64 dev tgt0 nodad
-  ip address add fd00:1::2/64 dev san1 nodad
-  ip -n target address add fd00:1::1/64 dev tgt1 nodad
-  for path in 0 1; do
-    ip -n target link set "tgt$path" up
-    ip link set "san$path" up
-  done
 }
 
 # network_down: removes everything network_up and the scenario made.

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# Targets for scenarios: `target_start tgt|lio`, `target_stop`, `target_resize`, `target_add_many`. See tgt.sh and lio.sh.
+# Targets for scenarios: tgt (in user space) and LIO (in the kernel), both in the namespace "target" with the same calls.
 
 TARGET_FILES=/tmp/target
 
@@ -143,8 +143,8 @@ tgt_add_many() {
 # A killed tgtd leaves nothing behind: its state is in the process.
 tgt_stop() {
   [[ -e /run/tgtd.pid ]] || return 0
-  pkill -9 -x tgtd || true
-  while pgrep -x tgtd >/dev/null; do sleep 0.05; done
+  killall -9 tgtd 2>/dev/null || true
+  while pidof tgtd >/dev/null; do sleep 0.02; done
   rm -rf /run/tgtd /run/tgtd.pid /run/tgtd.ipc* /var/run/tgtd.*
 }
 
@@ -229,12 +229,27 @@ lio_stop() {
     shopt -s nullglob
     paths=("$LIO"/iscsi/*/tpgt_*/lun/lun_*/store)
     ((${#paths[@]})) && rm "${paths[@]}"
-    for path in 'iscsi/*/tpgt_*/lun/lun_*' 'iscsi/*/tpgt_*/np/*' 'iscsi/*/tpgt_*' 'iscsi/iqn.*' 'core/fileio_1/*' \
-      core/fileio_1 iscsi; do
+    for path in 'iscsi/*/tpgt_*/lun/lun_*' 'iscsi/*/tpgt_*/np/*' 'iscsi/*/tpgt_*' 'iscsi/iqn.*' 'core/fileio_1/*/' \
+      'core/fileio_1/' 'iscsi/'; do
       # shellcheck disable=SC2206 # the pattern is to be expanded
       paths=($LIO/$path)
       ((${#paths[@]})) && printf '%s\n' "${paths[@]}" | xargs rmdir
     done
     true
   )
+}
+
+# fake_target PORT STATUS [TEXT]: something at $TARGET_ADDRESS:PORT that refuses every login with that status (see
+# guest/fake-target), or that never answers (status "silent").
+fake_target() {
+  network_up
+  local script
+  script=$(mktemp -p /tmp fake.XXXXXX)
+  printf '#!/bin/bash\nexec /vm/guest/fake-target %q %q\n' "$2" "${3:-}" >"$script"
+  chmod +x "$script"
+  in_target setsid nc -ll -p "$1" -e "$script" >/dev/null 2>&1 &
+  wait_until 5 port_listens "$1"
+}
+port_listens() {
+  in_target busybox netstat -tln | grep -q ":$1 "
 }

@@ -23,7 +23,8 @@ verdict() {
     *)
       FAILED=$((FAILED + 1))
       printf 'FAIL %s %s %s (%s s)\n' "$KERNEL" "$target" "$name" "$seconds"
-      [[ ! -s $output ]] || sed 's/^/     | /' "$output"
+      [[ ! -s $output ]] || tail -60 "$output" | sed 's/^/     | /'
+      echo "     files: $OUT_DIR/$2"
       ;;
   esac
 }
@@ -47,7 +48,7 @@ boot_once() {
   touch "$directory"/{control,files,console}
   TAKEN=0
   timeout -k 5 "$limit" "$VM_SOURCE/host/qemu" "$VM_DIR/kernel-$KERNEL" "$directory/initramfs" \
-    -append "console=ttyS0 quiet loglevel=5 panic=-1" -serial "file:$directory/console" -device virtio-serial-pci \
+    -append "console=ttyS0 quiet loglevel=5 panic=-1 rcupdate.rcu_expedited=1" -serial "file:$directory/console" -device virtio-serial-pci \
     -chardev "file,id=control,path=$directory/control" -device virtserialport,chardev=control,name=control \
     -chardev "file,id=files,path=$directory/files" -device virtserialport,chardev=files,name=files \
     >"$directory/qemu.log" 2>&1 &
