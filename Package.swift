@@ -27,7 +27,10 @@ let package = Package(
       ]),
     .executableTarget(
       name: "iscsi-admin",
-      dependencies: ["IscsiKit", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+      dependencies: [
+        "IscsiKit", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "SystemPackage", package: "swift-system"),
+      ]),
     .target(
       name: "IscsiKitTesting",
       dependencies: ["IscsiKit", .product(name: "SystemPackage", package: "swift-system")],
@@ -35,7 +38,13 @@ let package = Package(
     .testTarget(
       name: "IscsiKitTests",
       dependencies: ["IscsiKit", "IscsiKitTesting", .product(name: "SystemPackage", package: "swift-system")]),
-    .testTarget(name: "IscsiAdminTests", dependencies: ["iscsi-admin", "IscsiKit", "IscsiKitTesting"]),
+    .testTarget(
+      name: "IscsiAdminTests",
+      dependencies: [
+        "iscsi-admin", "IscsiKit", "IscsiKitTesting",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "SystemPackage", package: "swift-system"),
+      ]),
   ],
   swiftLanguageModes: [.v6]
 )

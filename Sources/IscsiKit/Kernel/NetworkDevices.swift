@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import Glibc
 public import SystemPackage
 
 /// The network devices of this network namespace, as `/sys/class/net` shows them.
@@ -11,16 +10,11 @@ public struct NetworkDevices: Sendable {
 
   /// The name of the device with this MAC address; the first by name, should several (a bond and its members) have it.
   public func name(of address: HardwareAddress) -> String? {
-    names().sorted().first { name in
-      self.address(of: name) == address
+    guard let devices = try? SysfsDirectory(path: root.appending("class/net")) else { return nil }
+    let names = (try? devices.names()) ?? []
+    return names.sorted().first { name in
+      guard let text = try? devices.contents("\(name)/address") else { return false }
+      return HardwareAddress(text) == address
     }
   }
-
-  private func address(of name: String) -> HardwareAddress? {
-    guard let text = Sysfs.read(root.appending("class/net/\(name)/address")) else { return nil }
-    return HardwareAddress(text)
-  }
-
-  private func names() -> [String] { Sysfs.list(root.appending("class/net")) }
 }
-struct Sysfs { static func read(_ p: FilePath) -> String? { nil }; static func list(_ p: FilePath) -> [String] { [] } }

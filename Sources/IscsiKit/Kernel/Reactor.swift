@@ -43,6 +43,8 @@ public final class Reactor: Sendable {
     var waits: [UInt64: Wait] = [:]
     var deadlines = DeadlineQueue()
     var nextToken: UInt64 = 1
+    /// Why nothing can be waited for, if creating the descriptors or the thread failed.
+    var failure: Errno?
   }
 
   /// The token by which epoll reports the wake-up descriptor.
@@ -51,15 +53,17 @@ public final class Reactor: Sendable {
   private let state = Mutex(State())
   private let epoll: Int32
   private let wake: Int32
-  /// Why nothing can be waited for, if creating the descriptors or the thread failed.
-  private let failure: Errno?
 
   private init() {
     epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
     wake = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
     let armed = clinux_epoll_add(epoll, wake, EPOLLIN.rawValue, Self.wakeToken) == 0
-    failure = armed ? nil : Errno(rawValue: errno)
-    if armed { startThread(named: "iscsi-reactor") { [self] in run() } }
+    do throws(Errno) {
+      guard armed else { throw Errno(rawValue: errno) }
+      try DedicatedThread.start(named: "iscsi-reactor") { [self] in run() }
+    } catch {
+      state.withLock { $0.failure = error }
+    }
   }
 
   /// Waits until `descriptor` is ready or `deadline` has passed; nil waits without limit.
@@ -82,11 +86,11 @@ public final class Reactor: Sendable {
   private func suspend(
     descriptor: Int32?, interest: Interest, deadline: ContinuousClock.Instant?
   ) async -> Result<Interest, WaitError> {
-    if let failure { return .failure(.failed(failure)) }
-    let token = state.withLock { state in
+    let (token, failure) = state.withLock { state in
       defer { state.nextToken += 1 }
-      return state.nextToken
+      return (state.nextToken, state.failure)
     }
+    if let failure { return .failure(.failed(failure)) }
     return await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
         register(token, Wait(descriptor: descriptor, continuation: continuation), interest, deadline)

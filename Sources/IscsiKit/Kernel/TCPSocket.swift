@@ -5,8 +5,11 @@ public import SystemPackage
 
 /// A connected TCP socket that closes itself; non-blocking, awaited through the reactor.
 public struct TCPSocket: ~Copyable, Sendable {
-  /// The descriptor, for the kernel's BIND_CONN. It belongs to this value.
+  /// The descriptor. It belongs to this value.
   public let descriptor: Int32
+
+  /// The same descriptor, for the kernel to bind.
+  public var fileDescriptor: FileDescriptor { FileDescriptor(rawValue: descriptor) }
 
   private init(descriptor: Int32) { self.descriptor = descriptor }
 

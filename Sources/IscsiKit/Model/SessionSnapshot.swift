@@ -89,6 +89,8 @@ public struct SessionSnapshot: Hashable, Sendable {
   public var state: KernelSessionState?
   /// What the kernel knows of the target; nil before Linux 6.3.
   public var targetState: KernelTargetState?
+  /// The SCSI target number, 0 with `iscsi_tcp`; nil once the target is unbound.
+  public var targetNumber: UInt32?
   /// Netlink port of the program that created the session; -1 for a session that the kernel or a card made.
   public var creator: Int32?
   /// CHAP name that we use.
@@ -105,8 +107,10 @@ public struct SessionSnapshot: Hashable, Sendable {
   public var targetResetTimeout: Int32?
   /// The leading connection; nil if there is none.
   public var connection: ConnectionSnapshot?
+  /// Whether the kernel lets R2Ts of a command that it aborts go unanswered.
+  public var fastAbort: Bool?
   /// What the two sides agreed on, as far as the kernel shows it.
-  public var negotiated = NegotiatedParameters()
+  public var negotiated = NegotiatedSnapshot()
   /// The SCSI host of the session.
   public var host: HostSnapshot?
   /// The SCSI devices, by LUN.
@@ -114,6 +118,39 @@ public struct SessionSnapshot: Hashable, Sendable {
 
   /// A session of which only the number is known.
   public init(id: SessionID) { self.id = id }
+}
+
+/// The negotiated parameters that sysfs shows (RFC 7143, section 13); nil for what it does not tell.
+///
+/// The kernel does not export MaxConnections, DefaultTime2Wait and DefaultTime2Retain.
+public struct NegotiatedSnapshot: Hashable, Sendable {
+  /// HeaderDigest.
+  public var headerDigest: Digest?
+  /// DataDigest.
+  public var dataDigest: Digest?
+  /// InitialR2T.
+  public var initialR2T: Bool?
+  /// ImmediateData.
+  public var immediateData: Bool?
+  /// FirstBurstLength in octets.
+  public var firstBurstLength: UInt32?
+  /// MaxBurstLength in octets.
+  public var maxBurstLength: UInt32?
+  /// The most that the target may send us in one PDU, in octets.
+  public var maxRecvDataSegmentLength: UInt32?
+  /// The most that we may send in one PDU, in octets.
+  public var maxXmitDataSegmentLength: UInt32?
+  /// MaxOutstandingR2T.
+  public var maxOutstandingR2T: UInt16?
+  /// ErrorRecoveryLevel.
+  public var errorRecoveryLevel: UInt8?
+  /// DataPDUInOrder.
+  public var dataPDUInOrder: Bool?
+  /// DataSequenceInOrder.
+  public var dataSequenceInOrder: Bool?
+
+  /// Nothing known.
+  public init() {}
 }
 
 /// A kernel connection as sysfs shows it.
@@ -141,12 +178,24 @@ public struct ConnectionSnapshot: Hashable, Sendable {
 
   /// A connection of which only the number is known.
   public init(id: ConnectionID) { self.id = id }
+
+  /// Where the socket is connected to; nil without a socket.
+  public var portal: Portal? { Self.portal(address, port) }
+  /// What was configured, before any redirect; nil if it was not set or is not a portal.
+  public var persistentPortal: Portal? { Self.portal(persistentAddress, persistentPort) }
+
+  private static func portal(_ address: String?, _ port: UInt16?) -> Portal? {
+    guard let address, let port, let host = try? PortalHost(address) else { return nil }
+    return Portal(host: host, port: port)
+  }
 }
 
 /// The SCSI host of a session as sysfs shows it.
 public struct HostSnapshot: Hashable, Sendable {
   /// The kernel's number.
   public var number: HostNumber
+  /// The driver's name (sysfs `proc_name`): `iscsi_tcp`, `iscsi_iser`, `qla4xxx`, ...
+  public var driver: String?
   /// The SCSI host's state: `running`, `recovery`, ...
   public var state: String?
   /// The local address of the connection.
@@ -160,4 +209,20 @@ public struct HostSnapshot: Hashable, Sendable {
 
   /// A host of which only the number is known.
   public init(number: HostNumber) { self.number = number }
+
+  /// The name of the iSCSI transport that the driver serves: the driver's name without `iscsi_`.
+  public var transport: String? {
+    driver.map { $0.hasPrefix("iscsi_") ? String($0.dropFirst(6)) : $0 }
+  }
+}
+
+/// An iSCSI transport that the kernel offers (`/sys/class/iscsi_transport/NAME`).
+public struct TransportSnapshot: Hashable, Sendable {
+  /// Its name: `tcp`, `iser`, `bnx2i`, ...
+  public var name: String
+  /// Its capabilities, the CAP_* bits of the kernel's `iscsi_if.h`.
+  public var capabilities: UInt32?
+
+  /// A transport of which only the name is known.
+  public init(name: String) { self.name = name }
 }

@@ -1,42 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import CLinux
-import Glibc
 import Synchronization
 import SystemPackage
-
-/// Starts a detached thread that runs `body`; `name` (at most 15 octets) is what `ps -L` shows.
-///
-/// For work that must not run on Swift's cooperative threads because it blocks. A thread that cannot be started is
-/// an exhausted machine; the work then runs on the caller's thread, late but not lost.
-func startThread(named name: String, _ body: @escaping @Sendable () -> Void) {
-  final class Job {
-    let name: String
-    let body: @Sendable () -> Void
-    init(_ name: String, _ body: @escaping @Sendable () -> Void) {
-      self.name = name
-      self.body = body
-    }
-  }
-  // The job crosses pthread_create as an opaque pointer: retained here, released by the thread (or below).
-  let job = unsafe Unmanaged.passRetained(Job(name, body))
-  var attributes = pthread_attr_t()
-  // The attribute object lives on this stack until it is destroyed below.
-  _ = unsafe pthread_attr_init(&attributes)
-  _ = unsafe pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
-  var thread = pthread_t()
-  // The start routine takes back the one reference that it was given.
-  let failure = unsafe pthread_create(
-    &thread, &attributes,
-    { argument in
-      guard let argument = unsafe argument else { return nil }
-      let job = unsafe Unmanaged<Job>.fromOpaque(argument).takeRetainedValue()
-      unsafe clinux_set_thread_name(job.name)
-      job.body()
-      return nil
-    }, job.toOpaque())
-  _ = unsafe pthread_attr_destroy(&attributes)
-  if failure != 0 { unsafe job.takeRetainedValue().body() }
-}
 
 /// Runs calls that block (writes to sysfs, name resolution) on threads of their own, a bounded number at a time.
 public final class BlockingWork: Sendable {
@@ -86,7 +50,9 @@ public final class BlockingWork: Sendable {
       state.running += 1
       return true
     }
-    if starts { startThread(named: "iscsi-blocking") { [self] in work(job) } }
+    guard starts else { return }
+    // A thread that cannot be started is an exhausted machine: the work is late then, and blocks its caller.
+    guard (try? DedicatedThread.start(named: "iscsi-blocking", { [self] in work(job) })) != nil else { return work(job) }
   }
 
   private func work(_ first: @escaping @Sendable () -> Void) {

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+public import SystemPackage
+
+/// A SendTargets discovery over a socket of our own; the kernel has no part in it.
+///
+/// Each run has an ISID of its own, so that two runs from one machine do not end each other, and logs out at its end.
+public struct SendTargetsDiscovery: Sendable {
+  /// The name that we log in with.
+  public var initiator: InitiatorName
+  /// How the two sides prove who they are.
+  public var authentication = Authentication.none
+  /// What the connection goes out through.
+  public var binding = InterfaceBinding.automatic
+  /// How long the whole discovery may take, redirects included.
+  public var timeout: Duration = .seconds(30)
+  /// Where to look a MAC address up; another root is for tests.
+  public var sysfs: FilePath = "/sys"
+
+  /// MaxRecvDataSegmentLength that we declare: long answers come in few PDUs.
+  private static let maxRecvDataSegmentLength: UInt32 = 262_144
+  /// CmdSN of all requests: immediate ones do not use it up.
+  private static let commandSN: UInt32 = 1
+  /// What a logout at the end may take; the answer is there already by then.
+  private static let logoutTimeout: Duration = .seconds(2)
+
+  /// A discovery by this initiator with the defaults above.
+  public init(initiator: InitiatorName) { self.initiator = initiator }
+
+  /// Asks the target at `portal` for all that it has.
+  ///
+  /// - Throws: `OperationError` with the portal that was asked; a target without anything is not an error.
+  public func run(at portal: Portal) async throws(OperationError) -> SendTargetsResponse {
+    do throws(OperationError.Cause) {
+      return try await run(at: portal, until: .now + timeout)
+    } catch {
+      throw OperationError(.discovery(portal), error)
+    }
+  }
+
+  private func run(
+    at portal: Portal, until deadline: ContinuousClock.Instant
+  ) async throws(OperationError.Cause) -> SendTargetsResponse {
+    var route = LoginRoute(portal)
+    while true {
+      var transport = try await connect(to: route.current, until: deadline)
+      var negotiation = try makeNegotiation()
+      switch try await negotiation.run(over: &transport, until: deadline) {
+      case .redirected(let redirect):
+        do throws(LoginFailure) { try route.follow(redirect) } catch { throw .login(error) }
+      case .loggedIn(let login):
+        let (text, exchange) = try await ask(over: &transport, after: login, until: deadline)
+        await logOut(over: &transport, after: exchange)
+        return SendTargetsResponse(text: text, discoveryPortal: route.current)
+      }
+    }
+  }
+
+  private func connect(
+    to portal: Portal, until deadline: ContinuousClock.Instant
+  ) async throws(OperationError.Cause) -> PDUSocket {
+    do throws(TransportError) {
+      let socket = try await TCPSocket.connect(to: portal, through: binding, sysfs: sysfs, until: deadline)
+      return PDUSocket(socket, maxDataLength: Int(Self.maxRecvDataSegmentLength))
+    } catch {
+      throw .transport(error)
+    }
+  }
+
+  private func makeNegotiation() throws(OperationError.Cause) -> LoginNegotiation {
+    var configuration = LoginConfiguration(initiatorName: initiator, sessionType: .discovery, isid: .random())
+    configuration.initialCommandSN = Self.commandSN
+    configuration.authentication = authentication
+    configuration.operational.maxRecvDataSegmentLength = Self.maxRecvDataSegmentLength
+    do throws(LoginFailure) { return try LoginNegotiation(configuration) } catch { throw .login(error) }
+  }
+
+  private func ask(
+    over transport: inout PDUSocket, after login: LoginResult, until deadline: ContinuousClock.Instant
+  ) async throws(OperationError.Cause) -> ([UInt8], TextExchange) {
+    var exchange = TextExchange(
+      text: Array("SendTargets=All\0".utf8), initiatorTaskTag: 1, commandSN: Self.commandSN,
+      expStatSN: login.statSN &+ 1)
+    var actions = exchange.start()
+    while true {
+      for action in actions {
+        switch action {
+        case .send(let pdu): try await send(pdu, over: &transport, until: deadline)
+        case .done(let text): return (text, exchange)
+        case .failed(let error): throw .text(error)
+        }
+      }
+      do throws(PDUTransportError) {
+        actions = exchange.receive(try await transport.receive(until: deadline))
+      } catch {
+        throw .pdu(error)
+      }
+    }
+  }
+
+  private func send(
+    _ pdu: PDU, over transport: inout PDUSocket, until deadline: ContinuousClock.Instant
+  ) async throws(OperationError.Cause) {
+    do throws(PDUTransportError) { try await transport.send(pdu, until: deadline) } catch { throw .pdu(error) }
+  }
+
+  /// Ends the discovery session. The answer is complete, so whatever goes wrong here changes nothing.
+  private func logOut(over transport: inout PDUSocket, after exchange: TextExchange) async {
+    let deadline = ContinuousClock.now + Self.logoutTimeout
+    var logout = LogoutExchange(initiatorTaskTag: 2, commandSN: exchange.commandSN, expStatSN: exchange.expStatSN)
+    var actions = logout.start()
+    while true {
+      for action in actions {
+        guard case .send(let pdu) = action, (try? await transport.send(pdu, until: deadline)) != nil else { return }
+      }
+      guard let answer = try? await transport.receive(until: deadline) else { return }
+      actions = logout.receive(answer)
+    }
+  }
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import SystemPackage
+
+/// The link to the kernel's initiator: one socket, joined to the kernel's event group, and one thread that owns it.
+///
+/// Both exist from opening to closing. So every request is sent where its answer and the events are received, in one
+/// order, and no request can block the kernel for want of a listener. Requests are made through `KernelSession`, whose
+/// types keep the order that the kernel does not check.
+///
+/// Callers never block: all methods suspend, and resume at their deadline even when the kernel holds the thread.
+public final class KernelLink: Sendable {
+  let core: LinkCore
+
+  /// What a request may take when its caller has no opinion: 30 seconds from now.
+  public static var defaultDeadline: ContinuousClock.Instant { .now + .seconds(30) }
+
+  private init(core: LinkCore) { self.core = core }
+
+  deinit { core.close() }
+
+  /// Opens the link to the running kernel: loads `iscsi_tcp` if need be, opens the socket, and makes a harmless request.
+  ///
+  /// - Parameters:
+  ///   - root: Where sysfs is mounted.
+  ///   - deadline: When to give up.
+  /// - Throws: `KernelError`, which says what is missing: the module, permissions, the right network namespace.
+  public static func open(
+    sysfs root: FilePath = "/sys", until deadline: ContinuousClock.Instant = KernelLink.defaultDeadline
+  ) async throws(KernelError) -> KernelLink {
+    let (socket, handle) = try await DedicatedThread.run { () throws(KernelError) in
+      try TransportModule.load(sysfs: root, until: deadline)
+      let handle = try TransportHandle.read(sysfs: root)
+      return (try NetlinkSocket(), handle)
+    }
+    return try await open(channel: socket, handle: handle, until: deadline)
+  }
+
+  /// Opens the link over another channel than the kernel's socket, such as `ScriptedKernel` in tests.
+  public static func open(
+    channel: any KernelChannel, handle: TransportHandle,
+    until deadline: ContinuousClock.Instant = KernelLink.defaultDeadline
+  ) async throws(KernelError) -> KernelLink {
+    let core = LinkCore(channel: channel, handle: handle)
+    let link = KernelLink(core: core)
+    do throws(Errno) {
+      try DedicatedThread.start(named: "iscsi-netlink") { core.run() }
+    } catch {
+      throw .system(.startThread, error)
+    }
+    try await link.probe(until: deadline)
+    return link
+  }
+
+  /// Ends the link: all that wait are resumed with `closed`. Sessions stay in the kernel.
+  public func close() { core.close() }
+
+  /// The events of a session from now on, of whoever drives it.
+  public func events(for session: SessionID) -> KernelEvents {
+    let (ticket, queue) = core.subscribe(to: session)
+    return KernelEvents(session: session, queue: queue) { [core] in core.unsubscribe(ticket, from: session) }
+  }
+
+  /// Makes sure that requests reach the kernel, that this process may make them, and that the handle is right.
+  private func probe(until deadline: ContinuousClock.Instant) async throws(KernelError) {
+    do throws(KernelError) {
+      _ = try await perform(.probe, until: deadline)
+    } catch .rejected(_, .noFunction, by: .interface) {
+      return
+    }
+  }
+
+  /// Makes one request and returns its answer.
+  func perform(
+    _ request: KernelRequest, until deadline: ContinuousClock.Instant
+  ) async throws(KernelError) -> KernelReply {
+    let answers = try await perform([request], until: deadline)
+    guard let answer = answers.first else { throw .unexpectedReply(request.type) }
+    return try answer.get()
+  }
+
+  /// Makes several requests in as few datagrams as possible and returns an answer for each, in order.
+  ///
+  /// The kernel executes all of them, also those after one that fails. It executes them even if the caller's task is
+  /// cancelled, so cancellation does not end the wait.
+  ///
+  /// - Parameters:
+  ///   - requests: What to ask for, in order.
+  ///   - socket: The socket that one of them names, to be kept open until the kernel has answered.
+  ///   - deadline: When to resume with `timedOut`. What was not sent by then is never sent.
+  func perform(
+    _ requests: [KernelRequest], keeping socket: DuplicatedSocket? = nil, until deadline: ContinuousClock.Instant
+  ) async throws(KernelError) -> RequestBatch.Answers {
+    guard let first = requests.first else { return [] }
+    guard deadline > .now else { throw .timedOut(first.type) }
+    let batch = RequestBatch(requests, handle: core.handle, socket: socket)
+    // Not the link's thread: it may be held by the kernel just then.
+    let timer = Task {
+      guard (try? await Task.sleep(until: deadline, clock: .continuous)) != nil else { return }
+      batch.expire()
+    }
+    defer { timer.cancel() }
+    let result = await withCheckedContinuation { continuation in
+      batch.install(continuation)
+      core.submit(batch)
+    }
+    return try result.get()
+  }
+}

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Synchronization
+internal import SystemPackage
+
+/// What a session's connection is ready for. The kernel does not check it; the types do.
+public protocol KernelSessionPhase {}
+/// A phase in which the connection has a socket, or may have one: it can be stopped for recovery.
+public protocol StoppableKernelSessionPhase: KernelSessionPhase {}
+/// A phase in which the connection surely has a socket: parameters can be set and PDUs sent.
+public protocol ConnectedKernelSessionPhase: StoppableKernelSessionPhase {}
+
+/// The phases of a kernel session.
+public enum KernelPhase {
+  /// The connection has no socket: it was just made, or stopped for recovery.
+  public enum Unbound: KernelSessionPhase {}
+  /// The connection has a socket; login PDUs can be exchanged.
+  public enum Bound: ConnectedKernelSessionPhase {}
+  /// The connection was started: full feature phase, as far as the kernel has not failed it since.
+  public enum Up: ConnectedKernelSessionPhase {}
+  /// Something failed or is not known: stop it for recovery, or destroy it.
+  public enum Broken: StoppableKernelSessionPhase {}
+}
+
+/// A session of the kernel's initiator with its one connection, in a phase that the type names.
+///
+///     create ──> Unbound ──bind──> Bound ──start──> Up ──release──> (stays in the kernel)
+///                   ^                │               │
+///                   └──stopForRecovery── Broken ─────┘          destroy: from every phase
+///
+/// A step consumes the value and gives the next one, so no step can be made twice. What would hang the kernel does not
+/// compile: `bind` exists only without a socket, since a second bind without a stop between makes the kernel loop for
+/// ever; `start` exists only after a bind, since the kernel calls a session without a socket logged in. A step that fails
+/// gives a `Broken` session, since it is not known then how far the kernel has come.
+///
+/// A value that is dropped changes nothing in the kernel: the session stays, and `adopt` can take it up again. In one
+/// link a session has one value at a time.
+public struct KernelSession<Phase: KernelSessionPhase>: ~Copyable, Sendable {
+  let core: SessionCore
+
+  init(core: SessionCore) { self.core = core }
+
+  /// The kernel's number of the session.
+  public var id: SessionID { core.id }
+  /// The session's SCSI host.
+  public var host: HostNumber { core.host }
+  /// The session's events, from before the connection's first socket on.
+  public var events: KernelEvents { core.events }
+
+  /// The counters of the connection. They live as long as the session, over relogins.
+  public borrowing func statistics(
+    until deadline: ContinuousClock.Instant = KernelLink.defaultDeadline
+  ) async throws(KernelError) -> KernelStatistics {
+    guard case .statistics(let statistics) = try await core.perform(.getStatistics(core.id, .leading), until: deadline)
+    else { throw .unexpectedReply(.getStatistics) }
+    return statistics
+  }
+
+  /// Sets how long I/O waits for a lost session; nil is for ever. The only parameter that needs no socket.
+  public borrowing func setRecoveryTimeout(
+    _ timeout: Duration?, until deadline: ContinuousClock.Instant = KernelLink.defaultDeadline
+  ) async throws(KernelError) {
+    try await core.set([.recoveryTimeout(timeout)], until: deadline)
+  }
+
+  /// Sets what sysfs shows of the session's host.
+  public borrowing func setHostParameter(
+    _ parameter: HostParameter, until deadline: ContinuousClock.Instant = KernelLink.defaultDeadline
+  ) async throws(KernelError) {
+    guard parameter.octets.isKernelText else { throw .invalidHostText }
+    _ = try await core.perform(.setHostParameter(core.host, parameter), until: deadline)
+  }
+
+  /// Removes the connection and the session for good, whatever is under way. Its SCSI devices go with it: call
+  /// `removeDevices` and log out before, or disks go before their caches are flushed.
+  public consuming func destroy(
+    until deadline: ContinuousClock.Instant = KernelLink.defaultDeadline
+  ) async -> KernelSessionRemoval {
+    do throws(KernelError) {
+      try await core.destroy(until: deadline)
+      return .done
+    } catch {
+      return .failed(KernelSession<KernelPhase.Broken>(core: core), error)
+    }
+  }
+}
+
+/// A session without a socket.
+public typealias UnboundKernelSession = KernelSession<KernelPhase.Unbound>
+/// A session with a socket, in the login phase.
+public typealias BoundKernelSession = KernelSession<KernelPhase.Bound>
+/// A session in full feature phase.
+public typealias UpKernelSession = KernelSession<KernelPhase.Up>
+/// A session that can only be stopped for recovery or destroyed.
+public typealias BrokenKernelSession = KernelSession<KernelPhase.Broken>
+
+/// What a step of a session led to.
+public enum KernelTransition<Next: KernelSessionPhase>: ~Copyable, Sendable {
+  /// The session in its next phase.
+  case done(KernelSession<Next>)
+  /// The session as it has to be treated now, and what failed.
+  case failed(BrokenKernelSession, KernelError)
+}
+
+/// What the removal of a session led to.
+public enum KernelSessionRemoval: ~Copyable, Sendable {
+  /// The session is gone.
+  case done
+  /// The session may still be there, in part.
+  case failed(BrokenKernelSession, KernelError)
+}
+
+/// A session that was found in sysfs.
+public enum AdoptedKernelSession: ~Copyable, Sendable {
+  /// The kernel says that the connection is up: there is nothing to do.
+  case up(UpKernelSession)
+  /// Anything else: to be recovered or destroyed.
+  case broken(BrokenKernelSession)
+}
+
+/// What the phases of one session have in common: its numbers, its link, its events, and the claim that it is driven.
+final class SessionCore: Sendable {
+  let id: SessionID
+  let host: HostNumber
+  let events: KernelEvents
+  private let link: KernelLink
+  /// Whether the kernel has removed the devices: it tells only once.
+  private let devicesRemoved = Atomic(false)
+
+  /// Claims the session; throws if this link has a value for it already.
+  init(link: KernelLink, id: SessionID, host: HostNumber) throws(KernelError) {
+    guard link.core.claim(id) else { throw .alreadyOwned(id) }
+    self.link = link
+    self.id = id
+    self.host = host
+    events = link.events(for: id)
+  }
+
+  deinit { link.core.disclaim(id) }
+
+  func perform(
+    _ request: KernelRequest, until deadline: ContinuousClock.Instant
+  ) async throws(KernelError) -> KernelReply {
+    try await link.perform(request, until: deadline)
+  }
+
+  /// Makes requests in one datagram and throws the first error among the answers.
+  ///
+  /// The kernel answers a parameter that its transport does not know with `ENOSYS`; older kernels know fewer, and a
+  /// session works without them, so this is not an error.
+  func performAll(
+    _ requests: [KernelRequest], keeping socket: DuplicatedSocket? = nil, until deadline: ContinuousClock.Instant
+  ) async throws(KernelError) {
+    for answer in try await link.perform(requests, keeping: socket, until: deadline) {
+      switch answer {
+      case .success, .failure(.rejected(.setParameter, .noFunction, by: .interface)): continue
+      case .failure(let error): throw error
+      }
+    }
+  }
+
+  func set(_ parameters: [KernelParameter], until deadline: ContinuousClock.Instant) async throws(KernelError) {
+    try await performAll(try requests(setting: parameters), until: deadline)
+  }
+
+  /// The requests that set parameters; throws if a text is not what the kernel would read.
+  func requests(setting parameters: [KernelParameter]) throws(KernelError) -> [KernelRequest] {
+    for parameter in parameters where !parameter.octets.isKernelText {
+      throw .invalidArgument("parameter \(parameter.number) has a NUL in it or more than 4095 octets")
+    }
+    return parameters.map { .setParameter(id, .leading, $0) }
+  }
+
+  /// Waits for an event that a request announces. The subscription must be older than the request.
+  private func wait(
+    for event: KernelEvent, in events: KernelEvents, of request: KernelMessageType,
+    until deadline: ContinuousClock.Instant
+  ) async throws(KernelError) {
+    while let next = try await events.next(until: deadline) {
+      if next == event { return }
+      if next == .overrun { throw .overrun(request) }
+    }
+    throw .timedOut(request)
+  }
+
+  func removeDevices(until deadline: ContinuousClock.Instant) async throws(KernelError) {
+    guard !devicesRemoved.load(ordering: .acquiring) else { return }
+    let events = link.events(for: id)
+    _ = try await link.perform(.unbindSession(id), until: deadline)
+    try await wait(for: .devicesRemoved, in: events, of: .unbindSession, until: deadline)
+    devicesRemoved.store(true, ordering: .releasing)
+  }
+
+  func destroy(until deadline: ContinuousClock.Instant) async throws(KernelError) {
+    let events = link.events(for: id)
+    let answers = try await link.perform(
+      [
+        .stopConnection(id, .leading, .terminate), .destroyConnection(id, .leading), .destroySessionAsync(id),
+      ], until: deadline)
+    // There may be no connection to stop or destroy: only the session's own answer counts.
+    switch answers.last {
+    case .success?:
+      try await wait(for: .sessionDestroyed, in: events, of: .destroySessionAsync, until: deadline)
+    case .failure(.rejected(_, .noFunction, by: .interface))?:
+      // Before Linux 5.7 there is only the request that waits.
+      _ = try await link.perform(.destroySession(id), until: deadline)
+    case .failure(let error)?:
+      throw error
+    case nil:
+      throw .unexpectedReply(.destroySessionAsync)
+    }
+  }
+}
+
+extension KernelError {
+  /// A host parameter that the kernel would cut.
+  static let invalidHostText = KernelError.invalidArgument("a host parameter has a NUL in it or more than 4095 octets")
+}
+
+extension [UInt8] {
+  /// Whether this is one C string that the kernel takes as it is: a NUL at the end and nowhere else, 4096 octets at most.
+  var isKernelText: Bool { count <= 4096 && firstIndex(of: 0) == count - 1 }
+}

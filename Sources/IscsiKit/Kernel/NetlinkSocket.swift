@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CLinux
+internal import CNetlink
+internal import Glibc
+internal import SystemPackage
+
+/// The real channel: a `NETLINK_ISCSI` socket of libnl, and an eventfd to wake its thread.
+///
+/// libnl makes, binds, joins and sends. Its receiving half is left alone: `nl_recv` allocates for each datagram, reads
+/// each one twice (it peeks for the length), and maps both `ENOBUFS` and `ENOMEM` to `NLE_NOMEM`, so that lost events
+/// could not be told from lack of memory; `nl_recvmsgs` checks sequence numbers, which this protocol does not have.
+@safe final class NetlinkSocket: KernelChannel {
+  /// The kernel's number of the protocol (`NETLINK_ISCSI`).
+  private static let protocolNumber: Int32 = 8
+  /// The group that the kernel sends its events to (`ISCSI_NL_GRP_ISCSID`).
+  private static let eventGroup: Int32 = 1
+  /// When this many octets wait unread the kernel starts to lose events, and to fail connections for that.
+  private static let receiveBuffer: Int32 = 4 << 20
+  /// More than `RequestBatch.datagramLimit`, whatever the system's default is.
+  private static let sendBuffer: Int32 = 256 << 10
+  /// More than the longest message for this transport: a PDU of 8312 octets.
+  private static let longestDatagram = 16 << 10
+
+  // The pointer is made in init, freed in deinit, and used by one thread between; libnl keeps no other reference.
+  private nonisolated(unsafe) let socket: OpaquePointer
+  private let descriptor: Int32
+  private let wakeDescriptor: Int32
+
+  /// Opens the socket and joins the event group.
+  init() throws(KernelError) {
+    guard let socket = unsafe nl_socket_alloc() else { throw .system(.open, .noMemory) }
+    // Flags are ours alone to set: the kernel gives no acks, and counts no sequence.
+    unsafe nl_socket_disable_auto_ack(socket)
+    unsafe nl_socket_disable_seq_check(socket)
+    do throws(KernelError) {
+      try unsafe Self.connect(socket)
+      let descriptor = unsafe nl_socket_get_fd(socket)
+      try Self.enlargeBuffers(of: descriptor)
+      let wakeDescriptor = eventfd(0, Int32(EFD_CLOEXEC) | Int32(EFD_NONBLOCK))
+      guard wakeDescriptor >= 0 else { throw .system(.open, Errno(rawValue: errno)) }
+      unsafe self.socket = socket
+      self.descriptor = descriptor
+      self.wakeDescriptor = wakeDescriptor
+    } catch {
+      unsafe nl_socket_free(socket)
+      throw error
+    }
+  }
+
+  deinit {
+    Glibc.close(wakeDescriptor)
+    unsafe nl_socket_free(socket)
+  }
+
+  private static func connect(_ socket: OpaquePointer) throws(KernelError) {
+    // The pointer is valid: it comes from nl_socket_alloc, and its owner frees it after this call.
+    let connected = unsafe nl_connect(socket, protocolNumber)
+    guard connected >= 0 else {
+      throw connected == -Int32(NLE_PROTO_MISMATCH) ? .transportMissing : Self.failure(.open, connected)
+    }
+    let joined = unsafe nl_socket_add_membership(socket, eventGroup)
+    guard joined >= 0 else { throw Self.failure(.join, joined) }
+    let nonblocking = unsafe nl_socket_set_nonblocking(socket)
+    guard nonblocking >= 0 else { throw Self.failure(.open, nonblocking) }
+  }
+
+  /// The error behind a code of libnl, which has no errno of its own for most.
+  private static func failure(_ operation: KernelError.Operation, _ code: Int32) -> KernelError {
+    switch -code {
+    case Int32(NLE_PERM): .notPermitted(operation, .notPermitted)
+    case Int32(NLE_NOACCESS): .notPermitted(operation, .permissionDenied)
+    case Int32(NLE_NOMEM): .system(operation, .noMemory)
+    case Int32(NLE_AF_NOSUPPORT): .system(operation, .addressFamilyNotSupported)
+    case Int32(NLE_EXIST): .system(operation, .addressInUse)
+    default: .system(operation, .invalidArgument)
+    }
+  }
+
+  /// Beyond the system's limit first, which root may, else up to it.
+  ///
+  /// `nl_socket_set_buffer_size` knows the second way only.
+  private static func enlargeBuffers(of descriptor: Int32) throws(KernelError) {
+    for (forced, plain, size) in [
+      (SO_RCVBUFFORCE, SO_RCVBUF, receiveBuffer), (SO_SNDBUFFORCE, SO_SNDBUF, sendBuffer),
+    ] {
+      var size = size
+      let length = socklen_t(MemoryLayout<Int32>.size)
+      // The pointer is to a local variable and not kept.
+      if unsafe setsockopt(descriptor, SOL_SOCKET, forced, &size, length) == 0 { continue }
+      guard unsafe setsockopt(descriptor, SOL_SOCKET, plain, &size, length) == 0 else {
+        throw .system(.setBuffer, Errno(rawValue: errno))
+      }
+    }
+  }
+
+  func send(_ datagram: [UInt8]) throws(Errno) {
+    var octets = datagram
+    while true {
+      // libnl does not keep the pointer, nor write to it. Its code for the error has less than errno, which it keeps.
+      let (sent, number) = unsafe octets.withUnsafeMutableBytes { buffer in
+        unsafe (nl_sendto(socket, buffer.baseAddress, buffer.count), errno)
+      }
+      if sent >= 0 { return }
+      // The kernel executes a datagram before sendto returns; a signal can interrupt only before it starts.
+      guard number == EINTR else { throw Errno(rawValue: number) }
+    }
+  }
+
+  func receive() throws(Errno) -> KernelDatagram? {
+    while true {
+      var sender = sockaddr_nl()
+      var senderLength = socklen_t(MemoryLayout<sockaddr_nl>.size)
+      var result = 0
+      var number: Int32 = 0
+      // MSG_TRUNC makes the result the datagram's real length. The buffer and the address are ours for the call only.
+      let octets = unsafe [UInt8](unsafeUninitializedCapacity: Self.longestDatagram) { buffer, count in
+        unsafe withUnsafeMutablePointer(to: &sender) { pointer in
+          unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+            result = unsafe recvfrom(
+              descriptor, buffer.baseAddress, buffer.count, Int32(MSG_TRUNC) | Int32(MSG_DONTWAIT),
+              address, &senderLength)
+            number = errno
+          }
+        }
+        count = max(0, min(result, buffer.count))
+      }
+      guard result >= 0 else {
+        switch number {
+        case EINTR: continue
+        case EAGAIN: return nil
+        default: throw Errno(rawValue: number)
+        }
+      }
+      // Any process may send to a netlink socket: only port 0 is the kernel. No message for us is longer than the
+      // buffer, so a longer one cannot be read anyway.
+      guard sender.nl_pid == 0, result <= Self.longestDatagram else { continue }
+      return KernelDatagram(origin: sender.nl_groups == 0 ? .unicast : .multicast, octets: octets)
+    }
+  }
+
+  func wait() {
+    var descriptors = [
+      pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0),
+      pollfd(fd: wakeDescriptor, events: Int16(POLLIN), revents: 0),
+    ]
+    // The array lives through the call. An interruption is an early return, which callers expect.
+    _ = unsafe poll(&descriptors, nfds_t(descriptors.count), -1)
+    if descriptors[1].revents != 0 {
+      var count: eventfd_t = 0
+      _ = unsafe eventfd_read(wakeDescriptor, &count)
+    }
+  }
+
+  func wake() {
+    _ = eventfd_write(wakeDescriptor, 1)
+  }
+}

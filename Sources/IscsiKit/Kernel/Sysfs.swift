@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+public import SystemPackage
+
+/// What went wrong with sysfs. That an object is gone is no error when reading.
+public enum SysfsError: DiagnosableError, Hashable {
+  /// A directory that must be read cannot be, or the process has no descriptors or no memory left for it.
+  case unreadable(path: String, Errno)
+  /// An attribute cannot be written.
+  case unwritable(path: String, value: String, Errno)
+  /// There is no session of this number.
+  case noSession(SessionID)
+  /// The session has no such device (`H:C:T:L`).
+  case noDevice(address: String, SessionID)
+  /// The session's target is unbound, so that there is nothing to scan.
+  case unbound(SessionID)
+
+  /// The code of open-iscsi's table.
+  public var exitStatus: ExitStatus {
+    switch self {
+    case .noSession: .sessionNotFound
+    case .noDevice: .sysfsLookup
+    case .unbound: .sessionNotConnected
+    case .unreadable(_, let error), .unwritable(_, _, let error):
+      switch error {
+      case .permissionDenied, .notPermitted, .readOnlyFileSystem: .access
+      case .noMemory: .noMemory
+      case .resourceBusy: .busy
+      case .noSuchFileOrDirectory, .noSuchAddressOrDevice, .operationNotSupportedByDevice: .sysfsLookup
+      default: .failure
+      }
+    }
+  }
+
+  /// Why, in words.
+  public var description: String {
+    switch self {
+    case .unreadable(let path, let error): "\(path) cannot be read: \(error)"
+    case .unwritable(let path, let value, let error): "writing \(value.debugDescription) to \(path) failed: \(error)"
+    case .noSession(let id): "there is no session \(id)"
+    case .noDevice(let address, let id): "session \(id) has no device \(address)"
+    case .unbound(let id): "the target of session \(id) is unbound"
+    }
+  }
+
+  /// What the user can do.
+  public var advice: String? {
+    switch self {
+    case .unreadable(_, .permissionDenied), .unreadable(_, .notPermitted), .unwritable(_, _, .permissionDenied),
+      .unwritable(_, _, .notPermitted):
+      "run as root"
+    case .unreadable(_, .tooManyOpenFiles): "raise the limit of open files (RLIMIT_NOFILE)"
+    default: nil
+    }
+  }
+}
+
+/// Reads the kernel's iSCSI objects from sysfs.
+///
+/// Each answer is one pass that reads a file at most once. What a file says is never trusted: a number that does not
+/// parse, a word that is not known and a string that the kernel shows as `(null)` are nil. A session, connection or
+/// device that vanishes during the pass is left out. Files that hold secrets are never opened. Reading does not block
+/// on I/O, and it needs no privilege for what is read here.
+public struct Sysfs: Sendable {
+  /// How much of a session to read.
+  public enum Detail: Sendable {
+    /// What a listing shows: transport, target, tag, states, portals, and the devices' numbers, states and names.
+    case summary
+    /// All of ``SessionSnapshot``.
+    case full
+  }
+
+  /// Where sysfs is mounted.
+  public let root: FilePath
+
+  /// A reader of the sysfs at `root`; another one than `/sys` is for tests and captured trees.
+  public init(root: FilePath = "/sys") { self.root = root }
+
+  /// The transports whose modules are loaded, by name; none without the module `scsi_transport_iscsi`.
+  public func transports() throws(SysfsError) -> [TransportSnapshot] {
+    try reading("iscsi_transport") { (transports) throws(Errno) in
+      var found: [TransportSnapshot] = []
+      for name in try transports.names().sorted() {
+        guard let directory = try transports.directory(name) else { continue }
+        var transport = TransportSnapshot(name: name)
+        if let caps = try directory.text("caps"), caps.hasPrefix("0x") {
+          transport.capabilities = UInt32(caps.dropFirst(2), radix: 16)
+        }
+        found.append(transport)
+      }
+      return found
+    } ?? []
+  }
+
+  /// All sessions by number; none without the module `scsi_transport_iscsi`.
+  public func sessions(_ detail: Detail = .full) throws(SysfsError) -> [SessionSnapshot] {
+    try reading("iscsi_session") { (sessions) throws(Errno) in
+      // The listing is complete before the first session is read, see SysfsSessionReader.
+      let ids = try sessions.names().compactMap { Self.number(of: $0, after: "session").map(SessionID.init) }.sorted()
+      var reader = SysfsSessionReader(detail: detail)
+      var found: [SessionSnapshot] = []
+      found.reserveCapacity(ids.count)
+      for id in ids {
+        if let session = try reader.session(id, in: sessions) { found.append(session) }
+      }
+      return found
+    } ?? []
+  }
+
+  /// One session; nil if there is none of this number.
+  public func session(_ id: SessionID, _ detail: Detail = .full) throws(SysfsError) -> SessionSnapshot? {
+    try reading("iscsi_session") { (sessions) throws(Errno) in
+      var reader = SysfsSessionReader(detail: detail)
+      return try reader.session(id, in: sessions)
+    } ?? nil
+  }
+
+  /// All SCSI hosts of iSCSI drivers by number: one a session with `iscsi_tcp`, one a port with an offload card.
+  public func hosts() throws(SysfsError) -> [HostSnapshot] {
+    try reading("iscsi_host") { (hosts) throws(Errno) in
+      var found: [HostSnapshot] = []
+      for number in try hosts.names().compactMap({ Self.number(of: $0, after: "host").map(HostNumber.init) }).sorted() {
+        guard let directory = try hosts.directory("host\(number)/device") else { continue }
+        if let host = try HostSnapshot(number, in: directory, .full) { found.append(host) }
+      }
+      return found
+    } ?? []
+  }
+
+  /// Runs `body` on a class directory; nil if the class does not exist.
+  private func reading<Answer>(
+    _ name: String, _ body: (borrowing SysfsDirectory) throws(Errno) -> Answer
+  ) throws(SysfsError) -> Answer? {
+    let path = root.appending("class").appending(name)
+    do {
+      return try body(try SysfsDirectory(path: path))
+    } catch {
+      if error == .noSuchFileOrDirectory { return nil }
+      throw .unreadable(path: path.string, error)
+    }
+  }
+
+  /// The number in names such as `session12`.
+  static func number(of name: some StringProtocol, after prefix: String) -> UInt32? {
+    guard name.hasPrefix(prefix) else { return nil }
+    let digits = name.dropFirst(prefix.count)
+    guard digits.utf8.allSatisfy(\.isDigit) else { return nil }
+    return UInt32(digits)
+  }
+}

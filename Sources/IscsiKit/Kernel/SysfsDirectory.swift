@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+import Glibc
+package import SystemPackage
+
+/// An open directory of sysfs, from which everything below is reached by relative paths.
+///
+/// The descriptor pins one kernel object: when that is gone every later access fails, even if another object has taken
+/// its name by then (SCSI host numbers come back). It also spares the kernel the walk from `/` for each attribute.
+///
+/// The functions throw only for a shortage (of descriptors, of memory), which says nothing about the object; every
+/// other failure to open or read means to the caller that the thing is not there.
+package struct SysfsDirectory: ~Copyable {
+  /// The most that one attribute has: a page (kernel: `sysfs_kf_seq_show`).
+  private static let attributeLimit = 4096
+
+  private let descriptor: CInt
+
+  /// Opens the directory at `path`; throws whatever `open` says, ENOENT too.
+  package init(path: FilePath) throws(Errno) {
+    self.init(owning: try Self.open(AT_FDCWD, path.string, O_RDONLY | O_DIRECTORY))
+  }
+
+  private init(owning descriptor: CInt) { self.descriptor = descriptor }
+
+  deinit { close(descriptor) }
+
+  /// Opens a directory below this one, through symbolic links; nil if it is not there.
+  package func directory(_ path: String) throws(Errno) -> SysfsDirectory? {
+    do {
+      return SysfsDirectory(owning: try Self.open(descriptor, path, O_RDONLY | O_DIRECTORY))
+    } catch {
+      try Self.rethrowShortage(error)
+      return nil
+    }
+  }
+
+  /// The names in this directory or the one at `path` below it, unordered, without `.` and `..`; none if it is gone.
+  package func names(in path: String = ".") throws(Errno) -> [String] {
+    let descriptor: CInt
+    do {
+      descriptor = try Self.open(self.descriptor, path, O_RDONLY | O_DIRECTORY)
+    } catch {
+      try Self.rethrowShortage(error)
+      return []
+    }
+    // A DIR pointer is C's only handle for a listing. It owns the descriptor and does not leave this function.
+    guard let stream = unsafe fdopendir(descriptor) else {
+      let error = Errno(rawValue: errno)
+      close(descriptor)
+      throw error
+    }
+    defer { unsafe closedir(stream) }
+    var names: [String] = []
+    // readdir's entry is valid until the next call; the name is copied out before that.
+    while let entry = unsafe readdir(stream) {
+      let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { name in
+        // glibc ends d_name with NUL, within the 256 octets of the array.
+        unsafe name.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
+      }
+      if name != ".", name != ".." { names.append(name) }
+    }
+    return names
+  }
+
+  /// Where the symbolic link at `path` points to; nil if there is none.
+  package func linkTarget(_ path: String) -> String? {
+    // The buffer lives for the call only; readlinkat writes at most its size and gives back how much that was.
+    unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: Self.attributeLimit) { buffer in
+      guard let start = buffer.baseAddress else { return nil }
+      let count = unsafe readlinkat(descriptor, path, start, buffer.count)
+      guard count >= 0, count < buffer.count else { return nil }
+      return unsafe String(decoding: UnsafeRawBufferPointer(buffer).prefix(count), as: UTF8.self)
+    }
+  }
+
+  /// Whether something is at `path`.
+  package func exists(_ path: String) -> Bool {
+    // The string is lent to the call as a C string.
+    unsafe faccessat(descriptor, path, F_OK, 0) == 0
+  }
+
+  /// An attribute's text without its line end; nil if it is not there or the kernel does not give it now (ENOTCONN
+  /// for the addresses of a connection without socket).
+  package func contents(_ path: String) throws(Errno) -> String? {
+    let file: CInt
+    do {
+      file = try Self.open(descriptor, path, O_RDONLY | O_NOFOLLOW)
+    } catch {
+      try Self.rethrowShortage(error)
+      return nil
+    }
+    defer { close(file) }
+    var failure: Errno?
+    // The buffer lives for the call only; read writes at most its size and gives back how much that was. One read is
+    // enough: sysfs gives an attribute whole.
+    let text: String? = unsafe withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Self.attributeLimit) { buffer in
+      var count: Int
+      repeat {
+        count = unsafe read(file, buffer.baseAddress, buffer.count)
+      } while count < 0 && errno == EINTR
+      guard count >= 0 else {
+        failure = Errno(rawValue: errno)
+        return nil
+      }
+      var octets = unsafe UnsafeRawBufferPointer(buffer).prefix(count)
+      if unsafe octets.last == UInt8(ascii: "\n") { unsafe octets = octets.dropLast() }
+      return unsafe String(decoding: octets, as: UTF8.self)
+    }
+    if let failure { try Self.rethrowShortage(failure) }
+    return text
+  }
+
+  /// Writes `value` into an attribute that exists already; may block as long as the kernel works on it.
+  package func write(_ value: String, to path: String) throws(Errno) {
+    // No O_CREAT and no O_TRUNC: a wrong path must fail, not make a file.
+    let file = try Self.open(descriptor, path, O_WRONLY | O_NOFOLLOW)
+    defer { close(file) }
+    let octets = Array(value.utf8)
+    var count: Int
+    repeat {
+      // The array's storage is lent to the call, which reads no more than its count.
+      count = unsafe octets.withUnsafeBytes { unsafe Glibc.write(file, $0.baseAddress, $0.count) }
+    } while count < 0 && errno == EINTR
+    guard count >= 0 else { throw Errno(rawValue: errno) }
+    guard count == octets.count else { throw .ioError }
+  }
+
+  private static func open(_ directory: CInt, _ path: String, _ flags: CInt) throws(Errno) -> CInt {
+    while true {
+      // The string is lent to the call as a C string.
+      let descriptor = unsafe openat(directory, path, flags | O_CLOEXEC)
+      if descriptor >= 0 { return descriptor }
+      let error = Errno(rawValue: errno)
+      if error != .interrupted { throw error }
+    }
+  }
+
+  private static func rethrowShortage(_ error: Errno) throws(Errno) {
+    if [.tooManyOpenFiles, .tooManyOpenFilesInSystem, .noMemory].contains(error) { throw error }
+  }
+}
+
+extension SysfsDirectory {
+  /// An attribute as text; nil also for `(null)`, which is how the kernel shows a string that was never set.
+  func text(_ name: String) throws(Errno) -> String? {
+    guard let text = try contents(name), !text.isEmpty, text != "(null)" else { return nil }
+    return text
+  }
+
+  /// An attribute that is padded with blanks, as INQUIRY fields are.
+  func trimmedText(_ name: String) throws(Errno) -> String? {
+    guard let text = try text(name) else { return nil }
+    let start = text.drop { $0 == " " }
+    guard let last = start.lastIndex(where: { $0 != " " }) else { return nil }
+    return String(start[...last])
+  }
+
+  /// An attribute as a decimal number; nil if it is none or does not fit.
+  func number<Number: FixedWidthInteger>(_ name: String) throws(Errno) -> Number? {
+    try text(name).flatMap { Number($0) }
+  }
+
+  /// An attribute that is 0 or 1.
+  func flag(_ name: String) throws(Errno) -> Bool? {
+    switch try text(name) {
+    case "0": false
+    case "1": true
+    default: nil
+    }
+  }
+}

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+import SystemPackage
+
+/// Reads sessions for one answer of ``Sysfs``.
+struct SysfsSessionReader {
+  private let detail: Sysfs.Detail
+  /// The hosts read so far: sessions of an offload card share one. The memory cannot go stale within an answer: only
+  /// a session made after the listing could have a host of the same number, and that session is not in the listing.
+  private var hosts: [HostNumber: HostSnapshot] = [:]
+
+  init(detail: Sysfs.Detail) { self.detail = detail }
+
+  /// Reads one session of the class directory `sessions`; nil if it is gone, even if that happened half way.
+  mutating func session(
+    _ id: SessionID, in sessions: borrowing SysfsDirectory
+  ) throws(Errno) -> SessionSnapshot? {
+    guard let directory = try sessions.directory("session\(id)") else { return nil }
+    var session = SessionSnapshot(id: id)
+    session.targetName = try directory.text("targetname")
+    session.tag = try directory.number("tpgt")
+    session.targetState = try directory.text("target_state").flatMap(KernelTargetState.init)
+    if detail == .full { try readDetails(of: &session, in: directory) }
+    if let device = try directory.directory("device") {
+      let names = try device.names()
+      session.connection = try connection(of: &session, in: device, names)
+      session.devices = try devices(in: device, names)
+      if let number = Self.hostNumber(of: id, in: sessions) {
+        session.host = try host(number, of: device)
+        session.transport = session.host?.transport
+      }
+    }
+    // Last: as long as this can be read, all that was read before belongs to a living session.
+    guard let state = try directory.contents("state") else { return nil }
+    session.state = KernelSessionState(rawValue: state)
+    return session
+  }
+
+  /// Finds the host of a session: the link of its class entry ends in `hostH/sessionS/iscsi_session/sessionS`.
+  static func hostNumber(of id: SessionID, in sessions: borrowing SysfsDirectory) -> HostNumber? {
+    let name = "session\(id)"
+    guard let parts = sessions.linkTarget(name)?.split(separator: "/") else { return nil }
+    guard let index = parts.firstIndex(where: { $0 == name }), index > parts.startIndex else { return nil }
+    return Sysfs.number(of: parts[parts.index(before: index)], after: "host").map(HostNumber.init)
+  }
+
+  private func readDetails(
+    of session: inout SessionSnapshot, in directory: borrowing SysfsDirectory
+  ) throws(Errno) {
+    session.initiatorName = try directory.text("initiatorname")
+    session.interfaceName = try directory.text("ifacename")
+    session.targetNumber = try directory.number("target_id")
+    session.creator = try directory.number("creator")
+    session.userName = try directory.text("username")
+    session.userNameIn = try directory.text("username_in")
+    session.replacementTimeout = try directory.text("recovery_tmo").flatMap { $0 == "off" ? -1 : Int32($0) }
+    session.abortTimeout = try directory.number("abort_tmo")
+    session.luResetTimeout = try directory.number("lu_reset_tmo")
+    session.targetResetTimeout = try directory.number("tgt_reset_tmo")
+    session.fastAbort = try directory.flag("fast_abort")
+    session.negotiated.initialR2T = try directory.flag("initial_r2t")
+    session.negotiated.immediateData = try directory.flag("immediate_data")
+    session.negotiated.firstBurstLength = try directory.number("first_burst_len")
+    session.negotiated.maxBurstLength = try directory.number("max_burst_len")
+    session.negotiated.maxOutstandingR2T = try directory.number("max_outstanding_r2t")
+    session.negotiated.errorRecoveryLevel = try directory.number("erl")
+    session.negotiated.dataPDUInOrder = try directory.flag("data_pdu_in_order")
+    session.negotiated.dataSequenceInOrder = try directory.flag("data_seq_in_order")
+  }
+
+  /// Reads the leading connection, the one with the lowest number, and its part of the negotiated parameters.
+  private func connection(
+    of session: inout SessionSnapshot, in device: borrowing SysfsDirectory, _ names: [String]
+  ) throws(Errno) -> ConnectionSnapshot? {
+    let prefix = "connection\(session.id):"
+    guard let number = names.compactMap({ Sysfs.number(of: $0, after: prefix) }).min() else { return nil }
+    let path = "\(prefix)\(number)/iscsi_connection/\(prefix)\(number)"
+    guard let directory = try device.directory(path) else { return nil }
+    var connection = ConnectionSnapshot(id: ConnectionID(rawValue: number))
+    connection.persistentAddress = try directory.text("persistent_address")
+    connection.persistentPort = try directory.number("persistent_port")
+    connection.address = try directory.text("address")
+    connection.port = try directory.number("port")
+    var negotiated = session.negotiated
+    if detail == .full {
+      connection.localPort = try directory.number("local_port")
+      connection.noopTimeout = try directory.number("ping_tmo")
+      connection.noopInterval = try directory.number("recv_tmo")
+      connection.expStatSN = try directory.number("exp_statsn")
+      negotiated.headerDigest = try directory.flag("header_digest").map { $0 ? .crc32c : .none }
+      negotiated.dataDigest = try directory.flag("data_digest").map { $0 ? .crc32c : .none }
+      negotiated.maxRecvDataSegmentLength = try directory.number("max_recv_dlength")
+      negotiated.maxXmitDataSegmentLength = try directory.number("max_xmit_dlength")
+    }
+    let state = try directory.contents("state")
+    // Kernels before 5.7 have no `state` here, so that its absence alone does not mean that the connection is gone.
+    guard state != nil || device.exists(path) else { return nil }
+    connection.state = state.flatMap(KernelConnectionState.init)
+    session.negotiated = negotiated
+    return connection
+  }
+
+  private func devices(in session: borrowing SysfsDirectory, _ names: [String]) throws(Errno) -> [DeviceSnapshot] {
+    var found: [DeviceSnapshot] = []
+    for target in names where target.hasPrefix("target") {
+      for name in try session.names(in: target) {
+        guard var device = DeviceSnapshot(address: name) else { continue }
+        guard let directory = try session.directory("\(target)/\(name)") else { continue }
+        if try read(&device, in: directory) { found.append(device) }
+      }
+    }
+    return found.sorted { ($0.channel, $0.target, $0.lun) < ($1.channel, $1.target, $1.lun) }
+  }
+
+  /// Fills in a device; false if it is gone.
+  private func read(_ device: inout DeviceSnapshot, in directory: borrowing SysfsDirectory) throws(Errno) -> Bool {
+    device.blockDevice = try directory.names(in: "block").min()
+    if detail == .full {
+      device.type = try directory.number("type")
+      device.vendor = try directory.trimmedText("vendor")
+      device.model = try directory.trimmedText("model")
+      device.revision = try directory.trimmedText("rev")
+      if let block = device.blockDevice, let sectors: UInt64 = try directory.number("block/\(block)/size") {
+        // Always in units of 512 octets, whatever the block size of the device is.
+        let (octets, overflow) = sectors.multipliedReportingOverflow(by: 512)
+        device.size = overflow ? nil : octets
+      }
+    }
+    guard let state = try directory.contents("state") else { return false }
+    device.state = state.isEmpty ? nil : state
+    return true
+  }
+
+  private mutating func host(
+    _ number: HostNumber, of session: borrowing SysfsDirectory
+  ) throws(Errno) -> HostSnapshot? {
+    if let host = hosts[number] { return host }
+    guard let directory = try session.directory(".."),
+      let host = try HostSnapshot(number, in: directory, detail)
+    else { return nil }
+    hosts[number] = host
+    return host
+  }
+}
+
+extension HostSnapshot {
+  /// Reads the host whose device directory (`.../hostH`) is `directory`; nil if it is gone.
+  init?(_ number: HostNumber, in directory: borrowing SysfsDirectory, _ detail: Sysfs.Detail) throws(Errno) {
+    self.init(number: number)
+    driver = try directory.text("scsi_host/host\(number)/proc_name")
+    if detail == .full, let iscsi = try directory.directory("iscsi_host/host\(number)") {
+      ipAddress = try iscsi.text("ipaddress")
+      hardwareAddress = try iscsi.text("hwaddress")
+      networkDevice = try iscsi.text("netdev")
+      initiatorName = try iscsi.text("initiatorname")
+    }
+    guard let word = try directory.contents("scsi_host/host\(number)/state") else { return nil }
+    state = word.isEmpty ? nil : word
+  }
+}
+
+extension DeviceSnapshot {
+  /// A device from the name of its directory, `H:C:T:L`.
+  init?(address: String) {
+    let parts = address.split(separator: ":", omittingEmptySubsequences: false)
+    guard parts.count == 4, parts.allSatisfy({ $0.utf8.allSatisfy(\.isDigit) }) else { return nil }
+    guard let host = UInt32(parts[0]), let channel = UInt32(parts[1]), let target = UInt32(parts[2]),
+      let lun = UInt64(parts[3])
+    else { return nil }
+    self.init(host: HostNumber(rawValue: host), channel: channel, target: target, lun: lun)
+  }
+}

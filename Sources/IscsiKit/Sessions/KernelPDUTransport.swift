@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Login PDUs through the kernel, over a session that has a socket.
+struct KernelLoginTransport: PDUTransport, ~Copyable {
+  let session: BoundKernelSession
+
+  mutating func send(_ pdu: PDU, until deadline: ContinuousClock.Instant) async throws(PDUTransportError) {
+    let encoded = pdu.encoded()
+    do throws(KernelError) {
+      try await session.send(header: encoded.header, data: encoded.data, until: deadline)
+    } catch {
+      throw .kernel(error)
+    }
+  }
+
+  mutating func receive(until deadline: ContinuousClock.Instant) async throws(PDUTransportError) -> PDU {
+    try await session.events.nextPDU(until: deadline)
+  }
+}
+
+/// Logout and other PDUs of the full feature phase through the kernel.
+struct KernelFullFeatureTransport: PDUTransport, ~Copyable {
+  let session: UpKernelSession
+
+  mutating func send(_ pdu: PDU, until deadline: ContinuousClock.Instant) async throws(PDUTransportError) {
+    let encoded = pdu.encoded()
+    do throws(KernelError) {
+      try await session.send(header: encoded.header, data: encoded.data, until: deadline)
+    } catch {
+      throw .kernel(error)
+    }
+  }
+
+  mutating func receive(until deadline: ContinuousClock.Instant) async throws(PDUTransportError) -> PDU {
+    try await session.events.nextPDU(until: deadline)
+  }
+}
+
+extension KernelEvents {
+  /// The next PDU of the session; a failed connection or lost events end the wait.
+  fileprivate func nextPDU(until deadline: ContinuousClock.Instant) async throws(PDUTransportError) -> PDU {
+    while true {
+      let event: KernelEvent?
+      do throws(KernelError) { event = try await next(until: deadline) } catch { throw .kernel(error) }
+      switch event {
+      case nil: throw .transport(.timedOut)
+      case .received(let header, let data):
+        do throws(PDUError) { return try PDU(header: header, data: data) } catch { throw .malformed(error) }
+      case .connectionFailed(let code): throw .connection(code)
+      case .sessionDestroyed: throw .connection(.invalidHost)
+      case .overrun: throw .kernel(.overrun(.receivedPDU))
+      case .devicesRemoved, .sessionCreated, .loginState: continue
+      }
+    }
+  }
+}

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The sessions of the kernel's initiator: logs in and out, scans and rescans. Each call may run beside others.
+public struct KernelSessions: Sendable {
+  /// How many logins or logouts of one call run at a time: enough to hide the network's delays, few enough for a target
+  /// that has just come back.
+  public static let concurrency = 32
+
+  private let link: KernelLink
+  private let sysfs: Sysfs
+
+  /// Sessions over a link; another sysfs than the kernel's is for tests.
+  public init(link: KernelLink, sysfs: Sysfs = Sysfs()) {
+    self.link = link
+    self.sysfs = sysfs
+  }
+
+  /// Logs in, and scans for logical units as the options say.
+  ///
+  /// - Parameters:
+  ///   - request: Who logs in to what.
+  ///   - progress: Is told each step as it begins; called from any thread.
+  /// - Throws: `OperationError`; nothing of the attempt is left in the kernel then.
+  public func login(
+    _ request: LoginRequest, progress: @escaping @Sendable (LoginStep) -> Void = { _ in }
+  ) async throws(OperationError) -> LoginReport {
+    let operation = OperationError.Operation.login(request.target, request.portal)
+    do throws(OperationError.Cause) {
+      try request.check(against: try existing())
+      return try await SessionLogin(link: link, sysfs: sysfs, request: request, progress: progress).run()
+    } catch {
+      throw OperationError(operation, error)
+    }
+  }
+
+  /// Logs in to many targets at a time. The results stand in the order of the requests.
+  public func login(
+    _ requests: [LoginRequest], progress: @escaping @Sendable (Int, LoginStep) -> Void = { _, _ in }
+  ) async -> [Result<LoginReport, OperationError>] {
+    let existing = Result { () throws(OperationError.Cause) in try self.existing() }
+    return await inParallel(requests) { index, request in
+      do throws(OperationError.Cause) {
+        try request.check(against: try existing.get())
+        let login = SessionLogin(link: link, sysfs: sysfs, request: request) { progress(index, $0) }
+        return .success(try await login.run())
+      } catch {
+        return .failure(OperationError(.login(request.target, request.portal), error))
+      }
+    }
+  }
+
+  /// Logs out of many sessions at a time. The results stand in the order of the sessions.
+  ///
+  /// - Throws (in a result): `OperationError` only if the session is still there.
+  public func logOut(
+    _ sessions: [SessionSnapshot], timeout: Duration = .seconds(15)
+  ) async -> [Result<LogoutReport, OperationError>] {
+    await inParallel(sessions) { _, snapshot in
+      do throws(OperationError.Cause) {
+        return .success(try await SessionLogout(link: link, logoutTimeout: timeout).run(snapshot))
+      } catch {
+        return .failure(OperationError(.logout(snapshot.id, target: snapshot.targetName), error))
+      }
+    }
+  }
+
+  private func existing() throws(OperationError.Cause) -> [SessionKey: SessionID] {
+    let sessions: [SessionSnapshot]
+    do throws(SysfsError) { sessions = try sysfs.sessions(.summary) } catch { throw .sysfs(error) }
+    return Dictionary(sessions.compactMap { session in SessionKey(session).map { ($0, session.id) } }) { first, _ in first }
+  }
+}
+
+/// Scans of sessions, which need sysfs only.
+public struct SessionScanner: Sendable {
+  private let sysfs: Sysfs
+
+  /// A scanner; another sysfs than the kernel's is for tests.
+  public init(sysfs: Sysfs = Sysfs()) { self.sysfs = sysfs }
+
+  /// Reads the size and properties of the sessions' devices again, revives devices that error handling gave up, and
+  /// scans for new logical units. Returns each session's devices, in the order of the sessions.
+  public func rescan(_ sessions: [SessionID]) async -> [Result<[DeviceSnapshot], OperationError>] {
+    await inParallel(sessions) { _, session in
+      do throws(OperationError.Cause) {
+        return .success(try await SessionScan(sysfs: sysfs).rescan(session))
+      } catch {
+        return .failure(OperationError(.scan(session), error))
+      }
+    }
+  }
+}
+
+/// What makes two sessions the same to a user: target, portal and interface.
+struct SessionKey: Hashable {
+  let target: String
+  let host: String
+  let port: UInt16
+  let interface: String
+
+  /// The key of a session in the kernel; nil if sysfs does not show enough of it.
+  init?(_ session: SessionSnapshot) {
+    guard let target = session.targetName, let portal = session.configuredPortal else { return nil }
+    self.init(target: target, portal: portal, interface: session.interfaceName ?? "default")
+  }
+
+  init(target: String, portal: Portal, interface: String) {
+    self.target = target
+    host = portal.host.description
+    port = portal.port
+    self.interface = interface
+  }
+}
+
+extension LoginRequest {
+  /// Throws if a session has this target, portal and interface already.
+  fileprivate func check(against existing: [SessionKey: SessionID]) throws(OperationError.Cause) {
+    let key = SessionKey(target: target.description, portal: portal, interface: options.interfaceName)
+    if let session = existing[key] { throw .sessionExists(session) }
+  }
+}
+
+extension SessionSnapshot {
+  /// The portal that was configured, or else the one that is connected; nil if sysfs shows neither.
+  public var configuredPortal: Portal? {
+    guard var portal = connection?.persistentPortal ?? connection?.portal else { return nil }
+    portal.tag = tag
+    return portal
+  }
+}
+
+/// Runs `body` for all elements, at most `KernelSessions.concurrency` at a time, and keeps their order.
+private func inParallel<Element: Sendable, Value: Sendable>(
+  _ elements: [Element], _ body: @escaping @Sendable (Int, Element) async -> Value
+) async -> [Value] {
+  await withTaskGroup(of: (Int, Value).self) { group in
+    var pending = elements.enumerated().makeIterator()
+    for _ in 0..<KernelSessions.concurrency {
+      guard let (index, element) = pending.next() else { break }
+      group.addTask { (index, await body(index, element)) }
+    }
+    var results: [(Int, Value)] = []
+    results.reserveCapacity(elements.count)
+    while let result = await group.next() {
+      results.append(result)
+      if let (index, element) = pending.next() { group.addTask { (index, await body(index, element)) } }
+    }
+    return results.sorted { $0.0 < $1.0 }.map(\.1)
+  }
+}

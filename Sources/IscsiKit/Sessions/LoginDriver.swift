@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// How a negotiation that did not fail ended.
+enum NegotiationOutcome {
+  case loggedIn(LoginResult)
+  case redirected(LoginRedirect)
+}
+
+extension LoginNegotiation {
+  /// Carries the negotiation out over a transport.
+  ///
+  /// - Parameters:
+  ///   - transport: Where the target is.
+  ///   - deadline: The end of the whole negotiation, however many PDUs the target makes of it.
+  mutating func run(
+    over transport: inout some PDUTransport & ~Copyable, until deadline: ContinuousClock.Instant
+  ) async throws(OperationError.Cause) -> NegotiationOutcome {
+    var action = start()
+    while true {
+      switch action {
+      case .send(let request):
+        action = try await exchange(request, over: &transport, until: deadline)
+      case .redirect(let redirect): return .redirected(redirect)
+      case .succeeded(let result): return .loggedIn(result)
+      case .failed(let failure): throw .login(failure)
+      }
+    }
+  }
+
+  private mutating func exchange(
+    _ request: LoginRequestPDU, over transport: inout some PDUTransport & ~Copyable,
+    until deadline: ContinuousClock.Instant
+  ) async throws(OperationError.Cause) -> Action {
+    let unexpected: PDUOpcode
+    do throws(PDUTransportError) {
+      try await transport.send(.loginRequest(request), until: deadline)
+      switch try await transport.receive(until: deadline) {
+      case .loginResponse(let response): return receive(response)
+      case let other: unexpected = other.opcode
+      }
+    } catch {
+      throw Self.cause(of: error)
+    }
+    throw .unexpectedPDU(unexpected)
+  }
+
+  /// In a login, silence and a closed connection are answers of the target and not faults of the way.
+  private static func cause(of error: PDUTransportError) -> OperationError.Cause {
+    switch error {
+    case .transport(.timedOut), .kernel(.timedOut): .login(.timedOut(waitingFor: .response))
+    case .transport(.closedByPeer), .connection(.connectionClosed): .login(.connectionClosed)
+    default: .pdu(error)
+    }
+  }
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What failed, on what, and why: the error of everything that IscsiKit does for a user.
+public struct OperationError: DiagnosableError, Hashable {
+  /// What was to be done.
+  public enum Operation: Hashable, Sendable, CustomStringConvertible {
+    /// A SendTargets discovery.
+    case discovery(Portal)
+    /// A login.
+    case login(TargetName, Portal)
+    /// A logout; the target's name, if sysfs has it.
+    case logout(SessionID, target: String?)
+    /// A scan for logical units, or of those that are there.
+    case scan(SessionID)
+
+    /// The operation and its object, fit to stand before " failed".
+    public var description: String {
+      switch self {
+      case .discovery(let portal): "discovery at \(portal.address)"
+      case .login(let target, let portal): "login to \(target) at \(portal.address)"
+      case .logout(let session, let target?): "logout from \(target) (session \(session))"
+      case .logout(let session, nil): "logout from session \(session)"
+      case .scan(let session): "scan of session \(session)"
+      }
+    }
+  }
+
+  /// Why it failed.
+  public enum Cause: Hashable, Sendable {
+    /// The login negotiation failed.
+    case login(LoginFailure)
+    /// The TCP connection could not be made.
+    case transport(TransportError)
+    /// A PDU could not be sent or received.
+    case pdu(PDUTransportError)
+    /// The target answered a Login Request with this PDU.
+    case unexpectedPDU(PDUOpcode)
+    /// The kernel's interface failed.
+    case kernel(KernelError)
+    /// SendTargets failed.
+    case text(TextExchangeError)
+    /// A sysfs file could not be written.
+    case sysfs(SysfsError)
+    /// This session has the same target, portal and interface.
+    case sessionExists(SessionID)
+    /// There is no such session.
+    case noSession
+    /// The scan did not end in time; it goes on in the kernel.
+    case scanTimedOut
+  }
+
+  /// What was to be done.
+  public let operation: Operation
+  /// Why it failed.
+  public let cause: Cause
+
+  /// An error from its parts.
+  public init(_ operation: Operation, _ cause: Cause) {
+    self.operation = operation
+    self.cause = cause
+  }
+
+  /// The whole sentence: `login to iqn... at 10.0.0.1:3260 failed: connection refused`.
+  public var description: String { "\(operation) failed: \(cause)" }
+  /// The code of the cause.
+  public var exitStatus: ExitStatus { cause.exitStatus }
+  /// What to do about it.
+  public var advice: String? { cause.advice }
+}
+
+extension OperationError.Cause: DiagnosableError {
+  private var underlying: (any DiagnosableError)? {
+    switch self {
+    case .login(let error): error
+    case .transport(let error): error
+    case .pdu(let error): error
+    case .kernel(let error): error
+    case .text(let error): error
+    case .sysfs(let error): error
+    case .unexpectedPDU, .sessionExists, .noSession, .scanTimedOut: nil
+    }
+  }
+
+  /// The code of open-iscsi's table.
+  public var exitStatus: ExitStatus {
+    switch self {
+    case .unexpectedPDU: .fatalLogin
+    case .sessionExists: .sessionExists
+    case .noSession: .sessionNotFound
+    case .scanTimedOut: .requestTimeout
+    default: underlying?.exitStatus ?? .failure
+    }
+  }
+
+  /// The reason in words.
+  public var description: String {
+    switch self {
+    case .unexpectedPDU(let opcode): "the target answered the login with \(opcode)"
+    case .sessionExists(let session): "session \(session) has this target, portal and interface already"
+    case .noSession: "there is no such session"
+    case .scanTimedOut: "the scan did not end in time"
+    default: underlying?.description ?? ""
+    }
+  }
+
+  /// What to do about it.
+  public var advice: String? {
+    switch self {
+    case .unexpectedPDU: "look at the target's log"
+    case .sessionExists: nil
+    case .noSession: "iscsi-admin session list shows the sessions"
+    case .scanTimedOut: "it goes on in the kernel; look at the kernel's log and at the target"
+    default: underlying?.advice
+    }
+  }
+}

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Who logs in to what, where and how.
+public struct LoginRequest: Hashable, Sendable {
+  /// Our name.
+  public var initiator: InitiatorName
+  /// The target.
+  public var target: TargetName
+  /// Where it is.
+  public var portal: Portal
+  /// How.
+  public var options: SessionOptions
+
+  /// A request from its parts.
+  public init(initiator: InitiatorName, target: TargetName, portal: Portal, options: SessionOptions = SessionOptions()) {
+    self.initiator = initiator
+    self.target = target
+    self.portal = portal
+    self.options = options
+  }
+}
+
+/// A login that succeeded; the session is the kernel's.
+public struct LoginReport: Hashable, Sendable {
+  /// The kernel's number of the session.
+  public var session: SessionID
+  /// The session's SCSI host.
+  public var host: HostNumber
+  /// The target.
+  public var target: TargetName
+  /// Where the login ended, after redirects.
+  public var portal: Portal
+  /// What the two sides agreed on.
+  public var login: LoginResult
+  /// The devices that the scan found.
+  public var devices: [DeviceSnapshot] = []
+  /// Why the scan did not end well; the session is up all the same.
+  public var scanFailure: OperationError?
+}
+
+/// The step that a login has come to, for those who watch.
+public enum LoginStep: String, Hashable, Sendable {
+  /// Waiting for the TCP connection.
+  case connect = "connecting"
+  /// Making the session in the kernel.
+  case create = "creating the session"
+  /// Waiting for the target's Login Responses.
+  case negotiate = "negotiating"
+  /// Entering the full feature phase.
+  case start = "starting"
+  /// Waiting for the scan for logical units.
+  case scan = "scanning"
+}
+
+/// Logs in: TCP connection, kernel session, negotiation, start and scan.
+struct SessionLogin {
+  let link: KernelLink
+  let sysfs: Sysfs
+  let request: LoginRequest
+  let progress: @Sendable (LoginStep) -> Void
+
+  /// CmdSN of the first command of every session. A constant, so that a program that takes a session over can tell
+  /// the present number from the kernel's counters.
+  private static let initialCommandSN: UInt32 = 1
+
+  private enum Attempt: ~Copyable {
+    case up(UpKernelSession, LoginResult)
+    case redirected(LoginRedirect)
+  }
+
+  /// Follows redirects to where the target is.
+  func run() async throws(OperationError.Cause) -> LoginReport {
+    var route = LoginRoute(request.portal)
+    while true {
+      let deadline = ContinuousClock.now + request.options.timeouts.login
+      switch try await attempt(at: route.current, until: deadline) {
+      case .redirected(let redirect):
+        do throws(LoginFailure) { try route.follow(redirect) } catch { throw .login(error) }
+      case .up(let session, let login):
+        return await finish(session, login, at: route.current)
+      }
+    }
+  }
+
+  /// One login at one portal; a failure leaves nothing in the kernel.
+  private func attempt(
+    at portal: Portal, until deadline: ContinuousClock.Instant
+  ) async throws(OperationError.Cause) -> Attempt {
+    progress(.connect)
+    let socket: TCPSocket
+    do throws(TransportError) {
+      socket = try await TCPSocket.connect(
+        to: portal, through: request.options.binding, sysfs: sysfs.root, until: deadline)
+    } catch {
+      throw .transport(error)
+    }
+    progress(.create)
+    var transport = KernelLoginTransport(session: try await bind(socket, until: deadline))
+    // From here on the kernel has a reference of its own.
+    progress(.negotiate)
+    let outcome: NegotiationOutcome
+    do throws(OperationError.Cause) {
+      var negotiation = try makeNegotiation(of: transport.session.id)
+      outcome = try await negotiation.run(over: &transport, until: deadline)
+    } catch {
+      _ = await transport.session.destroy()
+      throw error
+    }
+    switch outcome {
+    case .redirected(let redirect):
+      _ = await transport.session.destroy()
+      return .redirected(redirect)
+    case .loggedIn(let login):
+      progress(.start)
+      return .up(try await start(transport.session, login, until: deadline), login)
+    }
+  }
+
+  /// Makes a kernel session and gives it the socket and the parameters that do not depend on the negotiation.
+  private func bind(
+    _ socket: borrowing TCPSocket, until deadline: ContinuousClock.Instant
+  ) async throws(OperationError.Cause) -> BoundKernelSession {
+    let created: UnboundKernelSession
+    do throws(KernelError) {
+      created = try await UnboundKernelSession.create(
+        on: link, initialCommandSN: Self.initialCommandSN, maxCommands: request.options.maxCommands,
+        queueDepth: request.options.queueDepth, until: deadline)
+    } catch {
+      throw .kernel(error)
+    }
+    switch await created.bind(socket.fileDescriptor, parameters: request.parametersBeforeLogin, until: deadline) {
+    case .done(let session):
+      return session
+    case .failed(let broken, let error):
+      _ = await broken.destroy()
+      throw .kernel(error)
+    }
+  }
+
+  private func makeNegotiation(of session: SessionID) throws(OperationError.Cause) -> LoginNegotiation {
+    var configuration = LoginConfiguration(
+      initiatorName: request.initiator, sessionType: .normal(request.target), isid: ISID(session: session))
+    configuration.authentication = request.options.authentication
+    configuration.operational = request.options.operational
+    configuration.initialCommandSN = Self.initialCommandSN
+    // The kernel puts its own tag in.
+    configuration.initiatorTaskTag = nil
+    do throws(LoginFailure) { return try LoginNegotiation(configuration) } catch { throw .login(error) }
+  }
+
+  private func start(
+    _ session: consuming BoundKernelSession, _ login: LoginResult, until deadline: ContinuousClock.Instant
+  ) async throws(OperationError.Cause) -> UpKernelSession {
+    let tag = login.tag ?? request.portal.tag
+    switch await session.start(login.kernelParameters(tag: tag), until: deadline) {
+    case .done(let up):
+      return up
+    case .failed(let broken, let error):
+      _ = await broken.destroy()
+      throw .kernel(error)
+    }
+  }
+
+  /// Scans, and leaves the session to the kernel. A scan that fails does not undo the login.
+  private func finish(_ session: consuming UpKernelSession, _ login: LoginResult, at portal: Portal) async -> LoginReport {
+    for parameter in request.options.binding.hostParameters {
+      // Only for sysfs to show; a kernel that refuses it has lost nothing.
+      try? await session.setHostParameter(parameter)
+    }
+    var report = LoginReport(
+      session: session.id, host: session.host, target: request.target, portal: portal, login: login)
+    session.release()
+    guard request.options.scan != .none else { return report }
+    progress(.scan)
+    do throws(OperationError.Cause) {
+      report.devices = try await SessionScan(sysfs: sysfs).scan(report.session, request.options.scan)
+    } catch {
+      report.scanFailure = OperationError(.scan(report.session), error)
+    }
+    return report
+  }
+}
+
+extension LoginRequest {
+  /// What the kernel is told before the login, in the order of open-iscsi. The CHAP secrets are not among it: the
+  /// kernel would only show them.
+  var parametersBeforeLogin: [KernelParameter] {
+    let timeouts = options.timeouts
+    var parameters: [KernelParameter] = [
+      .targetName(target.description),
+      .persistentAddress(portal.host.description),
+      .persistentPort(portal.port),
+      .recoveryTimeout(timeouts.replacement),
+    ]
+    if let outgoing = options.authentication.outgoing { parameters.append(.userName(outgoing.name)) }
+    if let incoming = options.authentication.incoming { parameters.append(.userNameIn(incoming.name)) }
+    return parameters + [
+      .fastAbort(options.fastAbort),
+      .abortTimeout(timeouts.abort),
+      .luResetTimeout(timeouts.luReset),
+      .targetResetTimeout(timeouts.targetReset),
+      .noopTimeout(timeouts.noopTimeout),
+      .noopInterval(timeouts.noopInterval),
+      .interfaceName(options.interfaceName),
+      .initiatorName(initiator.description),
+      .discoverySession(false),
+    ]
+  }
+}
+
+extension LoginResult {
+  /// What the kernel is told after the login, in the order of open-iscsi.
+  func kernelParameters(tag: PortalGroupTag?) -> [KernelParameter] {
+    var parameters: [KernelParameter] = [
+      .maxRecvDataSegmentLength(negotiated.maxRecvDataSegmentLength),
+      .maxXmitDataSegmentLength(negotiated.maxXmitDataSegmentLength),
+      .headerDigest(negotiated.headerDigest),
+      .dataDigest(negotiated.dataDigest),
+      .initialR2T(negotiated.initialR2T),
+      .maxOutstandingR2T(negotiated.maxOutstandingR2T.roundedDownToPowerOfTwo),
+      .immediateData(negotiated.immediateData),
+      .firstBurstLength(negotiated.firstBurstLength),
+      .maxBurstLength(negotiated.maxBurstLength),
+      .dataPDUInOrder(negotiated.dataPDUInOrder),
+      .dataSequenceInOrder(negotiated.dataSequenceInOrder),
+      .errorRecoveryLevel(0),
+      .expStatSN(statSN &+ 1),
+    ]
+    if let tag { parameters.append(.targetPortalGroupTag(tag)) }
+    return parameters
+  }
+}
+
+extension UInt16 {
+  /// The kernel takes powers of two only, and fewer outstanding R2Ts than agreed are always allowed.
+  fileprivate var roundedDownToPowerOfTwo: UInt16 { self == 0 ? 1 : 1 << (15 - leadingZeroBitCount) }
+}
+
+extension InterfaceBinding {
+  /// What sysfs shows of the host for this binding.
+  fileprivate var hostParameters: [HostParameter] {
+    switch self {
+    case .device(let name): [.networkDevice(name)]
+    case .hardwareAddress(let address): [.hardwareAddress(address)]
+    case .automatic, .sourceAddress: []
+    }
+  }
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+import ArgumentParser
+import IscsiKit
+
+/// `iscsi-admin discover`.
+struct DiscoverCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "discover",
+    abstract: "Ask a portal which targets it has (SendTargets).",
+    discussion: """
+      Nothing is stored. Names that no target may have are refused, with the reason on standard error. \
+      Ends with 21 if the portal has no targets.
+      """)
+
+  @Argument(help: "The portal: address or name, with :port unless it is 3260.", transform: parsePortal)
+  var portal: Portal
+
+  @OptionGroup var report: ReportOptions
+  @OptionGroup var time: TimeoutOptions
+  @OptionGroup(title: "Authentication") var authentication: AuthenticationOptions
+  @OptionGroup(title: "Interface") var interface: InterfaceOptions
+  @OptionGroup var initiator: InitiatorOptions
+
+  func run() throws {
+    let discovery = try discovery()
+    let portal = portal
+    let answer = try runBlocking { try await discovery.run(at: portal) }
+    try output(of: answer, for: .standardOutput).emit()
+  }
+
+  /// The discovery that the options describe.
+  func discovery() throws -> SendTargetsDiscovery {
+    var discovery = SendTargetsDiscovery(initiator: try initiator.resolve())
+    discovery.authentication = try authentication.resolve()
+    discovery.binding = interface.binding
+    discovery.timeout = time.duration
+    return discovery
+  }
+
+  /// What the command prints for an answer.
+  func output(of answer: SendTargetsResponse, for terminal: Terminal) throws -> CommandOutput {
+    var output = CommandOutput()
+    for refusal in answer.refused {
+      output.warn("refused \(refusal.text): \(refusal.reason)")
+    }
+    if answer.refusedCount > answer.refused.count {
+      output.warn("refused \(answer.refusedCount - answer.refused.count) more")
+    }
+    for target in answer.targets {
+      for warning in target.warnings { output.warn("\(target.name): \(warning)") }
+    }
+    if report.json {
+      output.text = try DiscoveryDocument(answer, at: portal).json()
+    } else if !report.quiet, !answer.targets.isEmpty {
+      output.text = targetTable(answer.targets, for: terminal)
+    }
+    if answer.targets.isEmpty {
+      output.status = .noObjectsFound
+      output.warn("discovery at \(portal.address): the portal has no targets")
+    }
+    return output
+  }
+}

@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: Apache-2.0
+import IscsiKit
+import IscsiKitTesting
+import SystemPackage
+import Testing
+
+@Suite("Sysfs")
+struct SysfsTests {
+  private func id(_ number: UInt32) -> SessionID { SessionID(rawValue: number) }
+
+  @Test("without the transport class there are no transports, sessions and hosts")
+  func emptyTree() throws {
+    let tree = try SysfsTree()
+    let sysfs = Sysfs(root: tree.root)
+    #expect(try sysfs.transports().isEmpty)
+    #expect(try sysfs.sessions().isEmpty)
+    #expect(try sysfs.session(id(1)) == nil)
+    #expect(try sysfs.hosts().isEmpty)
+  }
+
+  @Test("a session is read back as it was laid out")
+  func roundTrip() throws {
+    let tree = try SysfsTree()
+    try tree.add(.example(1))
+    #expect(try Sysfs(root: tree.root).sessions() == [.example(1)])
+    #expect(try Sysfs(root: tree.root).session(id(1)) == .example(1))
+    #expect(try Sysfs(root: tree.root).session(id(2)) == nil)
+  }
+
+  @Test("a summary has what a listing needs and nothing else")
+  func summary() throws {
+    let tree = try SysfsTree()
+    try tree.add(.example(1))
+    var expected = SessionSnapshot(id: id(1))
+    expected.transport = "tcp"
+    expected.targetName = "iqn.2026-11.org.example:disk1"
+    expected.tag = 1
+    expected.state = .loggedIn
+    expected.targetState = .scanned
+    var connection = ConnectionSnapshot(id: .leading)
+    connection.state = .up
+    (connection.address, connection.port) = ("10.0.0.1", 3260)
+    (connection.persistentAddress, connection.persistentPort) = ("10.0.0.1", 3260)
+    expected.connection = connection
+    var host = HostSnapshot(number: HostNumber(rawValue: 1))
+    (host.driver, host.state) = ("iscsi_tcp", "running")
+    expected.host = host
+    var device = DeviceSnapshot(host: HostNumber(rawValue: 1), channel: 0, target: 0, lun: 1)
+    (device.state, device.blockDevice) = ("running", "sd1")
+    expected.devices = [device]
+    #expect(try Sysfs(root: tree.root).sessions(.summary) == [expected])
+  }
+
+  @Test("sessions come ordered by number, not by name")
+  func order() throws {
+    let tree = try SysfsTree()
+    for number: UInt32 in [10, 9, 100, 1] { try tree.add(.example(number)) }
+    #expect(try Sysfs(root: tree.root).sessions(.summary).map(\.id.rawValue) == [1, 9, 10, 100])
+  }
+
+  /// One row of what a session goes through: the words of sysfs and what they are read as.
+  struct Step: Sendable, CustomTestStringConvertible {
+    let name: String
+    let session: KernelSessionState
+    let target: KernelTargetState
+    let connection: KernelConnectionState?
+    let host: String
+    let device: String?
+    var testDescription: String { name }
+  }
+
+  @Test(
+    "every step of a session's life is told apart",
+    arguments: [
+      Step(
+        name: "created", session: .free, target: .allocated, connection: nil, host: "running", device: nil),
+      Step(
+        name: "connection created", session: .free, target: .allocated, connection: .down, host: "running", device: nil),
+      Step(name: "bound", session: .free, target: .allocated, connection: .bound, host: "running", device: nil),
+      Step(name: "started", session: .loggedIn, target: .allocated, connection: .up, host: "running", device: nil),
+      Step(
+        name: "scanned", session: .loggedIn, target: .scanned, connection: .up, host: "running", device: "running"),
+      Step(
+        name: "connection error", session: .failed, target: .scanned, connection: .failed, host: "running",
+        device: "blocked"),
+      Step(
+        name: "replacement timeout", session: .free, target: .scanned, connection: .failed, host: "running",
+        device: "transport-offline"),
+      Step(
+        name: "bound for relogin", session: .failed, target: .scanned, connection: .bound, host: "running",
+        device: "blocked"),
+      Step(
+        name: "error handling", session: .failed, target: .scanned, connection: .failed, host: "recovery",
+        device: "blocked"),
+      Step(
+        name: "unbinding", session: .loggedIn, target: .unbinding, connection: .up, host: "running",
+        device: "running"),
+      Step(name: "unbound", session: .loggedIn, target: .unbound, connection: .up, host: "running", device: nil),
+      Step(
+        name: "stopped for good", session: .loggedIn, target: .unbound, connection: .down, host: "running", device: nil),
+    ])
+  func states(_ step: Step) throws {
+    var session = SessionSnapshot.example(1)
+    session.state = step.session
+    session.targetState = step.target
+    session.targetNumber = step.target == .unbound ? nil : 0
+    session.connection?.state = step.connection
+    if step.connection == nil {
+      session.connection = nil
+      session.negotiated.headerDigest = nil
+      session.negotiated.dataDigest = nil
+      session.negotiated.maxRecvDataSegmentLength = nil
+      session.negotiated.maxXmitDataSegmentLength = nil
+    }
+    if step.connection != .up {
+      // Without a socket the kernel gives no addresses.
+      session.connection?.address = nil
+      session.connection?.port = nil
+      session.connection?.localPort = nil
+      session.host?.ipAddress = nil
+    }
+    session.host?.state = step.host
+    if let state = step.device { session.devices[0].state = state } else { session.devices = [] }
+    let tree = try SysfsTree()
+    try tree.add(session)
+    #expect(try Sysfs(root: tree.root).sessions() == [session])
+  }
+
+  @Test("strings that were never set are nil")
+  func null() throws {
+    let tree = try SysfsTree()
+    try tree.add(SessionSnapshot.example(1))
+    for name in ["targetname", "ifacename", "initiatorname", "username"] {
+      try tree.set(name, of: id(1), to: .null)
+    }
+    let session = try #require(try Sysfs(root: tree.root).session(id(1)))
+    #expect(session.targetName == nil)
+    #expect(session.interfaceName == nil)
+    #expect(session.initiatorName == nil)
+    #expect(session.userName == nil)
+    #expect(session.host?.hardwareAddress == nil)
+    #expect(session.state == .loggedIn)
+  }
+
+  @Test(
+    "what is no number, or does not fit, is nil",
+    arguments: ["", " ", "x", "12x", "0x", "99999999999999999999", "1.5", "\u{0}", "off "])
+  func garbage(_ text: String) throws {
+    let tree = try SysfsTree()
+    try tree.add(.example(1))
+    let names = [
+      "tpgt", "creator", "target_id", "recovery_tmo", "abort_tmo", "initial_r2t", "first_burst_len", "erl",
+      "device/connection1:0/iscsi_connection/connection1:0/port",
+      "device/connection1:0/iscsi_connection/connection1:0/header_digest",
+      "device/target1:0:0/1:0:0:1/type", "device/target1:0:0/1:0:0:1/block/sd1/size",
+    ]
+    for name in names { try tree.set(name, of: id(1), to: .text(text)) }
+    var expected = SessionSnapshot.example(1)
+    expected.tag = nil
+    expected.creator = nil
+    expected.targetNumber = nil
+    expected.replacementTimeout = nil
+    expected.abortTimeout = nil
+    expected.negotiated.initialR2T = nil
+    expected.negotiated.firstBurstLength = nil
+    expected.negotiated.errorRecoveryLevel = nil
+    expected.negotiated.headerDigest = nil
+    expected.connection?.port = nil
+    expected.devices[0].type = nil
+    expected.devices[0].size = nil
+    #expect(try Sysfs(root: tree.root).session(id(1)) == expected)
+  }
+
+  @Test("a size beyond 64 bits is nil and does not trap")
+  func hugeSize() throws {
+    let tree = try SysfsTree()
+    try tree.add(.example(1))
+    try tree.set("device/target1:0:0/1:0:0:1/block/sd1/size", of: id(1), to: .text("18446744073709551615"))
+    let session = try #require(try Sysfs(root: tree.root).session(id(1)))
+    #expect(session.devices.map(\.size) == [nil])
+    #expect(session.devices.map(\.blockDevice) == ["sd1"])
+  }
+
+  @Test("unknown words are nil, and the session is still there")
+  func unknownWords() throws {
+    let tree = try SysfsTree()
+    try tree.add(.example(1))
+    try tree.set("state", of: id(1), to: .text("NEW WORD"))
+    try tree.set("target_state", of: id(1), to: .text("NEW WORD"))
+    try tree.set("device/connection1:0/iscsi_connection/connection1:0/state", of: id(1), to: .text("new"))
+    let session = try #require(try Sysfs(root: tree.root).session(id(1)))
+    #expect(session.state == nil)
+    #expect(session.targetState == nil)
+    #expect(session.connection != nil)
+    #expect(session.connection?.state == nil)
+  }
+
+  @Test("a replacement timeout that is off is -1")
+  func off() throws {
+    let tree = try SysfsTree()
+    try tree.add(.example(1))
+    try tree.set("recovery_tmo", of: id(1), to: .text("off"))
+    #expect(try Sysfs(root: tree.root).session(id(1))?.replacementTimeout == -1)
+  }
+
+  @Test("old kernels lack the target state and the connection state")
+  func oldKernel() throws {
+    let tree = try SysfsTree()
+    try tree.add(.example(1))
+    try tree.set("target_state", of: id(1), to: .absent)
+    try tree.set("device/connection1:0/iscsi_connection/connection1:0/state", of: id(1), to: .absent)
+    var expected = SessionSnapshot.example(1)
+    expected.targetState = nil
+    expected.connection?.state = nil
+    #expect(try Sysfs(root: tree.root).session(id(1)) == expected)
+  }
+
+  @Test("an attribute longer than a page is cut, not trusted to end")
+  func longAttribute() throws {
+    let tree = try SysfsTree()
+    try tree.add(.example(1))
+    try tree.set("targetname", of: id(1), to: .text(String(repeating: "a", count: 10_000)))
+    #expect(try Sysfs(root: tree.root).session(id(1))?.targetName?.utf8.count == 4096)
+  }
+
+  @Test("octets that are no UTF-8 become replacement characters")
+  func invalidText() throws {
+    let tree = try SysfsTree()
+    try tree.add(.example(1))
+    let name = tree.root.appending("class/iscsi_session/session1/targetname")
+    let file = try FileDescriptor.open(name, .writeOnly, options: .truncate)
+    try file.closeAfter { _ = try file.writeAll([0x61, 0xFF, 0x62]) }
+    #expect(try Sysfs(root: tree.root).session(id(1))?.targetName == "a\u{FFFD}b")
+  }
+
+  @Test("what went away between listing and reading is left out")
+  func vanishing() throws {
+    let tree = try SysfsTree()
+    for number: UInt32 in 1...5 { try tree.add(.example(number)) }
+    // The link is there, the directory behind it is gone; then one that has lost its files.
+    tree.remove("devices/platform/host1")
+    tree.remove("devices/platform/host2/session2/iscsi_session/session2")
+    try tree.makeDirectory("devices/platform/host2/session2/iscsi_session/session2")
+    tree.remove("devices/platform/host3/session3/connection3:0/iscsi_connection")
+    tree.remove("devices/platform/host4/session4/target4:0:0/4:0:0:1")
+    try tree.makeDirectory("devices/platform/host4/session4/target4:0:0/4:0:0:1")
+    tree.remove("devices/platform/host5/scsi_host")
+    let sessions = try Sysfs(root: tree.root).sessions()
+    #expect(sessions.map(\.id.rawValue) == [3, 4, 5])
+    #expect(sessions.map { $0.connection == nil } == [true, false, false])
+    #expect(sessions.map(\.devices.count) == [1, 0, 1])
+    #expect(sessions.map { $0.host == nil } == [false, false, true])
+  }
+
+  @Test("names that are no sessions, devices or connections are passed over")
+  func strangeNames() throws {
+    let tree = try SysfsTree()
+    try tree.add(.example(1))
+    for name in ["session", "session-1", "sessionx", "session99999999999", "power", "session+1"] {
+      try tree.makeDirectory("class/iscsi_session/\(name)")
+    }
+    for name in ["1:0:0", "1:0:0:x", "power", "1:0:0:-1", "1::0:1"] {
+      try tree.makeDirectory("devices/platform/host1/session1/target1:0:0/\(name)")
+    }
+    for name in ["connection1:x", "connection2:0", "connection1:"] {
+      try tree.makeDirectory("devices/platform/host1/session1/\(name)")
+    }
+    #expect(try Sysfs(root: tree.root).sessions() == [.example(1)])
+  }
+
+  @Test("devices are ordered by LUN, and one without a disk has no size")
+  func devices() throws {
+    var session = SessionSnapshot.example(1)
+    session.devices = [10, 0, 2].map { .example(host: HostNumber(rawValue: 1), lun: $0, block: "sd\($0)") }
+    session.devices[1].blockDevice = nil
+    session.devices[1].size = nil
+    session.devices[1].type = 12
+    let tree = try SysfsTree()
+    try tree.add(session)
+    let devices = try #require(try Sysfs(root: tree.root).session(id(1))).devices
+    #expect(devices.map(\.address) == ["1:0:0:0", "1:0:0:2", "1:0:0:10"])
+    #expect(devices.map(\.blockDevice) == [nil, "sd2", "sd10"])
+    #expect(devices.map(\.type) == [12, 0, 0])
+    #expect(devices.first?.size == nil)
+  }
+
+  @Test(
+    "the transport is known by the host's driver",
+    arguments: [("iscsi_tcp", "tcp"), ("iscsi_iser", "iser"), ("qla4xxx", "qla4xxx"), ("bnx2i", "bnx2i")])
+  func transport(driver: String, name: String) throws {
+    var session = SessionSnapshot.example(1)
+    session.host?.driver = driver
+    let tree = try SysfsTree()
+    try tree.add(session)
+    #expect(try Sysfs(root: tree.root).session(id(1), .summary)?.transport == name)
+  }
+
+  @Test("transports are listed with their capabilities")
+  func transports() throws {
+    let tree = try SysfsTree()
+    var tcp = TransportSnapshot(name: "tcp")
+    tcp.capabilities = 0x39
+    try tree.add(tcp)
+    try tree.add(TransportSnapshot(name: "iser"))
+    #expect(try Sysfs(root: tree.root).transports() == [TransportSnapshot(name: "iser"), tcp])
+  }
+
+  @Test("hosts are listed by number, without an address when there is no socket")
+  func hosts() throws {
+    let tree = try SysfsTree()
+    var second = SessionSnapshot.example(2)
+    second.host?.ipAddress = nil
+    second.host?.networkDevice = "eth0"
+    try tree.add(.example(10))
+    try tree.add(second)
+    let expected = [second.host, .example(HostNumber(rawValue: 10))]
+    #expect(try Sysfs(root: tree.root).hosts() == expected.compactMap(\.self))
+  }
+
+  @Test("the portals of a connection are those of the socket and of the configuration")
+  func portals() throws {
+    var session = SessionSnapshot.example(1)
+    session.connection?.address = "fe80:0000:0000:0000:0000:0000:0000:0001"
+    session.connection?.persistentAddress = "storage.example.org"
+    let tree = try SysfsTree()
+    try tree.add(session)
+    let connection = try #require(try Sysfs(root: tree.root).session(id(1))?.connection)
+    #expect(connection.portal?.description == "[fe80::1]:3260")
+    #expect(connection.persistentPortal?.description == "storage.example.org:3260")
+  }
+
+  @Test("a class that may not be listed is an error, not an empty answer")
+  func notADirectory() throws {
+    let tree = try SysfsTree()
+    try tree.makeDirectory("class")
+    try tree.set("class/iscsi_session", to: .text(""))
+    let path = tree.root.appending("class/iscsi_session").string
+    #expect(throws: SysfsError.unreadable(path: path, .notDirectory)) { try Sysfs(root: tree.root).sessions() }
+  }
+
+  @Test("a thousand sessions are read in one pass")
+  func thousand() throws {
+    let tree = try SysfsTree()
+    for number: UInt32 in 1...1000 { try tree.add(.example(number)) }
+    let sessions = try Sysfs(root: tree.root).sessions(.summary)
+    #expect(sessions.map(\.id.rawValue) == Array(1...1000))
+    #expect(sessions.allSatisfy { $0.devices.count == 1 && $0.connection?.state == .up })
+  }
+
+  @Test(
+    "one answer opens each file at most once, and never one with a secret", arguments: [Sysfs.Detail.full, .summary])
+  func opens(_ detail: Sysfs.Detail) throws {
+    let tree = try SysfsTree()
+    var first = SessionSnapshot.example(1)
+    var second = SessionSnapshot.example(2)
+    // An offload card: one host for both sessions.
+    first.host = .example(HostNumber(rawValue: 7))
+    second.host = first.host
+    try tree.add(first)
+    try tree.add(second)
+    let watch = try OpenWatch(tree.root)
+    #expect(try Sysfs(root: tree.root).sessions(detail).count == 2)
+    let opened = try watch.openedFiles()
+    #expect(opened.values.allSatisfy { $0 == 1 }, "\(opened.filter { $0.value > 1 })")
+    #expect(opened.keys.contains { $0.hasSuffix("session1/state") })
+    #expect(!opened.keys.contains { $0.contains("password") || $0.hasSuffix("handle") })
+  }
+}
