@@ -104,7 +104,7 @@ enum TransportModule {
     var argv: [UnsafeMutablePointer<CChar>?] = unsafe arguments.map { unsafe strdup($0) } + [nil]
     var environment: [UnsafeMutablePointer<CChar>?] = unsafe [strdup("PATH=/usr/sbin:/usr/bin:/sbin:/bin"), nil]
     defer {
-      for unsafestring in unsafe argv + environment { unsafe free(string) }
+      for unsafe string in unsafe argv + environment { unsafe free(string) }
     }
     var process = pid_t()
     let number = unsafe posix_spawn(&process, arguments[0], &actions, nil, &argv, &environment)
@@ -120,8 +120,7 @@ enum TransportModule {
     while true {
       let left = max(.zero, ContinuousClock.now.duration(to: deadline))
       var descriptor = pollfd(fd: file.rawValue, events: Int16(POLLIN), revents: 0)
-      let milliseconds = Int32(
-        clamping: left.components.seconds * 1000 + left.components.attoseconds / 1_000_000_000_000_000)
+      let milliseconds = Int32(clamping: left.components.seconds * 1000 + left.components.attoseconds / 1_000_000_000_000_000)
       // Descriptor and buffer are local variables; the calls write no more than their lengths.
       let ready = unsafe poll(&descriptor, 1, milliseconds)
       if ready == 0 { return (kept, false) }
