@@ -36,7 +36,8 @@ enum Main {
       try command.run()
       return 0
     } catch let error as any DiagnosableError {
-      return fail(error).rawValue
+      StandardError.write(diagnostic(error))
+      return Int32(error.exitStatus.rawValue)
     } catch {
       let code = IscsiAdmin.exitCode(for: error)
       guard code == .validationFailure else { IscsiAdmin.exit(withError: error) }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import ArgumentParser
+import FoundationEssentials
 import IscsiKit
 
 /// The CHAP options that every command shares which logs in or discovers.
@@ -41,7 +42,8 @@ struct AuthenticationOptions: ParsableArguments {
   /// A file or the URL comes before the environment; two names or two secrets from options and URL are refused.
   /// `warn` gets what is allowed but unwise.
   func resolve(
-    url: (user: String?, secret: Secret?) = (nil, nil), environment: [String: String], warn: (String) -> Void
+    url: (user: String?, secret: Secret?) = (nil, nil), environment: [String: String] = ProcessInfo.processInfo.environment,
+    warn: (String) -> Void = StandardError.warn
   ) throws(AuthenticationOptionsError) -> Authentication {
     if passwordFile == "-", mutualPasswordFile == "-" { throw .standardInputTwice }
     if let user, let other = url.user, user != other { throw .twoUsers }

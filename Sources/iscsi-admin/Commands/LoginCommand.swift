@@ -43,10 +43,10 @@ struct LoginCommand: ParsableCommand {
   }
 
   func run() throws {
-    let options = try options()
     let initiator = try initiator.resolve()
+    let options = try options()
     let report = report
-    let find = try finder(initiator: initiator)
+    let find = finder(initiator: initiator, options: options)
     let outcome = try runBlocking {
       let link = try await KernelLink.open()
       let requests = try await find().map { target, portal in
@@ -72,12 +72,14 @@ struct LoginCommand: ParsableCommand {
   }
 
   /// Where to log in: what the command line names, or what a discovery finds.
-  private func finder(initiator: InitiatorName) throws -> @Sendable () async throws -> [(TargetName, Portal)] {
+  private func finder(
+    initiator: InitiatorName, options: SessionOptions
+  ) -> @Sendable () async throws -> [(TargetName, Portal)] {
     let (targets, portal) = (targets, portal)
     guard all else { return { targets.map { ($0, portal) } } }
     var discovery = SendTargetsDiscovery(initiator: initiator)
-    discovery.authentication = try authentication.resolve()
-    discovery.binding = interface.binding
+    discovery.authentication = options.authentication
+    discovery.binding = options.binding
     discovery.timeout = time.duration
     return { [discovery] in
       let found = try await discovery.run(at: portal).targets

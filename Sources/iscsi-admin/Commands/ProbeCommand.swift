@@ -36,11 +36,7 @@ struct ProbeCommand: ParsableCommand {
 
   func run() throws {
     let (url, seconds) = (try TargetURL(url), timeout)
-    let authentication = try authentication.resolve(
-      url: (url.user, url.secret), environment: ProcessInfo.processInfo.environment
-    ) { warning in
-      StandardError.print("warning: \(warning)")
-    }
+    let authentication = try authentication.resolve(url: (url.user, url.secret))
     let initiator = try initiator.resolve()
     let report = try runBlocking {
       try await Self.probe(

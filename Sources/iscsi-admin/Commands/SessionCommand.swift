@@ -50,7 +50,7 @@ struct SessionListCommand: ParsableCommand {
     do {
       sessions = try location.sysfs.sessions(.summary)
     } catch {
-      output.fail("session list", error)
+      output.fail(error, in: "session list")
       return output
     }
     if form.json { output.text = try SessionListDocument(sessions).json() }
@@ -101,11 +101,11 @@ struct SessionShowCommand: ParsableCommand {
         if let session = try location.sysfs.session(id) {
           sessions.append(session)
         } else {
-          output.fail("session show \(id)", SysfsError.noSession(id))
+          output.fail(SysfsError.noSession(id), in: "session show \(id)")
         }
       }
     } catch {
-      output.fail("session show", error)
+      output.fail(error, in: "session show")
       return output
     }
     if form.json {

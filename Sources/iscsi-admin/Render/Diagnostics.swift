@@ -13,10 +13,17 @@ struct CommandOutput: Equatable, Sendable {
   var status = ExitStatus.success
 
   /// Says on standard error what failed and why; the first failure decides the exit code.
-  mutating func fail(_ what: String, _ error: any DiagnosableError) {
-    diagnostics += diagnostic(what, error)
+  ///
+  /// - Parameters:
+  ///   - error: Why.
+  ///   - what: What failed, if the error does not say it itself.
+  mutating func fail(_ error: any DiagnosableError, in what: String? = nil) {
+    diagnostics += diagnostic(error, in: what)
     if status == .success { status = error.exitStatus }
   }
+
+  /// Says on standard error what is odd without being a failure.
+  mutating func warn(_ text: String) { diagnostics += "iscsi-admin: \(text.printable)\n" }
 
   /// Writes all to where it belongs, standard output first; throws the exit code unless it is 0.
   func emit() throws {
@@ -27,14 +34,8 @@ struct CommandOutput: Equatable, Sendable {
 }
 
 /// The line for an error: `iscsi-admin: <what failed>: <why>`, then `; <advice>` if there is some.
-func diagnostic(_ what: String, _ error: any DiagnosableError) -> String {
+func diagnostic(_ error: any DiagnosableError, in what: String? = nil) -> String {
+  let subject = what.map { "\($0): " } ?? ""
   let advice = error.advice.map { "; \($0)" } ?? ""
-  return "iscsi-admin: \(what.printable): \((error.description + advice).printable)\n"
-}
-
-/// Writes the line for an error to standard error and gives back the exit code to throw.
-func fail(_ what: String, _ error: any DiagnosableError) -> ExitCode {
-  // If standard error is closed nobody can be told; the exit code still tells that it failed.
-  _ = try? FileDescriptor.standardError.writeAll(diagnostic(what, error).utf8)
-  return ExitCode(Int32(error.exitStatus.rawValue))
+  return "iscsi-admin: \((subject + error.description + advice).printable)\n"
 }

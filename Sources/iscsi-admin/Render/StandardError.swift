@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import SystemPackage
 
-/// Where warnings and errors go.
+/// Where warnings, progress and errors go.
 enum StandardError {
-  /// Writes one line. A closed standard error is nothing that could be reported anywhere.
-  static func print(_ line: String) {
-    _ = try? FileDescriptor.standardError.writeAll("\(line)\n".utf8)
+  /// Writes text as it is. A closed standard error is nothing that could be reported anywhere.
+  static func write(_ text: String) {
+    _ = try? FileDescriptor.standardError.writeAll(text.utf8)
   }
+
+  /// Writes a line about something odd.
+  static func warn(_ text: String) { write("iscsi-admin: \(text.printable)\n") }
 }

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# Boots the machine, follows what it reports and judges: a scenario that takes the machine down fails alone, the rest runs in a
+# new boot.
+
+# Seconds from power-on to the first scenario, and beyond a scenario's limit, after which the machine counts as hung.
+BOOT_LIMIT=90
+GRACE=40
+
+# verdict WORD ID SECONDS: prints and counts it; a failure with what the scenario printed.
+verdict() {
+  local word=$1 name target seconds=$3 output=$OUT_DIR/$2/output
+  read -r _ name target _ < <(grep "^$2 " "$PLAN")
+  case $word in
+    ok)
+      PASSED=$((PASSED + 1))
+      printf 'ok   %s %s %s (%s s)\n' "$KERNEL" "$target" "$name" "$seconds"
+      ;;
+    skipped)
+      PASSED=$((PASSED + 1))
+      printf 'ok   %s %s %s (%s)\n' "$KERNEL" "$target" "$name" "$(grep '^skipped: ' "$output" | tail -1)"
+      ;;
+    *)
+      FAILED=$((FAILED + 1))
+      printf 'FAIL %s %s %s (%s s)\n' "$KERNEL" "$target" "$name" "$seconds"
+      [[ ! -s $output ]] || tail -60 "$output" | sed 's/^/     | /'
+      echo "     files: $OUT_DIR/$2"
+      ;;
+  esac
+}
+
+# take_files DIRECTORY ID: unpacks what came since the last time into the scenario's result folder.
+take_files() {
+  local size
+  size=$(stat -c %s "$1/files")
+  rm -rf "${OUT_DIR:?}/$2"
+  mkdir -p "$OUT_DIR/$2"
+  tail -c "+$((TAKEN + 1))" "$1/files" | tar -x --ignore-zeros --no-same-owner -C "$OUT_DIR/$2" || true
+  TAKEN=$size
+}
+
+# boot_once DIRECTORY LIMIT: runs the plan in DIRECTORY/plan; what must run in another boot stays in it.
+# Returns 1 when another boot makes no sense.
+boot_once() {
+  local directory=$1 limit=$2 pid follower current='' wait=$BOOT_LIMIT word='' id rest started=$SECONDS reason=''
+  make_initramfs "$KERNEL" "$directory" "$directory/plan"
+  rm -f "$directory"/{control,files,console}
+  touch "$directory"/{control,files,console}
+  TAKEN=0
+  timeout -k 5 "$limit" "$VM_SOURCE/host/qemu" "$VM_DIR/kernel-$KERNEL" "$directory/initramfs" \
+    -append "console=ttyS0 quiet loglevel=5 panic=-1 rcupdate.rcu_expedited=1" -serial "file:$directory/console" -device virtio-serial-pci \
+    -chardev "file,id=control,path=$directory/control" -device virtserialport,chardev=control,name=control \
+    -chardev "file,id=files,path=$directory/files" -device virtserialport,chardev=files,name=files \
+    >"$directory/qemu.log" 2>&1 &
+  pid=$!
+  exec 6< <(exec tail -n +1 -s 0.1 --pid="$pid" -f "$directory/control" 2>/dev/null)
+  follower=$!
+  while [[ -z $reason && $word != end ]]; do
+    if ! read -r -t "$wait" -u 6 word id rest; then
+      if kill -0 "$pid" 2>/dev/null; then reason="hung: nothing heard for $wait s"; else reason='died'; fi
+      ((SECONDS - started < limit)) || reason="ran out of time, $limit s"
+    fi
+    case ${reason:-$word} in
+      boot)
+        note "$KERNEL up after $((SECONDS - started)) s ($id s by its own clock)"
+        wait=$GRACE
+        ;;
+      start)
+        current=$id
+        wait=$((rest + GRACE))
+        ;;
+      done)
+        take_files "$directory" "$id"
+        verdict "${rest% *}" "$id" "${rest#* }"
+        sed -i "/^$id /d" "$directory/plan"
+        current='' wait=$GRACE
+        [[ $rest != dirty-* ]] || note "$id left the machine dirty"
+        ;;
+    esac
+  done
+  [[ -z $reason ]] || kill "$pid" 2>/dev/null || true
+  wait "$pid" 2>/dev/null || true
+  exec 6<&-
+  wait "$follower" 2>/dev/null || true
+  [[ -z $reason ]] || report_death "$directory" "$reason" "$current" $((SECONDS - started))
+}
+
+# report_death DIRECTORY REASON ID SECONDS: the machine did not reach the end of its plan.
+report_death() {
+  local directory=$1 reason=$2 id=$3 seconds=$4 left
+  if [[ -n $id ]]; then
+    mkdir -p "$OUT_DIR/$id"
+    cp "$directory/console" "$OUT_DIR/$id/console"
+    echo "the machine $reason during $id" >"$OUT_DIR/$id/output"
+    verdict failed "$id" "$seconds"
+    sed -i "/^$id /d" "$directory/plan"
+  else
+    note "the machine $reason"
+  fi
+  echo '     last lines of the console:'
+  tail -40 "$directory/console" | tr -d '\r' | sed 's/^/     | /'
+  sed 's/^/     | qemu: /' "$directory/qemu.log"
+  [[ -n $id && $reason != 'ran out of time'* ]] && return
+  left=$(wc -l <"$directory/plan")
+  FAILED=$((FAILED + left))
+  sed "s/^\([^ ]*\) .*/FAIL $KERNEL \1 (not run)/" "$directory/plan"
+  return 1
+}
+
+# run_kernel KERNEL LIMIT KEEP SCENARIO...: all of it, in as many boots as it takes.
+run_kernel() {
+  KERNEL=$1
+  local limit=$2 keep=$3 directory started=$SECONDS
+  shift 3
+  OUT_DIR=$VM_DIR/out/$KERNEL
+  mkdir -p "$OUT_DIR"
+  directory=$(mktemp -d "$VM_DIR/run-$KERNEL.XXXXXX")
+  PLAN=$directory/all
+  make_plan "$KERNEL" "$@" >"$PLAN"
+  cp "$PLAN" "$directory/plan"
+  while [[ -s $directory/plan ]]; do
+    boot_once "$directory" $((limit - (SECONDS - started) > 0 ? limit - (SECONDS - started) : 1)) || break
+  done
+  if [[ $keep == yes ]]; then note "kept $directory"; else rm -rf "$directory"; fi
+}

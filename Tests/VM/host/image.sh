@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# The initramfs: cpio archives one after the other. Tools and modules are cached, the top layer is made for each run.
+
+# Modules the machine can load, with whatever they depend on. Names a kernel has built in or lacks are skipped.
+GUEST_MODULES=(
+  virtio_pci virtio_console virtio_rng
+  scsi_mod sd_mod scsi_transport_iscsi libiscsi libiscsi_tcp iscsi_tcp iscsi_boot_sysfs iscsi_ibft
+  crc32c_generic crc32c-intel crc32c md5 sha1_generic sha256_generic sha3_generic
+  target_core_mod target_core_file target_core_iblock iscsi_target_mod configfs
+  dummy veth bridge loop scsi_debug sch_netem dm_mod dm_multipath ext4
+)
+
+# pack TREE ARCHIVE: a cpio archive, stored as it is (unpacking costs more boot time than loading).
+pack() {
+  (cd "$1" && find . -print0 | LC_ALL=C sort -z | cpio --null --create --format=newc --owner=0:0 --quiet) >"$2.tmp"
+  mv "$2.tmp" "$2"
+}
+
+# cache_key FILE...: what a cached layer depends on.
+cache_key() {
+  cat "$VM_SOURCE/host/image.sh" "$@" | sha256sum | cut -c1-16
+}
+
+# copy_program TREE DESTINATION SOURCE...: unpacked programs with their shared libraries.
+copy_program() {
+  local tree=$1 destination=$2 tools=$VM_DIR/tools program library path
+  shift 2
+  mkdir -p "$tree$destination" "$tree/lib/x86_64-linux-gnu" "$tree/lib64"
+  path=$tools/lib/x86_64-linux-gnu:$tools/usr/lib/x86_64-linux-gnu
+  for program in "$@"; do
+    cp "$tools$program" "$tree$destination/"
+    while read -r library; do
+      cp --dereference --no-clobber "$library" "$tree/lib/x86_64-linux-gnu/"
+    done < <("$tools/lib64/ld-linux-x86-64.so.2" --library-path "$path" --list "$tools$program" \
+      | sed -n 's/.*=> \(\/[^ ]*\) .*/\1/p')
+  done
+  cp --dereference --no-clobber "$tools/lib64/ld-linux-x86-64.so.2" "$tree/lib64/"
+}
+
+# tools_layer: prints the path of the archive with the programs.
+tools_layer() {
+  local key archive tree=$VM_DIR/tree name
+  key=$(cache_key "$VM_DIR/tools/packages")
+  archive=$VM_DIR/layers/tools-$key.cpio
+  if [[ ! -e $archive ]]; then
+    note 'building the layer of tools'
+    rm -rf "$tree"
+    mkdir -p "$tree"/{bin,sbin,dev,proc,sys,etc/iscsi,run,tmp,var/lib/iscsi,var/tmp,root,out,usr/bin,usr/sbin,vm} "$VM_DIR/layers"
+    ln -s ../run "$tree/var/run"
+    cp "$VM_DIR/tools/bin/busybox" "$tree/bin/busybox"
+    for name in $("$tree/bin/busybox" --list); do
+      [[ $name == busybox ]] || ln -s busybox "$tree/bin/$name"
+    done
+    rm -f "$tree"/bin/{ip,modprobe,rmmod,lsmod,insmod,depmod,modinfo}
+    copy_program "$tree" /bin /bin/bash /bin/ip /bin/kmod /usr/bin/jq
+    copy_program "$tree" /sbin /sbin/tc
+    for name in modprobe rmmod lsmod insmod depmod modinfo; do ln -s ../bin/kmod "$tree/sbin/$name"; done
+    copy_program "$tree" /usr/sbin /usr/sbin/tgtd /usr/sbin/tgtadm
+    # The reference stays off the PATH so that our own command cannot lean on it by accident.
+    copy_program "$tree" /opt/open-iscsi /sbin/iscsid /sbin/iscsiadm /sbin/iscsistart /sbin/iscsi-iname
+    cp "$VM_DIR/tools/etc/iscsi/iscsid.conf" "$tree/opt/open-iscsi/"
+    pack "$tree" "$archive"
+    rm -rf "$tree"
+  fi
+  printf '%s' "$archive"
+}
+
+# modules_layer SERIES: prints the path of the archive with that kernel's modules.
+modules_layer() {
+  local kernel=$VM_DIR/kernel-$1 tree=$VM_DIR/tree release key archive module file
+  key=$(cache_key "$kernel/package")
+  archive=$VM_DIR/layers/modules-$1-$key.cpio
+  if [[ ! -e $archive ]]; then
+    note "building the layer of modules for $1"
+    release=$(basename "$kernel"/lib/modules/*)
+    rm -rf "$tree"
+    mkdir -p "$tree/lib/modules/$release" "$VM_DIR/layers"
+    with_tools depmod -b "$kernel" "$release"
+    for module in "${GUEST_MODULES[@]}"; do
+      with_tools modprobe -d "$kernel" -S "$release" --show-depends "$module" 2>/dev/null || true
+    done | sed -n 's/^insmod \([^ ]*\).*/\1/p' | sort -u | while read -r file; do
+      mkdir -p "$tree$(dirname "${file#"$kernel"}")"
+      cp "$file" "$tree${file#"$kernel"}"
+    done
+    find "$tree" -name '*.ko.xz' -exec xz --decompress {} +
+    cp "$kernel/lib/modules/$release"/modules.{order,builtin,builtin.modinfo} "$tree/lib/modules/$release/"
+    with_tools depmod -b "$tree" "$release"
+    pack "$tree" "$archive"
+    rm -rf "$tree"
+  fi
+  printf '%s' "$archive"
+}
+
+# top_layer DIRECTORY PLAN: packs what changes from run to run; writes DIRECTORY/top.cpio.
+top_layer() {
+  local tree=$1/top
+  rm -rf "$tree"
+  mkdir -p "$tree/vm" "$tree/usr/bin"
+  cp -r "$VM_SOURCE"/{guest,scenarios,lib.sh,network.sh,targets.sh,bench.sh} "$tree/vm/"
+  cp "$VM_SOURCE/guest/init" "$tree/init"
+  cp "$2" "$tree/vm/plan"
+  if [[ -e $ISCSI_ADMIN ]]; then
+    cp --dereference "$ISCSI_ADMIN" "$tree/usr/bin/iscsi-admin"
+    chmod 755 "$tree/usr/bin/iscsi-admin"
+  fi
+  pack "$tree" "$1/top.cpio"
+  rm -rf "$tree"
+}
+
+# make_initramfs SERIES DIRECTORY PLAN: writes DIRECTORY/initramfs.
+make_initramfs() {
+  local tools modules
+  tools=$(tools_layer)
+  modules=$(modules_layer "$1")
+  top_layer "$2" "$3"
+  cat "$tools" "$modules" "$2/top.cpio" >"$2/initramfs"
+  rm -f "$2/top.cpio"
+}

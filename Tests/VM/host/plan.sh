@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# What is to run: scenarios with their headers. A header line of a scenario is "# KEY: VALUE":
+#   targets: tgt lio      run once with each, $TARGET says which      (default: once, without)
+#   kernels: 6.1 6.12     only there                                  (default: everywhere)
+#   limit: SECONDS        its time                                    (default: 60)
+#   reference: open-iscsi runs without our executable, with the reference
+#   leaves: sessions      sessions left at the end are no failure
+
+scenario_file() {
+  echo "$VM_SOURCE/scenarios/$1.sh"
+}
+
+all_scenarios() {
+  local file
+  for file in "$VM_SOURCE"/scenarios/*.sh; do basename "$file" .sh; done
+}
+
+# header SCENARIO KEY: the value, or nothing.
+header() {
+  sed -n "s/^# $2: *//p" "$(scenario_file "$1")" | head -1
+}
+
+# list_scenarios: each with the first line of its description.
+list_scenarios() {
+  local name
+  while read -r name; do
+    printf '%-22s %s\n' "$name" "$(sed -n '/^# SPDX/d; s/^# \([A-Z].*\)/\1/p' "$(scenario_file "$name")" | head -1)"
+  done < <(all_scenarios)
+}
+
+# make_plan KERNEL SCENARIO...: a line for each run: id, scenario, target, limit, reference, what it leaves.
+make_plan() {
+  local kernel=$1 name target kernels targets limit reference leaves
+  shift
+  for name in "$@"; do
+    [[ -e $(scenario_file "$name") ]] || die "there is no scenario $name"
+    kernels=$(header "$name" kernels)
+    [[ -z $kernels || " $kernels " == *" $kernel "* ]] || continue
+    targets=$(header "$name" targets)
+    limit=$(header "$name" limit)
+    reference=$(header "$name" reference)
+    leaves=$(header "$name" leaves)
+    for target in ${targets:--}; do
+      echo "$name${targets:+-$target} $name $target ${limit:-60} ${reference:-no} ${leaves:-nothing}"
+    done
+  done
+}

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# What a scenario may use besides network.sh and targets.sh. Set by the runner: NAME, TARGET (tgt, lio or empty), KERNEL,
+# OUT (files left there come back to the host), WORK (scratch, wiped), ISCSI_ADMIN_PRESENT.
+
+# shellcheck disable=SC2034 # used by scenarios
+IQN=iqn.2026-11.org.example:disk
+INITIATOR_IQN=iqn.2026-11.org.example:initiator
+
+# --- assertions: all end the scenario with a reason
+
+fail() {
+  echo "FAILED: $*"
+  exit 1
+}
+
+# skip REASON: the scenario cannot run on this kernel or without the executable; counts as passed, the reason is printed.
+skip() {
+  echo "skipped: $*"
+  exit 77
+}
+
+# run COMMAND...: runs it with its output in $OUT/stdout and $OUT/stderr, shows it, sets STATUS; never fails itself.
+run() {
+  local started=$EPOCHREALTIME
+  STATUS=0
+  "$@" >"$OUT/stdout" 2>"$OUT/stderr" || STATUS=$?
+  ELAPSED_MS=$(((${EPOCHREALTIME/./} - ${started/./}) / 1000))
+  echo "\$ $*"
+  head -c 4000 "$OUT/stdout"
+  sed 's/^/! /' "$OUT/stderr" | head -c 4000
+  echo "= $STATUS after $ELAPSED_MS ms"
+}
+
+# expect_exit CODE COMMAND...
+expect_exit() {
+  local code=$1
+  shift
+  run "$@"
+  [[ $STATUS == "$code" ]] || fail "expected exit status $code, got $STATUS: $*"
+}
+
+# expect_stdout REGEX, expect_stderr REGEX: about the last command run.
+expect_stdout() {
+  grep -Eq -- "$1" "$OUT/stdout" || fail "no line of standard output matches: $1"
+}
+expect_stderr() {
+  grep -Eq -- "$1" "$OUT/stderr" || fail "no line of standard error matches: $1"
+}
+expect_silent_stdout() {
+  [[ ! -s $OUT/stdout ]] || fail 'expected nothing on standard output'
+}
+
+# expect_no_secret TEXT: it appears nowhere in what the last command printed.
+expect_no_secret() {
+  ! grep -Fq -- "$1" "$OUT/stdout" "$OUT/stderr" || fail 'a secret was printed'
+}
+
+# expect_json FILTER: the last command printed one JSON document for which the jq filter is true.
+expect_json() {
+  jq --exit-status "$1" "$OUT/stdout" >/dev/null || fail "the JSON printed does not satisfy: $1"
+}
+
+# expect_match REGEX TEXT, expect_equal EXPECTED ACTUAL
+expect_match() {
+  [[ $2 =~ $1 ]] || fail "'$2' does not match: $1"
+}
+expect_equal() {
+  [[ $1 == "$2" ]] || fail "expected '$1', got '$2'"
+}
+
+# expect_within MILLISECONDS: the last command took no longer.
+expect_within() {
+  ((ELAPSED_MS <= $1)) || fail "took $ELAPSED_MS ms, more than $1 ms"
+}
+
+# wait_until SECONDS CONDITION...: polls a command until it succeeds.
+wait_until() {
+  local end=$((EPOCHSECONDS + $1))
+  shift
+  until "$@" >/dev/null 2>&1; do
+    ((EPOCHSECONDS < end)) || fail "did not happen in time: $*"
+    sleep 0.05
+  done
+}
+
+# --- the kernel's view, independent of the command under test
+
+session_count() {
+  local sessions=(/sys/class/iscsi_session/session*)
+  [[ -e ${sessions[0]} ]] && echo "${#sessions[@]}" || echo 0
+}
+
+expect_sessions() {
+  expect_equal "$1" "$(session_count)"
+}
+
+# session_of TARGET: the directory in /sys/class/iscsi_session of a target's only session.
+session_of() {
+  local session found=''
+  for session in /sys/class/iscsi_session/session*; do
+    [[ -e $session && $(<"$session/targetname") == "$1" ]] || continue
+    [[ -z $found ]] || fail "more than one session to $1"
+    found=$session
+  done
+  [[ -n $found ]] || fail "no session to $1"
+  echo "$found"
+}
+
+# sid_of TARGET: its session's number.
+sid_of() {
+  local session
+  session=$(session_of "$1")
+  echo "${session##*/session}"
+}
+
+# disks_of TARGET: the names (sda...) of the disks of a target's session, one a line, ordered by LUN.
+disks_of() {
+  local device
+  for device in "$(session_of "$1")"/device/target*/*:*:*:*; do
+    [[ -d $device/block ]] && echo "${device##*:} $(ls "$device/block")"
+  done | sort -n | cut -d' ' -f2
+}
+
+# disk_of TARGET: the only disk, after it came up.
+disk_of() {
+  wait_until 5 disk_is_there "$1"
+  disks_of "$1"
+}
+disk_is_there() {
+  [[ $(disks_of "$1" | wc -l) == 1 && -b /dev/$(disks_of "$1") ]]
+}
+
+# disk_size DISK: in bytes.
+disk_size() {
+  echo $(($(<"/sys/block/$1/size") * 512))
+}
+
+# check_data DISK MIB: writes random data past the cache, reads it back past the cache, compares checksums.
+check_data() {
+  local disk=/dev/$1 mib=$2 written='' read=''
+  dd if=/dev/urandom of="$WORK/data" bs=1M count="$mib" 2>/dev/null
+  dd if="$WORK/data" of="$disk" bs=64k oflag=direct conv=fsync 2>/dev/null || fail "writing to $disk failed"
+  written=$(sha256sum <"$WORK/data")
+  read=$(dd if="$disk" bs=64k count=$((mib * 16)) iflag=direct 2>/dev/null | sha256sum)
+  expect_equal "$written" "$read"
+}
+
+# --- the command under test and the reference
+
+# password_file SECRET: a file that holds it, as the command wants it.
+password_file() {
+  local file
+  file=$(mktemp -p "$WORK")
+  printf '%s\n' "$1" >"$file"
+  echo "$file"
+}
+
+# as_nobody COMMAND...: runs it as uid 65534 without capabilities.
+as_nobody() {
+  su -s /bin/bash nobody -c "$(printf '%q ' "$@")"
+}
+
+# start_iscsid: the reference daemon, ready for iscsiadm; its database is empty. Arguments: lines for iscsid.conf.
+start_iscsid() {
+  PATH=$PATH:/opt/open-iscsi
+  mkdir -p /etc/iscsi /run/lock/iscsi /var/lib/iscsi
+  {
+    echo 'node.startup = manual'
+    echo 'node.session.timeo.replacement_timeout = 5'
+    echo 'node.conn[0].timeo.login_timeout = 5'
+    echo 'node.session.initial_login_retry_max = 1'
+    (($# == 0)) || printf '%s\n' "$@"
+  } >/etc/iscsi/iscsid.conf
+  echo "InitiatorName=$INITIATOR_IQN" >/etc/iscsi/initiatorname.iscsi
+  setsid iscsid -f >"$OUT/iscsid.log" 2>&1 &
+  ISCSID=$!
+  wait_until 10 grep -q ISCSIADM_ABSTRACT_NAMESPACE /proc/net/unix
+}
+
+stop_iscsid() {
+  kill "$ISCSID" && wait "$ISCSID" || true
+}
