@@ -46,7 +46,8 @@ public struct SocketAddress: Hashable, Sendable, CustomStringConvertible {
 
   /// Reads an address that a C call filled in; nil for another family or a short one.
   init?(_ storage: UnsafePointer<sockaddr>, length: socklen_t) {
-    // Every address begins with its family, which says which structure it is; the size is checked before it is read.
+    // The family, with which every address begins, says which structure it is; its size is checked before it is read.
+    // Not by the name sa_family: which module declares it depends on the order in which C modules are loaded.
     guard Int(length) >= MemoryLayout<sa_family_t>.size else { return nil }
     switch unsafe Int32(UnsafeRawPointer(storage).loadUnaligned(as: sa_family_t.self)) {
     case AF_INET where Int(length) >= MemoryLayout<sockaddr_in>.size:

@@ -3,37 +3,51 @@ import CISCSI
 import Glibc
 import SystemPackage
 
-/// Why a call of libiscsi did not end with an answer.
+/// Why libiscsi refused a call.
 enum ISCSIContextError: Error, Hashable, Sendable {
   /// No memory.
   case noMemory
-  /// A text is longer than libiscsi's 255 octets or has a NUL in it; libiscsi would cut it silently.
+  /// A text is empty, longer than libiscsi's 255 octets or has a NUL in it; libiscsi would cut it silently.
   case unusableText
-  /// The TCP connection could not be made.
-  case connect(Errno)
   /// libiscsi gave up, in its own words.
   case failed(String)
-  /// The deadline passed.
-  case timedOut
-  /// The task was cancelled.
-  case cancelled
-  /// Another call is under way.
-  case busy
-  /// An earlier failure closed the connection.
+  /// The connection ended, or the target broke the protocol: libiscsi does not tell which.
+  case disconnected
+  /// The context was closed.
   case closed
 }
 
-/// Owner of one `struct iscsi_context` of libiscsi: one connection, one call at a time.
+/// Owner of one `struct iscsi_context` of libiscsi: the asynchronous calls that we use and the event interface that
+/// drives them. Nothing here waits.
 ///
-/// libiscsi's asynchronous functions are used, and its event loop (`iscsi_get_fd`, `iscsi_which_events`,
-/// `iscsi_service`) runs inside of the async methods, so no thread blocks and nobody else calls into the context. The
-/// class is not Sendable: the compiler keeps it within one isolation region.
+/// A `start` function begins a call; then `descriptor` is to be waited for as `events` says and `service` to be called,
+/// until `outcome` is set. One call at a time. The class is not Sendable: the compiler keeps it in one isolation region.
 ///
 /// libiscsi ends pending commands with `SCSI_STATUS_CANCELLED` when a context is destroyed, but only if it is logged
-/// in; during connect and login it drops its callbacks. So no continuation hangs on a callback: callbacks leave their
-/// status in a mailbox that lives longer than the context, and the loop looks into it. Any failure that is not a SCSI
-/// status destroys the context, because its queues may still refer to the call that was given up.
+/// in; during connect and login it drops its callbacks. So nothing hangs on a callback: it leaves its status in a mailbox
+/// that lives longer than the context. A call that is given up needs `close`, since libiscsi's queues still refer to it.
 @safe final class ISCSIContext {
+  /// What a descriptor is to be waited for.
+  struct Events: OptionSet, Hashable, Sendable {
+    let rawValue: Int32
+    /// POLLIN.
+    static let read = Events(rawValue: Int32(POLLIN))
+    /// POLLOUT.
+    static let write = Events(rawValue: Int32(POLLOUT))
+  }
+
+  /// How a call ended.
+  enum Outcome: Hashable, Sendable {
+    /// With a SCSI status octet; 0 is success for calls of every kind.
+    case status(UInt8)
+    /// The target moved for now (`redirection`).
+    case redirected
+    /// Without success; `message` says why.
+    case failed
+    /// The connection ended before the call did.
+    case disconnected
+  }
+
   /// Where callbacks leave the outcome of the call under way.
   private final class Mailbox {
     var status: Int32?
@@ -41,10 +55,10 @@ enum ISCSIContextError: Error, Hashable, Sendable {
   }
 
   private var context: OpaquePointer?
+  private var task: UnsafeMutablePointer<scsi_task>?
   private let mailbox = Mailbox()
-  private var isBusy = false
 
-  /// A context for one session, with libiscsi's logging and its silent reconnects off and an ISID of its own.
+  /// A context with libiscsi's logging and its silent reconnects off and an ISID of its own.
   init(initiator: InitiatorName, isid: ISID) throws(ISCSIContextError) {
     // libiscsi copies the name.
     guard let context = unsafe iscsi_create_context(initiator.description) else { throw .noMemory }
@@ -62,17 +76,19 @@ enum ISCSIContextError: Error, Hashable, Sendable {
 
   deinit { close() }
 
-  /// Drops the connection at once, without a logout. Safe at any time.
+  /// Drops the connection at once, without a logout. Safe at any time but inside of a callback.
   func close() {
-    guard let context = unsafe context else { return }
-    unsafe self.context = nil
-    // Callbacks of pending calls run inside of this and find the mailbox, which self still holds.
-    _ = unsafe iscsi_destroy_context(context)
+    if let context = unsafe context {
+      unsafe self.context = nil
+      // Callbacks of pending calls run inside of this and find the mailbox and the task, which self still holds.
+      _ = unsafe iscsi_destroy_context(context)
+    }
+    releaseTask()
   }
 
   /// Makes this a session with `target`, or a discovery session if it is nil.
   func configure(target: TargetName?, authentication: Authentication) throws(ISCSIContextError) {
-    guard let context = unsafe context else { throw .closed }
+    let context = unsafe try alive()
     if let target {
       // libiscsi copies the name, which is shorter than its buffer.
       _ = unsafe iscsi_set_targetname(context, target.description)
@@ -104,161 +120,89 @@ enum ISCSIContextError: Error, Hashable, Sendable {
     guard status == 0 else { throw .failed(message) }
   }
 
-  /// libiscsi's description of its last error.
-  private var message: String {
-    // The text belongs to the context and is copied here.
-    guard let context = unsafe context, let text = unsafe iscsi_get_error(context) else { return "" }
-    return unsafe String(decoding: UnsafeRawBufferPointer(start: text, count: strlen(text)), as: UTF8.self)
-  }
-
-  /// The address that the target named in a login response, if any.
-  var redirection: String? {
-    // The text belongs to the context and is copied here.
-    guard let context = unsafe context, let text = unsafe iscsi_get_target_address(context) else { return nil }
-    let address = unsafe String(decoding: UnsafeRawBufferPointer(start: text, count: strlen(text)), as: UTF8.self)
-    return address.isEmpty ? nil : address
-  }
-
   // MARK: Calls
 
-  /// Opens the TCP connection; `address` is numeric, because libiscsi would block while it resolves a name.
-  func connect(to address: String, until deadline: ContinuousClock.Instant?) async throws(ISCSIContextError) {
-    let status = try await unsafe call(until: deadline) { context, box in
-      unsafe iscsi_connect_async(context, address, postStatus, box)
-    }
-    guard status == Int32(SCSI_STATUS_GOOD.rawValue) else { throw fail() }
+  /// Begins to open the TCP connection. `address` must be numeric: libiscsi would block while it resolves a name.
+  func startConnect(to address: String) throws(ISCSIContextError) {
+    try unsafe start { context, box in unsafe iscsi_connect_async(context, address, postStatus, box) }
+    // libiscsi does not set it, and a program that we start must not inherit the connection.
+    _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
   }
 
-  /// What a target said to a login.
-  enum LoginOutcome: Hashable, Sendable {
-    /// In full feature phase.
-    case accepted
-    /// Refused with this status; `redirection` may say where to go instead.
-    case rejected(LoginStatus)
+  /// Begins to log in.
+  func startLogin() throws(ISCSIContextError) {
+    try unsafe start { context, box in unsafe iscsi_login_async(context, postStatus, box) }
   }
 
-  /// Logs in on the open connection.
-  func login(until deadline: ContinuousClock.Instant?) async throws(ISCSIContextError) -> LoginOutcome {
-    let status = try await unsafe call(until: deadline) { context, box in
-      unsafe iscsi_login_async(context, postStatus, box)
-    }
-    switch status {
-    case Int32(SCSI_STATUS_GOOD.rawValue): return .accepted
-    case Int32(SCSI_STATUS_REDIRECT.rawValue): return .rejected(.movedTemporarily)
-    default:
-      guard let rejection = Self.loginStatus(in: message) else { throw fail() }
-      return .rejected(rejection)
-    }
-  }
-
-  /// libiscsi tells the status of a login response only at the end of its text: `... Status: words(513)`.
-  static func loginStatus(in message: String) -> LoginStatus? {
-    guard message.hasSuffix(")"), message.contains("Status: "), let open = message.lastIndex(of: "("),
-      let value = UInt16(message[message.index(after: open)...].dropLast())
-    else { return nil }
-    return LoginStatus(rawValue: value)
-  }
-
-  /// SendTargets on a discovery session. The texts are as they came from the target.
-  func discover(
-    until deadline: ContinuousClock.Instant?
-  ) async throws(ISCSIContextError) -> [(name: String, portals: [String])] {
+  /// Begins SendTargets; `targets` has the answer.
+  func startDiscovery() throws(ISCSIContextError) {
     mailbox.targets = []
-    let status = try await unsafe call(until: deadline) { context, box in
-      unsafe iscsi_discovery_async(context, postTargets, box)
-    }
-    guard status == Int32(SCSI_STATUS_GOOD.rawValue) else { throw fail() }
-    return mailbox.targets
+    try unsafe start { context, box in unsafe iscsi_discovery_async(context, postTargets, box) }
   }
 
-  /// Sends a command to the unit whose first level (the only one libiscsi can address) is `lun`.
-  func execute(
-    _ command: SCSICommand, lun: UInt16, until deadline: ContinuousClock.Instant?
-  ) async throws(ISCSIContextError) -> SCSIAnswer {
-    var descriptor = command.descriptor
-    let direction = command.allocation == 0 ? SCSI_XFER_NONE : SCSI_XFER_READ
-    // libiscsi copies the descriptor block into the task, which has room for 16 octets.
-    let created = unsafe scsi_create_task(
-      Int32(descriptor.count), &descriptor, Int32(direction.rawValue), Int32(command.allocation))
+  /// Begins to log out.
+  func startLogout() throws(ISCSIContextError) {
+    try unsafe start { context, box in unsafe iscsi_logout_async(context, postStatus, box) }
+  }
+
+  /// Begins a SCSI command that reads at most `allocation` octets; `data` has the answer.
+  ///
+  /// `lun` is the first level of the LUN as SAM encodes it: libiscsi writes it into the PDU as it is, the rest zero.
+  func startCommand(descriptor: [UInt8], allocation: Int32, lun: UInt16) throws(ISCSIContextError) {
+    guard descriptor.count <= Int(SCSI_CDB_MAX_SIZE) else { throw .unusableText }
+    releaseTask()
+    var descriptor = descriptor
+    let direction = allocation == 0 ? SCSI_XFER_NONE : SCSI_XFER_READ
+    // libiscsi copies the descriptor block into the task.
+    let created = unsafe scsi_create_task(Int32(descriptor.count), &descriptor, Int32(direction.rawValue), allocation)
     guard let task = unsafe created else { throw .noMemory }
-    // The task is ours, also after a callback. It is freed when the context has no reference to it any more: after an
-    // answer, or after the failure that destroyed the context.
-    defer { unsafe scsi_free_scsi_task(task) }
-    let status = try await unsafe call(until: deadline) { context, box in
-      unsafe iscsi_scsi_command_async(
-        context, Int32(lun), task, postStatus, nil, box)
+    unsafe self.task = unsafe task
+    try unsafe start { context, box in
+      unsafe iscsi_scsi_command_async(context, Int32(lun), task, postStatus, nil, box)
     }
-    guard let octet = UInt8(exactly: status) else { throw fail() }
-    // The buffer has `size` octets and belongs to the task; a target can send more than was asked for.
-    let data = unsafe task.pointee.datain
-    guard let start = unsafe data.data, unsafe data.size > 0 else { return SCSIAnswer(status: octet, data: []) }
-    let limit = octet == SCSIAnswer.good ? command.allocation : 512
-    let octets = unsafe UnsafeBufferPointer(start: start, count: min(Int(data.size), limit))
-    return unsafe SCSIAnswer(status: octet, data: Array(octets))
   }
 
-  /// Ends the session in order and closes the connection, also if the logout fails.
-  func logout(until deadline: ContinuousClock.Instant?) async throws(ISCSIContextError) {
-    let status = try await unsafe call(until: deadline) { context, box in
-      unsafe iscsi_logout_async(context, postStatus, box)
-    }
-    guard status == Int32(SCSI_STATUS_GOOD.rawValue) else { throw fail() }
-    close()
-  }
-
-  // MARK: The loop
-
-  /// Starts a call and serves the connection until its callback has come; any throw has closed the context.
-  private func call(
-    until deadline: ContinuousClock.Instant?, _ start: (OpaquePointer, UnsafeMutableRawPointer) -> Int32
-  ) async throws(ISCSIContextError) -> Int32 {
-    guard let context = unsafe context else { throw .closed }
-    guard !isBusy else { throw .busy }
-    isBusy = true
-    defer { isBusy = false }
+  private func start(_ call: (OpaquePointer, UnsafeMutableRawPointer) -> Int32) throws(ISCSIContextError) {
+    let context = unsafe try alive()
     mailbox.status = nil
     // Unretained: the mailbox lives longer than the context, so no callback can come too late.
-    guard unsafe start(context, Unmanaged.passUnretained(mailbox).toOpaque()) == 0 else { throw fail() }
-    // libiscsi does not set it, and a program that we start must not inherit the connection. A descriptor that is not
-    // there is found by the wait.
-    _ = unsafe fcntl(iscsi_get_fd(context), F_SETFD, FD_CLOEXEC)
-    while true {
-      if let status = mailbox.status { return status }
-      try await serve(until: deadline)
+    guard unsafe call(context, Unmanaged.passUnretained(mailbox).toOpaque()) == 0 else { throw .failed(message) }
+  }
+
+  // MARK: Events
+
+  /// How the call under way ended; nil while it has not.
+  var outcome: Outcome? {
+    guard let status = mailbox.status else { return nil }
+    if let octet = UInt8(exactly: status) { return .status(octet) }
+    return switch UInt32(bitPattern: status) {
+    case SCSI_STATUS_REDIRECT.rawValue: .redirected
+    case SCSI_STATUS_CANCELLED.rawValue: .disconnected
+    default: .failed
     }
   }
 
-  private func serve(until deadline: ContinuousClock.Instant?) async throws(ISCSIContextError) {
-    guard let context = unsafe context else { throw .closed }
-    let events = unsafe iscsi_which_events(context)
-    let descriptor = unsafe iscsi_get_fd(context)
-    var interest: Reactor.Interest = []
-    if events & Int32(POLLIN) != 0 { interest.insert(.read) }
-    if events & Int32(POLLOUT) != 0 { interest.insert(.write) }
-    let ready: Reactor.Interest
-    do {
-      ready = try await Reactor.shared.wait(for: descriptor, interest, until: deadline)
-    } catch {
-      switch error {
-      case .timedOut: throw fail(.timedOut)
-      case .cancelled: throw fail(.cancelled)
-      case .failed(let errno): throw fail(.failed("waiting for the connection: \(errno)"))
-      }
-    }
-    // While a connect is pending libiscsi waits for POLLOUT alone. It would report a failure as text only, so the
-    // socket is asked first.
-    if events == Int32(POLLOUT), let refusal = Self.pendingError(descriptor) { throw fail(.connect(refusal)) }
-    // Errors and hang-ups are left to the read and write that they make ready: those tell more.
-    var ready32: Int32 = 0
-    if ready.contains(.read), interest.contains(.read) { ready32 |= Int32(POLLIN) }
-    if ready.contains(.write), interest.contains(.write) { ready32 |= Int32(POLLOUT) }
-    // A hang-up can be reported as readable only, to one who waits for room to write.
-    if ready32 == 0 { ready32 = events }
-    if unsafe iscsi_service(context, ready32) != 0 { throw fail() }
+  /// The socket; -1 if there is none.
+  var descriptor: Int32 {
+    guard let context = unsafe context else { return -1 }
+    return unsafe iscsi_get_fd(context)
   }
 
-  /// SO_ERROR of a socket, which reading clears; nil for none.
-  private static func pendingError(_ descriptor: Int32) -> Errno? {
+  /// What libiscsi waits for. While a connect is pending it is `write` alone, later `read` is always part of it.
+  var events: Events {
+    guard let context = unsafe context else { return [] }
+    return unsafe Events(rawValue: iscsi_which_events(context)).intersection([.read, .write])
+  }
+
+  /// Lets libiscsi do what `events` have made possible.
+  func service(_ events: Events) throws(ISCSIContextError) {
+    let context = unsafe try alive()
+    // With reconnects off, the last words of libiscsi are then always that it cannot reconnect.
+    guard unsafe iscsi_service(context, events.rawValue) == 0 else { throw .disconnected }
+  }
+
+  /// SO_ERROR of the socket, which reading clears: why a connect failed. libiscsi tells that as text only.
+  func takeSocketError() -> Errno? {
     var value: Int32 = 0
     var size = socklen_t(MemoryLayout<Int32>.size)
     // The kernel fills at most `size` octets of `value`.
@@ -266,16 +210,87 @@ enum ISCSIContextError: Error, Hashable, Sendable {
     return value == 0 ? nil : Errno(rawValue: value)
   }
 
-  /// Closes the context and returns the reason: `error`, or what libiscsi says.
-  private func fail(_ error: ISCSIContextError? = nil) -> ISCSIContextError {
-    let error = error ?? .failed(message)
-    close()
-    return error
+  // MARK: Answers
+
+  /// libiscsi's description of its last error.
+  var message: String {
+    // The text belongs to the context and is copied here.
+    guard let context = unsafe context, let text = unsafe iscsi_get_error(context) else { return "" }
+    return unsafe Self.text(text)
+  }
+
+  /// The address that the target named in a login response, if any.
+  var redirection: String? {
+    // The text belongs to the context and is copied here.
+    guard let context = unsafe context, let text = unsafe iscsi_get_target_address(context) else { return nil }
+    let address = unsafe Self.text(text)
+    return address.isEmpty ? nil : address
+  }
+
+  /// The targets of a discovery with their portals, as they came.
+  var targets: [(name: String, portals: [String])] { mailbox.targets }
+
+  /// The first octets of the last command's answer: data, or sense data behind its length.
+  func data(upTo limit: Int) -> [UInt8] {
+    // The buffer has `size` octets and belongs to the task; a target can send more than was asked for.
+    guard let data = unsafe task?.pointee.datain, let start = unsafe data.data, unsafe data.size > 0 else { return [] }
+    let octets = unsafe UnsafeBufferPointer(start: start, count: min(Int(data.size), limit))
+    return unsafe Array(octets)
+  }
+
+  // MARK: Helpers
+
+  private func alive() throws(ISCSIContextError) -> OpaquePointer {
+    guard let context = unsafe context else { throw .closed }
+    return unsafe context
+  }
+
+  /// The task is ours, also after its callback. It is freed when libiscsi has no reference to it any more: after an
+  /// answer, or after the context.
+  private func releaseTask() {
+    guard let task = unsafe task else { return }
+    unsafe self.task = nil
+    unsafe scsi_free_scsi_task(task)
+  }
+
+  /// A copy of a text that ends with NUL.
+  private static func text(_ start: UnsafePointer<CChar>) -> String {
+    unsafe String(decoding: UnsafeRawBufferPointer(start: start, count: strlen(start)), as: UTF8.self)
+  }
+
+  /// Leaves a status in a mailbox. The first one counts: libiscsi may report the end of the connection for a call that
+  /// has its answer already.
+  fileprivate static func post(_ status: Int32, to box: UnsafeMutableRawPointer?) {
+    guard let box = unsafe box else { return }
+    // The pointer is the one that `start` gave; its mailbox lives as long as the ISCSIContext.
+    let mailbox = unsafe Unmanaged<Mailbox>.fromOpaque(box).takeUnretainedValue()
+    if mailbox.status == nil { mailbox.status = status }
+  }
+
+  /// Copies a list of targets into a mailbox.
+  fileprivate static func post(targets list: UnsafeMutableRawPointer?, to box: UnsafeMutableRawPointer?) {
+    guard let box = unsafe box else { return }
+    // As above; the list is libiscsi's own, ended by NULL, and was read from one PDU of at most 256 KiB.
+    let mailbox = unsafe Unmanaged<Mailbox>.fromOpaque(box).takeUnretainedValue()
+    var next = unsafe list?.assumingMemoryBound(to: iscsi_discovery_address.self)
+    while let target = unsafe next {
+      var portals: [String] = []
+      var nextPortal = unsafe target.pointee.portals
+      while let portal = unsafe nextPortal {
+        if let address = unsafe portal.pointee.portal { unsafe portals.append(text(address)) }
+        unsafe nextPortal = unsafe portal.pointee.next
+      }
+      if let name = unsafe target.pointee.target_name {
+        unsafe mailbox.targets.append((text(name), portals.reversed()))
+      }
+      unsafe next = unsafe target.pointee.next
+    }
+    // libiscsi builds its lists from the end.
+    mailbox.targets.reverse()
   }
 }
 
-/// Callback that leaves the status in the mailbox. The first one counts: libiscsi may report the end of the connection
-/// for a call that has its answer already.
+/// Callback that leaves the status.
 private let postStatus: iscsi_command_cb = { _, status, _, box in
   unsafe ISCSIContext.post(status, to: box)
 }
@@ -284,39 +299,4 @@ private let postStatus: iscsi_command_cb = { _, status, _, box in
 private let postTargets: iscsi_command_cb = { _, status, list, box in
   unsafe ISCSIContext.post(targets: list, to: box)
   unsafe ISCSIContext.post(status, to: box)
-}
-
-extension ISCSIContext {
-  /// How many targets, and portals of one, are taken from a discovery.
-  private static let listLimit = 65_536
-
-  /// Leaves a status in a mailbox.
-  fileprivate static func post(_ status: Int32, to box: UnsafeMutableRawPointer?) {
-    guard let box = unsafe box else { return }
-    // The pointer is the one that `call` gave; its mailbox lives as long as the ISCSIContext.
-    let mailbox = unsafe Unmanaged<Mailbox>.fromOpaque(box).takeUnretainedValue()
-    if mailbox.status == nil { mailbox.status = status }
-  }
-
-  /// Copies a list of targets into a mailbox.
-  fileprivate static func post(targets list: UnsafeMutableRawPointer?, to box: UnsafeMutableRawPointer?) {
-    guard let box = unsafe box else { return }
-    // As above; the list is libiscsi's own, NULL-terminated, with NUL-terminated texts.
-    let mailbox = unsafe Unmanaged<Mailbox>.fromOpaque(box).takeUnretainedValue()
-    var next = unsafe list?.assumingMemoryBound(to: iscsi_discovery_address.self)
-    while let target = unsafe next, mailbox.targets.count < listLimit {
-      var portals: [String] = []
-      var nextPortal = unsafe target.pointee.portals
-      while let portal = unsafe nextPortal, portals.count < listLimit {
-        if let text = unsafe portal.pointee.portal { unsafe portals.append(String(cString: text)) }
-        unsafe nextPortal = unsafe portal.pointee.next
-      }
-      if let name = unsafe target.pointee.target_name {
-        unsafe mailbox.targets.append((String(cString: name), portals.reversed()))
-      }
-      unsafe next = unsafe target.pointee.next
-    }
-    // libiscsi builds its lists from the end.
-    mailbox.targets.reverse()
-  }
 }

@@ -7,7 +7,7 @@ struct SCSICommand: Hashable, Sendable {
   /// The command descriptor block: 6, 10, 12 or 16 octets.
   let descriptor: [UInt8]
   /// The most octets that the answer may have.
-  let allocation: Int
+  let allocation: Int32
 
   /// TEST UNIT READY (SPC-4, 6.47).
   static let testUnitReady = SCSICommand(
@@ -23,14 +23,14 @@ struct SCSICommand: Hashable, Sendable {
     let allocation: UInt16 = 1020
     return SCSICommand(
       name: "INQUIRY page 0x\(page.hexadecimal)", descriptor: [0x12, 1, page] + allocation.bigEndianOctets + [0],
-      allocation: Int(allocation))
+      allocation: Int32(clamping: allocation))
   }
 
   /// REPORT LUNS for all but well known ones (SPC-4, 6.33).
   static func reportLUNs(allocation: UInt32) -> SCSICommand {
     SCSICommand(
       name: "REPORT LUNS", descriptor: [0xA0, 0, 0, 0, 0, 0] + allocation.bigEndianOctets + [0, 0],
-      allocation: Int(allocation))
+      allocation: Int32(clamping: allocation))
   }
 
   /// READ CAPACITY (10) (SBC-3, 5.15).
@@ -50,18 +50,19 @@ struct SCSICommand: Hashable, Sendable {
     let allocation: UInt32 = 4096
     return SCSICommand(
       name: "REPORT TARGET PORT GROUPS", descriptor: [0xA3, 0x0A, 0, 0, 0, 0] + allocation.bigEndianOctets + [0, 0],
-      allocation: Int(allocation))
+      allocation: Int32(clamping: allocation))
   }()
 
   /// READ (16) of one logical block (SBC-3, 5.14); READ (10) below 2^32, which every disk knows.
   static func read(block: UInt64, blockSize: UInt32) -> SCSICommand {
     if let short = UInt32(exactly: block) {
       return SCSICommand(
-        name: "READ (10)", descriptor: [0x28, 0] + short.bigEndianOctets + [0, 0, 1, 0], allocation: Int(blockSize))
+        name: "READ (10)", descriptor: [0x28, 0] + short.bigEndianOctets + [0, 0, 1, 0],
+        allocation: Int32(clamping: blockSize))
     }
     return SCSICommand(
       name: "READ (16)", descriptor: [0x88, 0] + block.bigEndianOctets + UInt32(1).bigEndianOctets + [0, 0],
-      allocation: Int(blockSize))
+      allocation: Int32(clamping: blockSize))
   }
 }
 
@@ -78,6 +79,9 @@ struct SCSIAnswer: Hashable, Sendable {
   static let busy: UInt8 = 0x08
   static let reservationConflict: UInt8 = 0x18
   static let taskSetFull: UInt8 = 0x28
+
+  /// The most octets that are taken of sense data and its length; SPC-4 allows 252.
+  static let senseLimit = 256
 
   /// The sense data of a CHECK CONDITION; nil for another status or if it makes no sense.
   var sense: SCSISense? {

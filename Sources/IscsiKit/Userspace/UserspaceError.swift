@@ -1,26 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
-public import SystemPackage
 
 /// What failed with libiscsi's initiator, and why.
 public struct UserspaceError: DiagnosableError, Hashable {
   /// Why.
   public enum Reason: Hashable, Sendable {
-    /// The portal's host name has no address, in the resolver's words.
-    case nameNotResolved(String)
-    /// No TCP connection.
-    case connect(Errno)
+    /// The name was not resolved, no connection was made, the deadline passed or the task was cancelled.
+    case transport(TransportError)
     /// The target refused the login.
     case loginRejected(LoginStatus)
+    /// The target asks for CHAP, and we have no name and secret.
+    case authenticationRequired
+    /// The target did not prove who it is (mutual CHAP), in libiscsi's words.
+    case targetNotAuthenticated(String)
     /// The target sends us from portal to portal.
     case tooManyRedirections
     /// The target sends us to this, which is no portal.
     case badRedirection(String)
-    /// A deadline passed.
-    case timedOut
-    /// The task was cancelled.
-    case cancelled
-    /// The connection or the protocol failed, in libiscsi's words.
-    case lost(String)
+    /// libiscsi gave up, in its own words.
+    case library(String)
+    /// The connection ended, or the target broke the protocol.
+    case disconnected
     /// The session is closed.
     case closed
     /// The session does one call at a time.
@@ -56,17 +55,17 @@ public struct UserspaceError: DiagnosableError, Hashable {
     self.reason = reason
   }
 
-  init(_ operation: String, of error: ISCSIContextError) {
+  init(_ operation: String, of failure: ISCSIConnection.Failure) {
     let reason: Reason =
-      switch error {
-      case .noMemory: .noMemory
-      case .unusableText: .unusableCredentials
-      case .connect(let errno): .connect(errno)
-      case .failed(let text): .lost(text)
-      case .timedOut: .timedOut
-      case .cancelled: .cancelled
+      switch failure {
+      case .connect(let errno): .transport(TransportError(call: "connect", errno: errno))
+      case .wait(let error): .transport(TransportError(error))
       case .busy: .busy
-      case .closed: .closed
+      case .context(.noMemory): .noMemory
+      case .context(.unusableText): .unusableCredentials
+      case .context(.closed): .closed
+      case .context(.disconnected): .disconnected
+      case .context(.failed(let text)): .library(text)
       }
     self.init(operation, reason)
   }
@@ -85,9 +84,11 @@ public struct UserspaceError: DiagnosableError, Hashable {
   /// open-iscsi's code for it.
   public var exitStatus: ExitStatus {
     switch reason {
-    case .nameNotResolved, .connect, .lost: .transport
-    case .timedOut: .transportTimeout
-    case .loginRejected(.authenticationFailure), .loginRejected(.authorizationFailure): .authentication
+    case .transport(let error): error.exitStatus
+    case .library, .disconnected: .transport
+    case .authenticationRequired, .targetNotAuthenticated, .loginRejected(.authenticationFailure),
+      .loginRejected(.authorizationFailure):
+      .authentication
     case .loginRejected(.notFound), .loginRejected(.targetRemoved): .noObjectsFound
     case .loginRejected, .tooManyRedirections, .badRedirection: .login
     case .closed: .sessionNotConnected
@@ -95,19 +96,19 @@ public struct UserspaceError: DiagnosableError, Hashable {
     case .unsupportedAlgorithms: .notSupported
     case .unusableCredentials, .equalSecrets, .unaddressable, .noBlocks: .invalidArgument
     case .noMemory: .noMemory
-    case .cancelled, .sense, .status, .malformedAnswer: .failure
+    case .sense, .status, .malformedAnswer: .failure
     }
   }
 
   /// What helps.
   public var advice: String? {
     switch reason {
-    case .nameNotResolved: "check the host's name, or give its address"
-    case .connect: "check the address and the port, and that the target's portal is up"
+    case .transport(let error): error.advice
+    case .authenticationRequired: "give a CHAP name and secret"
+    case .targetNotAuthenticated: "check the mutual CHAP name and secret; if they are right, this is not your target"
     case .loginRejected(.authenticationFailure): "check the CHAP name and secret on both sides"
     case .loginRejected(.authorizationFailure): "allow this initiator name on the target"
     case .loginRejected(.notFound): "list the targets that the portal offers with a discovery"
-    case .timedOut: "check that a target listens there, or give it more time"
     case .unsupportedAlgorithms: "offer MD5 too"
     case .equalSecrets: "set a secret of its own for each direction, here and on the target"
     default: nil
@@ -119,14 +120,14 @@ extension UserspaceError.Reason: CustomStringConvertible {
   /// The reason in words, fit to follow "failed: ".
   public var description: String {
     switch self {
-    case .nameNotResolved(let reason): "the host name cannot be resolved: \(reason)"
-    case .connect(let errno): "\(errno)"
+    case .transport(let error): error.description
+    case .authenticationRequired: "the target asks for CHAP (\(LoginStatus.authenticationFailure))"
+    case .targetNotAuthenticated(let text): "the target did not prove who it is: \(text)"
     case .loginRejected(let status): "\(Self.words(for: status)) (\(status))"
     case .tooManyRedirections: "the target redirected the login too often"
     case .badRedirection(let text): "the target redirected the login to \(text.debugDescription), which is no portal"
-    case .timedOut: "no answer in time"
-    case .cancelled: "cancelled"
-    case .lost(let text): text.isEmpty ? "the connection was lost" : text
+    case .library(let text): text.isEmpty ? "libiscsi gave up" : text
+    case .disconnected: "the target closed the connection or broke the protocol"
     case .closed: "the session is closed"
     case .busy: "another command of this session is under way"
     case .unsupportedAlgorithms(let algorithms):

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import SystemPackage
 
 /// A session of libiscsi's initiator, which lives in this process and needs neither root nor a kernel module.
 ///
@@ -20,37 +19,39 @@ public final class UserspaceInitiator {
   /// How many UNIT ATTENTIONs a unit may answer to one command.
   private static let attentionLimit = 10
 
-  private let context: ISCSIContext
+  private let connection: ISCSIConnection
   /// The target of the session.
   public let target: TargetName
   /// The portal that took the login, after any redirection.
   public let portal: Portal
 
-  private init(context: ISCSIContext, target: TargetName, portal: Portal) {
-    self.context = context
+  private init(connection: ISCSIConnection, target: TargetName, portal: Portal) {
+    self.connection = connection
     self.target = target
     self.portal = portal
   }
 
   /// Connects to `portal` and logs in to `target`, going on to another portal where the target asks for it.
   ///
-  /// A host name is resolved, and its addresses are tried in their order. `deadline` is for all of this; nil waits as
-  /// long as the network does.
+  /// A host name is resolved, and its addresses are tried in their order. `deadline` is for all of this.
   public static func connect(
     to target: TargetName, at portal: Portal, authentication: Authentication = .none, initiator: InitiatorName,
-    until deadline: ContinuousClock.Instant?
+    until deadline: ContinuousClock.Instant
   ) async throws(UserspaceError) -> UserspaceInitiator {
     var portal = portal
     for _ in 0...redirectionLimit {
       let operation = "login to \(target) at \(portal.address)"
-      let context = try await open(portal, operation, until: deadline) { () throws(UserspaceError) in
-        try makeContext(operation, target, authentication, initiator)
+      let connection = try await open(portal, operation, until: deadline) { () throws(UserspaceError) in
+        try makeConnection(operation, target, authentication, initiator)
       }
-      switch try await logIn(context, operation, until: deadline) {
+      switch try await logIn(connection, operation, until: deadline) {
       case .accepted:
-        return UserspaceInitiator(context: context, target: target, portal: portal)
-      case .rejected(let status):
-        guard status.statusClass == 1, let address = context.redirection else {
+        return UserspaceInitiator(connection: connection, target: target, portal: portal)
+      case .rejected(let status, let redirection):
+        if status == .authenticationFailure, authentication.outgoing == nil {
+          throw UserspaceError(operation, .authenticationRequired)
+        }
+        guard status.statusClass == 1, let address = redirection else {
           throw UserspaceError(operation, .loginRejected(status))
         }
         guard let next = try? Portal(address) else { throw UserspaceError(operation, .badRedirection(address)) }
@@ -64,22 +65,22 @@ public final class UserspaceInitiator {
   /// this library's own. Targets whose name is no iSCSI name are left out, and so are portals that cannot be parsed.
   public static func discover(
     at portal: Portal, authentication: Authentication = .none, initiator: InitiatorName,
-    until deadline: ContinuousClock.Instant?
+    until deadline: ContinuousClock.Instant
   ) async throws(UserspaceError) -> [DiscoveredTarget] {
     let operation = "discovery at \(portal.address)"
-    let context = try await open(portal, operation, until: deadline) { () throws(UserspaceError) in
-      try makeContext(operation, nil, authentication, initiator)
+    let connection = try await open(portal, operation, until: deadline) { () throws(UserspaceError) in
+      try makeConnection(operation, nil, authentication, initiator)
     }
-    if case .rejected(let status) = try await logIn(context, operation, until: deadline) {
+    if case .rejected(let status, _) = try await logIn(connection, operation, until: deadline) {
       throw UserspaceError(operation, .loginRejected(status))
     }
     do {
-      let found = try await context.discover(until: deadline).compactMap { entry -> DiscoveredTarget? in
+      let found = try await connection.discover(until: deadline).compactMap { entry -> DiscoveredTarget? in
         guard let name = try? TargetName(entry.name) else { return nil }
         return DiscoveredTarget(name: name, portals: entry.portals.compactMap { try? Portal($0) })
       }
       // The answer is here; a target that drops the connection instead of a Logout Response takes nothing from it.
-      try? await context.logout(until: deadline)
+      try? await connection.logout(until: deadline)
       return found
     } catch {
       throw UserspaceError(operation, of: error)
@@ -87,8 +88,8 @@ public final class UserspaceInitiator {
   }
 
   /// Logs out and closes the connection. The connection is closed too if this is never called.
-  public func disconnect(until deadline: ContinuousClock.Instant?) async throws(UserspaceError) {
-    do { try await context.logout(until: deadline) } catch {
+  public func disconnect(until deadline: ContinuousClock.Instant) async throws(UserspaceError) {
+    do { try await connection.logout(until: deadline) } catch {
       throw UserspaceError("logout from \(target) at \(portal.address)", of: error)
     }
   }
@@ -96,7 +97,7 @@ public final class UserspaceInitiator {
   // MARK: Commands
 
   /// The units of the target, by number; well known units are not among them.
-  public func reportLUNs(until deadline: ContinuousClock.Instant?) async throws(UserspaceError) -> [LUN] {
+  public func reportLUNs(until deadline: ContinuousClock.Instant) async throws(UserspaceError) -> [LUN] {
     // SAM limits a target to 16384 units of one level; the first size is enough for nearly all.
     let limit: UInt32 = 8 + 8 * 16_384
     var allocation: UInt32 = 8 + 8 * 256
@@ -114,7 +115,7 @@ public final class UserspaceInitiator {
   ///
   /// What a unit does not support is nil in the description. A unit that is not ready is described as far as it answers.
   public func identify(
-    _ lun: LUN, until deadline: ContinuousClock.Instant?
+    _ lun: LUN, until deadline: ContinuousClock.Instant
   ) async throws(UserspaceError) -> LogicalUnitDescription {
     let answer = try await data(of: .inquiry, from: lun, until: deadline)
     guard let inquiry = InquiryData(answer) else { throw UserspaceError(operation(.inquiry, lun), .malformedAnswer) }
@@ -140,7 +141,7 @@ public final class UserspaceInitiator {
 
   /// Reads block 0 of a unit and tells how long the read took: the path works down to the medium.
   public func readFirstBlock(
-    of lun: LUN, until deadline: ContinuousClock.Instant?
+    of lun: LUN, until deadline: ContinuousClock.Instant
   ) async throws(UserspaceError) -> Duration {
     let short = try await data(of: .readCapacity10, from: lun, until: deadline)
     let operation = operation(.readCapacity10, lun)
@@ -158,7 +159,7 @@ public final class UserspaceInitiator {
   }
 
   private func readiness(
-    of lun: LUN, until deadline: ContinuousClock.Instant?
+    of lun: LUN, until deadline: ContinuousClock.Instant
   ) async throws(UserspaceError) -> Readiness {
     let answer = try await answer(to: .testUnitReady, from: lun, until: deadline)
     switch answer.status {
@@ -174,7 +175,7 @@ public final class UserspaceInitiator {
   }
 
   private func measure(
-    _ unit: inout LogicalUnitDescription, until deadline: ContinuousClock.Instant?
+    _ unit: inout LogicalUnitDescription, until deadline: ContinuousClock.Instant
   ) async throws(UserspaceError) {
     if let long = try await optionalData(of: .readCapacity16, from: unit.lun, until: deadline),
       let capacity = CapacityData(long: long)
@@ -188,7 +189,7 @@ public final class UserspaceInitiator {
   }
 
   private func page(
-    _ code: UInt8, of lun: LUN, until deadline: ContinuousClock.Instant?
+    _ code: UInt8, of lun: LUN, until deadline: ContinuousClock.Instant
   ) async throws(UserspaceError) -> ProductDataPage? {
     try await optionalData(of: .inquiry(page: code), from: lun, until: deadline).flatMap {
       ProductDataPage($0, code: code)
@@ -199,14 +200,14 @@ public final class UserspaceInitiator {
 
   /// The data of a command; nil if the unit refuses it for whatever reason of its own.
   private func optionalData(
-    of command: SCSICommand, from lun: LUN, until deadline: ContinuousClock.Instant?
+    of command: SCSICommand, from lun: LUN, until deadline: ContinuousClock.Instant
   ) async throws(UserspaceError) -> [UInt8]? {
     let answer = try await answer(to: command, from: lun, until: deadline)
     return answer.status == SCSIAnswer.good ? answer.data : nil
   }
 
   private func data(
-    of command: SCSICommand, from lun: LUN, until deadline: ContinuousClock.Instant?
+    of command: SCSICommand, from lun: LUN, until deadline: ContinuousClock.Instant
   ) async throws(UserspaceError) -> [UInt8] {
     let answer = try await answer(to: command, from: lun, until: deadline)
     if let sense = answer.sense { throw UserspaceError(operation(command, lun), .sense(sense)) }
@@ -218,7 +219,7 @@ public final class UserspaceInitiator {
 
   /// Sends a command, again where the unit has news first (UNIT ATTENTION), which every new session gets.
   private func answer(
-    to command: SCSICommand, from lun: LUN, until deadline: ContinuousClock.Instant?
+    to command: SCSICommand, from lun: LUN, until deadline: ContinuousClock.Instant
   ) async throws(UserspaceError) -> SCSIAnswer {
     guard lun.rawValue & 0x0000_FFFF_FFFF_FFFF == 0 else {
       throw UserspaceError(operation(command, lun), .unaddressable)
@@ -227,7 +228,7 @@ public final class UserspaceInitiator {
     var attentions = 0
     while true {
       do {
-        let answer = try await context.execute(command, lun: address, until: deadline)
+        let answer = try await connection.execute(command, lun: address, until: deadline)
         guard answer.sense?.key == SCSISense.unitAttention, attentions < Self.attentionLimit else { return answer }
         attentions += 1
       } catch {
@@ -242,9 +243,9 @@ public final class UserspaceInitiator {
 
   // MARK: Opening
 
-  private static func makeContext(
+  private static func makeConnection(
     _ operation: String, _ target: TargetName?, _ authentication: Authentication, _ initiator: InitiatorName
-  ) throws(UserspaceError) -> ISCSIContext {
+  ) throws(UserspaceError) -> ISCSIConnection {
     if authentication.outgoing != nil, !authentication.algorithms.contains(.md5) {
       throw UserspaceError(operation, .unsupportedAlgorithms(authentication.algorithms))
     }
@@ -253,62 +254,48 @@ public final class UserspaceInitiator {
       guard incoming.secret != outgoing.secret else { throw UserspaceError(operation, .equalSecrets) }
     }
     do {
-      let context = try ISCSIContext(initiator: initiator, isid: .random())
-      try context.configure(target: target, authentication: authentication)
-      return context
+      return try ISCSIConnection(initiator: initiator, target: target, authentication: authentication)
     } catch {
-      throw UserspaceError(operation, of: error)
+      throw UserspaceError(operation, of: .context(error))
     }
   }
 
   private static func logIn(
-    _ context: ISCSIContext, _ operation: String, until deadline: ContinuousClock.Instant?
-  ) async throws(UserspaceError) -> ISCSIContext.LoginOutcome {
-    do { return try await context.login(until: deadline) } catch { throw UserspaceError(operation, of: error) }
+    _ connection: ISCSIConnection, _ operation: String, until deadline: ContinuousClock.Instant
+  ) async throws(UserspaceError) -> ISCSIConnection.LoginOutcome {
+    do { return try await connection.login(until: deadline) } catch {
+      // libiscsi has no code for this, only words with the key that it missed or that was wrong.
+      if case .context(.failed(let text)) = error,
+        text.contains("CHAP_R") || text.contains("CHAP_N") || text.contains("CHAP target")
+      {
+        throw UserspaceError(operation, .targetNotAuthenticated(text))
+      }
+      throw UserspaceError(operation, of: error)
+    }
   }
 
-  /// A context of `make` that is connected to the first address of the portal that takes the connection.
+  /// A connection of `make` to the first address of the portal that takes it.
   private static func open(
-    _ portal: Portal, _ operation: String, until deadline: ContinuousClock.Instant?,
-    _ make: () throws(UserspaceError) -> ISCSIContext
-  ) async throws(UserspaceError) -> ISCSIContext {
-    var refusal = UserspaceError.Reason.nameNotResolved("the name has no address")
-    for address in try await numericPortals(of: portal, operation, until: deadline) {
-      // A context whose connect failed is of no more use.
-      let context = try make()
+    _ portal: Portal, _ operation: String, until deadline: ContinuousClock.Instant,
+    _ make: () throws(UserspaceError) -> ISCSIConnection
+  ) async throws(UserspaceError) -> ISCSIConnection {
+    // libiscsi would block while it asks the resolver, so it gets numeric addresses.
+    let addresses: [SocketAddress]
+    do { addresses = try await portal.resolve(until: deadline) } catch {
+      throw UserspaceError(operation, .transport(error))
+    }
+    var refusal = UserspaceError(operation, .transport(.unresolvable("no address")))
+    for address in addresses {
+      // libiscsi cannot use a context again whose connect failed.
+      let connection = try make()
       do {
-        try await context.connect(to: address.address, until: deadline)
-        return context
+        try await connection.connect(to: address, until: deadline)
+        return connection
       } catch {
-        let failure = UserspaceError(operation, of: error)
-        guard case .connect = failure.reason else { throw failure }
-        refusal = failure.reason
+        refusal = UserspaceError(operation, of: error)
+        guard case .connect = error else { throw refusal }
       }
     }
-    throw UserspaceError(operation, refusal)
-  }
-
-  /// The portal with each of its numeric addresses: libiscsi would block while it asks the resolver.
-  private static func numericPortals(
-    of portal: Portal, _ operation: String, until deadline: ContinuousClock.Instant?
-  ) async throws(UserspaceError) -> [Portal] {
-    guard case .name(let name) = portal.host else { return [portal] }
-    let result: Result<[String], HostLookup.Failure>
-    do {
-      result = try await BlockingWork.shared.run(until: deadline) { HostLookup.addresses(of: name) }
-    } catch {
-      switch error {
-      case .timedOut: throw UserspaceError(operation, .timedOut)
-      case .cancelled: throw UserspaceError(operation, .cancelled)
-      case .failed(let errno): throw UserspaceError(operation, .connect(errno))
-      }
-    }
-    switch result {
-    case .failure(let failure): throw UserspaceError(operation, .nameNotResolved(failure.reason))
-    case .success(let addresses):
-      return addresses.compactMap { address in
-        (try? PortalHost(address)).map { Portal(host: $0, port: portal.port) }
-      }
-    }
+    throw refusal
   }
 }

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+import ArgumentParser
+import IscsiKit
+import IscsiKitTesting
+import Testing
+
+@testable import iscsi_admin
+
+@Suite("Options for authentication")
+struct AuthenticationOptionsTests {
+  private func resolve(
+    _ arguments: [String], url: (user: String?, secret: Secret?) = (nil, nil), environment: [String: String] = [:],
+    warn: (String) -> Void = { Issue.record("\($0)") }
+  ) throws -> Authentication {
+    try AuthenticationOptions.parse(arguments).resolve(url: url, environment: environment, warn: warn)
+  }
+
+  private func secret(_ text: String) throws -> Secret { try #require(Secret(text)) }
+
+  @Test("Without options there is no authentication, and MD5 is the digest that every target knows")
+  func nothing() throws {
+    #expect(try resolve([], environment: ["ISCSI_PASSWORD": "x"]) == .none)
+  }
+
+  @Test("Secrets come from files, else from the URL, else from the environment")
+  func sources() throws {
+    let file = try TemporaryFile("fromFile\n")
+    let mutual = try TemporaryFile("fromOther\n")
+    let environment = ["ISCSI_PASSWORD": "fromEnvironment", "ISCSI_MUTUAL_PASSWORD": "fromThere"]
+    #expect(
+      try resolve(["--user", "a"], environment: environment).outgoing
+        == CHAPCredentials(name: "a", secret: secret("fromEnvironment")))
+    #expect(
+      try resolve(["--user", "a", "--password-file", file.path.string], environment: environment).outgoing?.secret
+        == secret("fromFile"))
+    #expect(
+      try resolve([], url: ("b", secret("fromURL")), environment: environment).outgoing
+        == CHAPCredentials(name: "b", secret: secret("fromURL")))
+    #expect(
+      try resolve(["--user", "a", "--mutual-user", "t"], environment: environment).incoming
+        == CHAPCredentials(name: "t", secret: secret("fromThere")))
+    #expect(
+      try resolve(
+        ["--user", "a", "--mutual-user", "t", "--mutual-password-file", mutual.path.string], environment: environment
+      ).incoming?.secret == secret("fromOther"))
+  }
+
+  @Test("Digests are offered in the order that was given")
+  func algorithms() throws {
+    #expect(
+      try resolve(["--chap-algorithms", "SHA3-256,sha256,SHA1,MD5"]).algorithms == [.sha3, .sha256, .sha1, .md5])
+    for list in ["", "MD4", "MD5,MD5", "MD5,"] {
+      #expect(throws: (any Error).self) { try resolve(["--chap-algorithms", list]) }
+    }
+  }
+
+  @Test("A combination that makes no sense is refused with its reason")
+  func refusals() throws {
+    let same = ["ISCSI_PASSWORD": "same", "ISCSI_MUTUAL_PASSWORD": "same"]
+    let file = try TemporaryFile("x")
+    let cases: [([String], [String: String], AuthenticationOptionsError)] = [
+      (["--user", "a"], [:], .noSecret(.outgoing)),
+      (["--password-file", file.path.string], [:], .noUser(.outgoing)),
+      (["--user", "", "--password-file", file.path.string], [:], .badUser(.outgoing)),
+      (["--user", "a"], ["ISCSI_PASSWORD": ""], .badVariable(.outgoing)),
+      (["--user", "a"], ["ISCSI_PASSWORD": "x\ny"], .badVariable(.outgoing)),
+      (["--mutual-user", "t"], same, .mutualAlone), (["--user", "a", "--mutual-user", "t"], same, .equalSecrets),
+      (["--password-file", "-", "--mutual-password-file", "-"], [:], .standardInputTwice),
+      (
+        ["--user", "a", "--password-file", "/nonexistent"], [:],
+        .file(.unreadable(path: "/nonexistent", .noSuchFileOrDirectory))
+      ),
+    ]
+    for (arguments, environment, reason) in cases {
+      #expect(throws: reason) { try resolve(arguments, environment: environment) }
+    }
+    #expect(throws: AuthenticationOptionsError.twoUsers) {
+      try resolve(["--user", "a"], url: ("b", nil), environment: same)
+    }
+    #expect(throws: AuthenticationOptionsError.twoSecrets) {
+      try resolve(["--password-file", file.path.string], url: ("b", try secret("y")))
+    }
+  }
+
+  @Test("A secret that every user can read is used with a warning")
+  func warning() throws {
+    let file = try TemporaryFile("x", permissions: [.ownerReadWrite, .otherRead])
+    var warnings: [String] = []
+    _ = try resolve(["--user", "a", "--password-file", file.path.string]) { warnings.append($0) }
+    #expect(warnings.count == 1)
+    #expect(warnings.first?.contains(file.path.string) == true)
+  }
+}
