@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// How a logout ended (RFC 7143, section 11.15).
+public struct LogoutOutcome: Hashable, Sendable {
+  /// Seconds that the target wants us to wait before a new login (Time2Wait).
+  public let time2Wait: UInt16
+  /// Seconds after that wait during which the target keeps tasks (Time2Retain).
+  public let time2Retain: UInt16
+}
+
+/// Why a logout failed. The connection has to be closed all the same.
+public enum LogoutError: DiagnosableError, Hashable {
+  /// The target answered with this code, which is not `closed`.
+  case refused(LogoutResponseCode)
+  /// The target rejected the request.
+  case rejected(RejectReason)
+  /// A response has the task tag `received` and not that of the request.
+  case wrongTaskTag(expected: UInt32, received: UInt32)
+  /// The target keeps sending other things than the answer.
+  case noAnswer
+
+  /// The reason in words.
+  public var description: String {
+    switch self {
+    case .refused(let code): "the target did not log out: \(code)"
+    case .rejected(let reason): "the target rejected the logout: \(reason)"
+    case .wrongTaskTag(let expected, let received):
+      "the target answered task 0x\(String(received, radix: 16)) instead of 0x\(String(expected, radix: 16))"
+    case .noAnswer: "the target did not answer the logout"
+    }
+  }
+
+  /// 10.
+  public var exitStatus: ExitStatus { .logout }
+}
+
+/// A logout that closes the session (RFC 7143, sections 11.14 and 11.15), without I/O: call `start`, carry out the
+/// actions, give `receive` what comes until `done` or `failed`, then close the connection.
+public struct LogoutExchange: Sendable {
+  /// What the driver has to do.
+  public enum Action: Hashable, Sendable {
+    /// Send this PDU.
+    case send(PDU)
+    /// The session is closed.
+    case done(LogoutOutcome)
+    /// The logout failed.
+    case failed(LogoutError)
+  }
+
+  /// The most late responses to other tasks that are passed over.
+  private static let maxStrays = 256
+
+  private let initiatorTaskTag: UInt32
+  private var unsolicited: UnsolicitedPDUs
+  private var strays = 0
+  private var isFinished = false
+
+  /// A logout of the whole session.
+  ///
+  /// - Parameters:
+  ///   - initiatorTaskTag: A tag that no other task of the connection has.
+  ///   - commandSN: CmdSN of the next request.
+  ///   - expStatSN: StatSN that the next response should have.
+  public init(initiatorTaskTag: UInt32, commandSN: UInt32, expStatSN: UInt32) {
+    self.initiatorTaskTag = initiatorTaskTag
+    unsolicited = UnsolicitedPDUs(commandSN: commandSN, expStatSN: expStatSN)
+  }
+
+  /// Starts the logout.
+  public func start() -> [Action] {
+    var request = LogoutRequestPDU(reason: .closeSession, initiatorTaskTag: initiatorTaskTag)
+    request.commandSN = unsolicited.commandSN
+    request.expStatSN = unsolicited.expStatSN
+    return [.send(.logoutRequest(request))]
+  }
+
+  /// Takes a PDU that came. After `done` or `failed`, nothing is done any more.
+  public mutating func receive(_ pdu: PDU) -> [Action] {
+    guard !isFinished else { return [] }
+    switch unsolicited.receive(pdu) {
+    case .ignored: return []
+    case .answer(let answer): return [.send(answer)]
+    case .dropped: return finish(.done(LogoutOutcome(time2Wait: 0, time2Retain: 0)))
+    case .tooMany: return finish(.failed(.noAnswer))
+    case .solicited: break
+    }
+    switch pdu {
+    case .logoutResponse(let response): return receive(response)
+    case .reject(let reject) where reject.rejectedTaskTag ?? initiatorTaskTag == initiatorTaskTag:
+      return finish(.failed(.rejected(reject.reason)))
+    default:
+      // Late answers to earlier requests may still be on their way.
+      strays += 1
+      return strays > Self.maxStrays ? finish(.failed(.noAnswer)) : []
+    }
+  }
+
+  private mutating func receive(_ response: LogoutResponsePDU) -> [Action] {
+    guard response.initiatorTaskTag == initiatorTaskTag else {
+      return finish(.failed(.wrongTaskTag(expected: initiatorTaskTag, received: response.initiatorTaskTag)))
+    }
+    guard response.response == .closed else { return finish(.failed(.refused(response.response))) }
+    return finish(.done(LogoutOutcome(time2Wait: response.time2Wait, time2Retain: response.time2Retain)))
+  }
+
+  private mutating func finish(_ action: Action) -> [Action] {
+    isFinished = true
+    return [action]
+  }
+}
