@@ -38,7 +38,7 @@ debug: setup-build ## build everything for debugging, tests included
 ##@ Try
 
 demo: $(ISCSI_ADMIN) setup-test ## boot a machine with two targets and do the whole job on it
-	Tests/VM/demo
+	Tests/VM/machine demo
 
 vm: $(ISCSI_ADMIN) setup-test ## a shell in the test machine, with iscsi-admin and targets in it
 	Tests/VM/machine shell
@@ -52,10 +52,10 @@ unit-test: setup-build setup-test ## unit tests
 	$(SWIFT) test --skip-build --disable-xctest
 
 vm-test: $(ISCSI_ADMIN) setup-test ## the scenarios, on each kernel of KERNELS
-	Tests/VM/machine test $(KERNELS)
+	Tests/VM/machine run $(addprefix --kernel ,$(KERNELS))
 
 bench: $(ISCSI_ADMIN) setup-test ## times beside open-iscsi's, in one test machine
-	Tests/VM/bench
+	Tests/VM/machine bench
 
 lint: setup-build setup-test ## formatting, shell scripts and the direction of imports
 	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests

@@ -85,7 +85,7 @@ enum TransportModule {
     guard ended else {
       kill(process, SIGKILL)
       // A program that hangs in the kernel does not die at once: who waits for that is not the caller.
-      try? DedicatedThread.start { _ = collect(process) }
+      try? DedicatedThread.start(named: "iscsi-reaper") { _ = collect(process) }
       throw .moduleMissing(.timedOut)
     }
     // A program whose signals ignore SIGCHLD has no status to collect: sysfs decides then.
@@ -115,9 +115,7 @@ enum TransportModule {
     unsafe posix_spawn_file_actions_adddup2(&actions, output.rawValue, 2)
     var argv: [UnsafeMutablePointer<CChar>?] = unsafe arguments.map { unsafe strdup($0) } + [nil]
     var environment: [UnsafeMutablePointer<CChar>?] = unsafe [strdup("PATH=/usr/sbin:/usr/bin:/sbin:/bin"), nil]
-    defer {
-      for unsafestring in unsafe argv + environment { unsafe free(string) }
-    }
+    defer { unsafe (argv + environment).forEach { unsafe free($0) } }
     var process = pid_t()
     let number = unsafe posix_spawn(&process, arguments[0], &actions, nil, &argv, &environment)
     return number == 0 ? .success(process) : .failure(Errno(rawValue: number))
