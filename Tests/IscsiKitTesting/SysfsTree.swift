@@ -9,7 +9,7 @@ public import SystemPackage
 ///
 ///     let tree = try SysfsTree()
 ///     try tree.add(.example(1))
-///     try tree.set("state", of: 1, to: .text("FAILED"))
+///     try tree.set("state", of: SessionID(rawValue: 1), to: .text("FAILED"))
 ///     let sessions = try Sysfs(root: tree.root).sessions()
 public struct SysfsTree: ~Copyable {
   /// What one attribute is.

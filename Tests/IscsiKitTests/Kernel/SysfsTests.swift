@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Glibc
 import IscsiKit
 import IscsiKitTesting
 import SystemPackage
@@ -350,6 +351,31 @@ struct SysfsTests {
     let sessions = try Sysfs(root: tree.root).sessions()
     #expect(sessions.map(\.id.rawValue) == Array(1...1000))
     #expect(sessions.allSatisfy { $0.state == .loggedIn && $0.host == .example(HostNumber(rawValue: 7)) })
+  }
+
+  @Test("a lack of descriptors is an error, so that no session seems to be gone", arguments: [1, 2, 3, 4, 5, 20])
+  func shortage(_ spare: Int) async {
+    // The limit is the whole process's, hence a process of its own.
+    await #expect(processExitsWith: .success) { [spare] in
+      let tree = try SysfsTree()
+      try tree.add(.example(1))
+      let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+      var limit = rlimit()
+      // The struct is lent for the calls.
+      try #require(unsafe getrlimit(resource, &limit) == 0)
+      let usual = limit.rlim_cur
+      // The numbers that the next descriptors would have tell which limit leaves just so many.
+      let next = try (0..<spare).map { _ in try FileDescriptor.standardInput.duplicate() }
+      for descriptor in next { try descriptor.close() }
+      limit.rlim_cur = rlim_t(try #require(next.last).rawValue) + 1
+      try #require(unsafe setrlimit(resource, &limit) == 0)
+      let result = Result { () throws(SysfsError) in try Sysfs(root: tree.root).sessions() }
+      limit.rlim_cur = usual
+      try #require(unsafe setrlimit(resource, &limit) == 0)
+      // Reading takes six at once; the rest is for whatever else the process does meanwhile.
+      let path = tree.root.appending("class/iscsi_session").string
+      #expect(result == (spare < 20 ? .failure(.unreadable(path: path, .tooManyOpenFiles)) : .success([.example(1)])))
+    }
   }
 
   @Test(
