@@ -24,6 +24,7 @@ public final class KernelLink: Sendable {
   /// - Parameters:
   ///   - root: Where sysfs is mounted.
   ///   - deadline: When to give up.
+  /// - Returns: The link, ready for sessions.
   /// - Throws: `KernelError`, which says what is missing: the module, permissions, the right network namespace.
   public static func open(
     sysfs root: FilePath = "/sys", until deadline: ContinuousClock.Instant = KernelLink.defaultDeadline
@@ -88,6 +89,8 @@ public final class KernelLink: Sendable {
   ///   - requests: What to ask for, in order.
   ///   - socket: The socket that one of them names, to be kept open until the kernel has answered.
   ///   - deadline: When to resume with `timedOut`. What was not sent by then is never sent.
+  /// - Returns: An answer for each request.
+  /// - Throws: `timedOut`, or why the link has ended.
   func perform(
     _ requests: [KernelRequest], keeping socket: DuplicatedSocket? = nil, until deadline: ContinuousClock.Instant
   ) async throws(KernelError) -> RequestBatch.Answers {

@@ -11,6 +11,8 @@ extension KernelSession where Phase == KernelPhase.Unbound {
   ///   - maxCommands: Commands in flight; the kernel takes 16 to 4096, and rounds down to a power of two.
   ///   - queueDepth: Commands in flight a logical unit; 0 means 32.
   ///   - deadline: When to give up.
+  /// - Returns: The session, in the phase without a socket.
+  /// - Throws: `rejected` with `ENOMEM` for whatever the kernel could not make. Nothing is left behind.
   public static func create(
     on link: KernelLink, initialCommandSN: UInt32, maxCommands: UInt16, queueDepth: UInt16,
     until deadline: ContinuousClock.Instant = KernelLink.defaultDeadline
@@ -69,6 +71,7 @@ extension KernelSession where Phase == KernelPhase.Bound {
   ///   - header: 48 octets; DataSegmentLength must be the length of the data.
   ///   - data: Up to 8192 octets, without padding.
   ///   - deadline: When to give up waiting for the kernel to queue it.
+  /// - Throws: `invalidArgument` for a PDU that the kernel would not send as it is; `rejected` if it does not queue it.
   public borrowing func send(
     header: [UInt8], data: [UInt8], until deadline: ContinuousClock.Instant = KernelLink.defaultDeadline
   ) async throws(KernelError) {
@@ -87,6 +90,7 @@ extension KernelSession where Phase == KernelPhase.Up {
   ///   - header: 48 octets with the immediate bit: another PDU would use up a CmdSN of the kernel's.
   ///   - data: Up to 8192 octets, without padding.
   ///   - deadline: When to give up waiting for the kernel to queue it.
+  /// - Throws: `invalidArgument` for a PDU that the kernel would not send as it is; `rejected` if it does not queue it.
   public borrowing func send(
     header: [UInt8], data: [UInt8] = [], until deadline: ContinuousClock.Instant = KernelLink.defaultDeadline
   ) async throws(KernelError) {

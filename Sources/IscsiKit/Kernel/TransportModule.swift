@@ -113,11 +113,21 @@ enum TransportModule {
     unsafe posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
     unsafe posix_spawn_file_actions_adddup2(&actions, output.rawValue, 1)
     unsafe posix_spawn_file_actions_adddup2(&actions, output.rawValue, 2)
+    // This thread blocks signals, and the program that uses this library may ignore some: modprobe must not inherit it.
+    var attributes = posix_spawnattr_t()
+    unsafe posix_spawnattr_init(&attributes)
+    defer { unsafe posix_spawnattr_destroy(&attributes) }
+    var signals = sigset_t()
+    unsafe sigemptyset(&signals)
+    unsafe posix_spawnattr_setsigmask(&attributes, &signals)
+    unsafe sigfillset(&signals)
+    unsafe posix_spawnattr_setsigdefault(&attributes, &signals)
+    unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
     var argv: [UnsafeMutablePointer<CChar>?] = unsafe arguments.map { unsafe strdup($0) } + [nil]
     var environment: [UnsafeMutablePointer<CChar>?] = unsafe [strdup("PATH=/usr/sbin:/usr/bin:/sbin:/bin"), nil]
     defer { unsafe (argv + environment).forEach { unsafe free($0) } }
     var process = pid_t()
-    let number = unsafe posix_spawn(&process, arguments[0], &actions, nil, &argv, &environment)
+    let number = unsafe posix_spawn(&process, arguments[0], &actions, &attributes, &argv, &environment)
     return number == 0 ? .success(process) : .failure(Errno(rawValue: number))
   }
 
