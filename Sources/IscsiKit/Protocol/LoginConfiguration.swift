@@ -115,7 +115,7 @@ public struct LoginResult: Hashable, Sendable {
   public var maxCommandSN: UInt32
   /// TargetPortalGroupTag, if the target sent it.
   public var tag: PortalGroupTag?
-  /// TargetAlias, if the target sent one that is fit to be shown: up to 255 octets, no control characters.
+  /// TargetAlias, if the target sent one that is fit to be shown: 1 to 255 octets, no control characters.
   public var targetAlias: String?
   /// The algorithm of CHAP; nil if the login went without, which a target may choose unless CHAP is mutual.
   public var algorithm: CHAPAlgorithm?

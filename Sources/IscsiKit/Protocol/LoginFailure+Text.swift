@@ -14,6 +14,8 @@ extension LoginFailure {
     case .authenticationRefused: "the target accepts no authentication method that we offer"
     case .noCommonAlgorithm(let offered):
       "the target accepts none of the CHAP algorithms \(offered.map(\.description).joined(separator: ", "))"
+    case .algorithmsRejected(let offered):
+      "the target ended CHAP with the algorithms \(offered.map(\.description).joined(separator: ", ")) (0200)"
     case .targetNotAuthenticated(let fault): fault.description
     case .digestRefused(let key): "the target refuses \(key)=CRC32C"
     case .malformedText(let error): "the target sent a malformed text: \(error)"
@@ -35,6 +37,7 @@ extension LoginFailure {
     case .authenticationRequired: "configure the CHAP name and secret that the target has for this initiator"
     case .authenticationRefused: "check whether the target has CHAP turned on for this initiator"
     case .noCommonAlgorithm: "offer more algorithms (MD5 is the one that every target has)"
+    case .algorithmsRejected: "offer MD5 only: not every target knows the other CHAP algorithms"
     case .targetNotAuthenticated(let fault): fault.advice
     case .digestRefused: "offer None behind CRC32C, or turn the digest on at the target"
     case .rejected(let status): status.advice

@@ -92,6 +92,11 @@ public enum LoginFailure: DiagnosableError, Hashable {
   case authenticationRefused
   /// The target takes none of the CHAP algorithms that we offer.
   case noCommonAlgorithm(offered: [CHAPAlgorithm])
+  /// The target ended the login with 0200 in the midst of CHAP, which was offered with more than MD5.
+  ///
+  /// Targets that do not know an algorithm should answer `CHAP_A=Reject` but do this; and tgt takes 7, which is
+  /// SHA-256, for SHA-1, and then finds the response too long.
+  case algorithmsRejected([CHAPAlgorithm])
   /// The target did not prove who it is.
   case targetNotAuthenticated(TargetAuthenticationFault)
   /// The target does not do the digest that we insist on.
@@ -118,7 +123,7 @@ public enum LoginFailure: DiagnosableError, Hashable {
       .targetNotAuthenticated, .rejected(.authenticationFailure), .rejected(.authorizationFailure):
       .authentication
     case .rejected(let status): status.statusClass == 1 || status.statusClass == 3 ? .login : .fatalLogin
-    case .digestRefused, .malformedText, .violation, .redirectLoop, .tooManyRedirects: .fatalLogin
+    case .algorithmsRejected, .digestRefused, .malformedText, .violation, .redirectLoop, .tooManyRedirects: .fatalLogin
     case .timedOut(waitingFor: .connection): .transportTimeout
     case .timedOut(waitingFor: .response): .pduTimeout
     case .connectionClosed: .transport

@@ -60,7 +60,9 @@ extension LoginNegotiation {
     case (.maxRecvDataSegmentLength, .number(let number)):
       operational.declareSegmentLength(number)
     case (.targetAlias, .text(let text)):
-      let isFit = text.utf8.count <= 255 && !text.unicodeScalars.contains { $0.properties.generalCategory == .control }
+      let isFit =
+        (1...255).contains(text.utf8.count)
+        && !text.unicodeScalars.contains { $0.properties.generalCategory == .control }
       declarations.alias = isFit ? text : nil
     default:
       // TargetAddress without a redirect and X#NodeArchitecture change nothing.

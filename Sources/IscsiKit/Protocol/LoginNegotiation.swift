@@ -167,6 +167,8 @@ public struct LoginNegotiation: Sendable {
       return .redirect(LoginRedirect(portal: portal, isPermanent: status == .movedPermanently))
     case .authenticationFailure where security == nil:
       throw .authenticationRequired
+    case .initiatorError where stage == .security:
+      throw security?.unusualAlgorithms.map { .algorithmsRejected($0) } ?? .rejected(status)
     default:
       throw .rejected(status)
     }

@@ -44,6 +44,8 @@ struct SecurityNegotiation: Sendable {
   /// The offer in the first request.
   var offer: TextPair { TextPair(.authMethod, incoming == nil ? "CHAP,None" : "CHAP") }
 
+  /// The algorithms that the target has seen, if there are others than MD5 among them.
+  var unusualAlgorithms: [CHAPAlgorithm]? { step == .method || algorithms == [.md5] ? nil : algorithms }
   /// Whether the target may go on to the operational stage.
   var isDone: Bool { step == .done }
   /// Whether the proof that the target owes us is still out.

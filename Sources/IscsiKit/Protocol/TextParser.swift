@@ -94,8 +94,8 @@ public enum TextBinary {
     let digits = octets[2...]
     switch octets[1] | 0x20 {
     case UInt8(ascii: "x") where (digits.count + 1) / 2 <= limit: return parseHexadecimal(digits)
-    case UInt8(ascii: "b") where digits.count / 4 * 3 <= limit + 2:
-      guard let value = parseBase64(digits), (1...max(limit, 1)).contains(value.count) else { return nil }
+    case UInt8(ascii: "b") where digits.count / 4 * 3 - 2 <= limit:
+      guard let value = parseBase64(digits), value.count <= limit else { return nil }
       return value
     default: return nil
     }

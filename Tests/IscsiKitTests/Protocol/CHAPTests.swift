@@ -13,6 +13,23 @@ struct CHAPTests {
   }
 
   @Test(
+    "A response that tgt took, and one that it gave, come out the same",
+    arguments: [
+      (
+        UInt8(1), "secretOfUser12",
+        "0x4db76f5dc1d38e00ca795f0afb15d00a4fd3e4592ed31edb36d8286a3eb8973cb598f41ff919b92eb1abdaab36e336a432d1",
+        "0xf422357f409539825d1bb03ba1fe5885"
+      ),
+      (168, "secretOfTarget", "0xec113c189c98be79d9eb6216b6650fdc", "0x6f339c572685f694a9732272183bf5c2"),
+    ])
+  func interoperation(identifier: UInt8, secret: String, challenge: String, response: String) throws {
+    let octets = CHAP.response(
+      algorithm: .md5, identifier: identifier, secret: try #require(Secret(secret)),
+      challenge: try #require(TextBinary.parse(challenge, limit: 1024)))
+    #expect(TextBinary.encode(octets) == response)
+  }
+
+  @Test(
     "An answer to AuthMethod that does not fit ends the login",
     arguments: [
       (["AuthMethod=Reject"], LoginFailure.authenticationRefused),
@@ -59,6 +76,24 @@ struct CHAPTests {
     var login = try Conversation(try Conversation.configuration(try Conversation.oneWay([.sha3])))
     login.answer(["AuthMethod=CHAP"])
     #expect(login.failure(["CHAP_A=Reject"]) == .noCommonAlgorithm(offered: [.sha3]))
+  }
+
+  @Test("A target that ends CHAP with 0200 is told from one that ends another login so")
+  func algorithmsEnded() throws {
+    for (algorithms, failure) in [
+      ([CHAPAlgorithm.sha256, .md5], LoginFailure.algorithmsRejected([.sha256, .md5])),
+      ([.md5], .rejected(.initiatorError)),
+    ] {
+      var login = try Conversation(try Conversation.configuration(try Conversation.oneWay(algorithms)))
+      login.challenge(algorithms[0])
+      #expect(login.failure { $0.status = .initiatorError } == failure)
+      login = try Conversation(try Conversation.configuration(try Conversation.oneWay(algorithms)))
+      #expect(login.failure { $0.status = .initiatorError } == .rejected(.initiatorError))
+      login = try Conversation(try Conversation.configuration(try Conversation.oneWay(algorithms)))
+      login.challenge(algorithms[0])
+      login.answer(transit: true)
+      #expect(login.failure { $0.status = .initiatorError } == .rejected(.initiatorError))
+    }
   }
 
   @Test("A challenge of 1 and of 1024 octets is answered", arguments: [1, 1024])

@@ -51,7 +51,7 @@ struct LoginFailureTests {
       (.targetNotAuthenticated(.wrongResponse), .authentication, false),
       (.noCommonAlgorithm(offered: [.md5]), .authentication, false), (.incompleteCredentials, .invalidArgument, false),
       (.violation(.zeroTSIH), .fatalLogin, false), (.malformedText(.duplicate(key: "A")), .fatalLogin, false),
-      (.tooManyRedirects(8), .fatalLogin, false),
+      (.tooManyRedirects(8), .fatalLogin, false), (.algorithmsRejected([.sha1]), .fatalLogin, false),
     ])
   func exitCodes(failure: LoginFailure, code: IscsiKit.ExitStatus, transient: Bool) {
     #expect(failure.exitStatus == code)

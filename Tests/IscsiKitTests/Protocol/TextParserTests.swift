@@ -100,5 +100,8 @@ struct TextParserTests {
     let octets = (0...255).map { UInt8($0) }
     #expect(TextBinary.parse(TextBinary.encode(octets), limit: 256) == octets)
     #expect(TextBinary.parse(TextBinary.encode(octets), limit: 255) == nil)
+    #expect(TextBinary.parse(TextBinary.encode(octets), limit: .max) == octets)
+    #expect(TextBinary.parse("0bAQID", limit: .max) == [1, 2, 3])
+    #expect(TextBinary.parse("0bAQID", limit: 0) == nil)
   }
 }
