@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A redirect of a login to another portal (status class 01).
+public struct LoginRedirect: Hashable, Sendable {
+  /// Where to log in instead.
+  public var portal: Portal
+  /// Whether the target moved for good (0102), so that the new portal replaces the old one.
+  public var isPermanent: Bool
+
+  /// A redirect from its parts.
+  public init(portal: Portal, isPermanent: Bool) {
+    self.portal = portal
+    self.isPermanent = isPermanent
+  }
+}
+
+/// Where a login goes, over redirects: follows them, finds loops, and knows the way back.
+///
+/// After a temporary redirect the next failure leads back to the portal that sent it, after a permanent one the new
+/// portal is the one to come back to. The port and the host make a portal; its tag does not count.
+public struct LoginRoute: Hashable, Sendable {
+  /// How many redirects in a row are followed.
+  public static let limit = 8
+
+  /// Where to go back to after a failure.
+  public private(set) var home: Portal
+  /// Where to connect now.
+  public private(set) var current: Portal
+  private var visited: [String]
+
+  /// A route that starts at the portal of the record or the command line.
+  public init(_ portal: Portal) {
+    home = portal
+    current = portal
+    visited = [portal.address]
+  }
+
+  /// Whether a redirect led away from home.
+  public var isAway: Bool { current.address != home.address }
+
+  /// Goes where the target says.
+  ///
+  /// A link-local IPv6 address takes over the scope of the portal that sent it, since a target cannot know ours.
+  /// - Throws: `redirectLoop` for a portal that this chain of redirects has been to, `tooManyRedirects` behind 8.
+  public mutating func follow(_ redirect: LoginRedirect) throws(LoginFailure) {
+    var next = redirect.portal
+    if case .address(let address, nil) = next.host, address.isLinkLocal, case .address(_, let scope) = current.host {
+      next.host = .address(address, scope: scope)
+    }
+    guard !visited.contains(next.address) else { throw .redirectLoop(next) }
+    guard visited.count <= Self.limit else { throw .tooManyRedirects(Self.limit) }
+    visited.append(next.address)
+    current = next
+    if redirect.isPermanent { home = next }
+  }
+
+  /// Goes back home after a failure; a new chain of redirects may start there.
+  public mutating func failBack() {
+    current = home
+    visited = [home.address]
+  }
+
+  /// Notes that the login succeeded here: a later chain of redirects starts afresh, and home stays.
+  public mutating func arrive() {
+    visited = [current.address]
+  }
+}
