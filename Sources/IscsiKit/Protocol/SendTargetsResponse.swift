@@ -11,6 +11,8 @@ public struct SendTargetsResponse: Hashable, Sendable {
     case name(ISCSINameError)
     /// The value of TargetAddress is no portal.
     case address(PortalError)
+    /// The value of TargetAddress has more than 512 octets or something else than printable ASCII.
+    case unreadableAddress
     /// The value of TargetAddress is 0.0.0.0 or [::], which would lead back to this machine.
     case unspecifiedAddress
     /// TargetAddress comes before any TargetName.
@@ -27,6 +29,7 @@ public struct SendTargetsResponse: Hashable, Sendable {
       switch self {
       case .name(let error): error.description
       case .address(let error): error.description
+      case .unreadableAddress: "the address is too long or not printable ASCII"
       case .unspecifiedAddress: "the address is the unspecified one"
       case .addressWithoutTarget: "the address comes before any target name"
       case .notUTF8: "the text is not UTF-8"
@@ -145,6 +148,8 @@ extension SendTargetsResponse {
       case .target(let current): index = current
       }
       candidates[index].hasAddress = true
+      // Checked first, because the reasons of `PortalError` quote the text.
+      guard value.count <= 512, value.allSatisfy({ (0x21..<0x7F).contains($0) }) else { throw .unreadableAddress }
       let portal = try usable(try Self.string(value))
       if candidates[index].known.insert(portal).inserted { candidates[index].target.portals.append(portal) }
     }

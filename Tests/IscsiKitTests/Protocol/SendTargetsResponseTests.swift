@@ -74,6 +74,7 @@ struct SendTargetsResponseTests {
       ),
       ("TargetName=", "TargetName=", .name(.empty)),
       ("TargetAddress=192.0.2.1:0,1", "TargetAddress=192.0.2.1:0,1", .address(.badPort("0"))),
+      ("TargetAddress=a\u{202E}b", "TargetAddress=a\\u{202E}b", .unreadableAddress),
       ("TargetAddress=[::]:3260,1", "TargetAddress=[::]:3260,1", .unspecifiedAddress),
       ("nonsense", "nonsense", .notKeyValue), ("SendTargets=Reject", "SendTargets=Reject", .requestRefused),
       ("\u{1B}[2J", "\\u{1B}[2J", .notKeyValue),

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Text exchange")
 struct TextExchangeTests {
-  private func exchange(limit: Int = TextExchange.defaultLimit) -> TextExchange {
+  fileprivate func exchange(limit: Int = TextExchange.defaultLimit) -> TextExchange {
     TextExchange(
       text: Array("SendTargets=All\0".utf8), initiatorTaskTag: 7, commandSN: 100, expStatSN: 0xFFFF_FFFF, limit: limit)
   }
@@ -151,6 +151,25 @@ struct TextExchangeTests {
     let outcome = run(exchange(), with: { target.respond(to: $0) })
     let expected = "TargetName=iqn.2001-04.com.example:disk\0TargetAddress=192.0.2.1:3260,1\0"
     #expect(outcome == .done(Array(expected.utf8)))
+  }
+}
+
+extension TextExchangeTests {
+  @Test("A large answer of 5,000 targets with three portals each comes through whole")
+  func large() throws {
+    var target = try loggedInTarget()
+    target.targets = try (0..<5000).map { number in
+      DiscoveredTarget(
+        name: try TargetName("iqn.2001-04.com.example:disk\(number)"),
+        portals: try (1...3).map { try Portal("10.\($0).\(number / 256).\(number % 256):3260,\($0)") })
+    }
+    guard case .done(let text) = run(exchange(), with: { target.respond(to: $0) }) else {
+      Issue.record("the exchange failed")
+      return
+    }
+    let answer = SendTargetsResponse(text: text, discoveryPortal: try Portal("192.0.2.9"))
+    #expect(answer.targets == target.targets)
+    #expect(answer.refusedCount == 0)
   }
 }
 

@@ -41,6 +41,19 @@ struct LoopbackTargetTests {
     #expect(target.connectionCount == 3)
   }
 
+  @Test("One connection more than the limit waits until another one is closed")
+  func connectionLimit() throws {
+    let node = try testTarget()
+    let target = try LoopbackTarget { _ in node }
+    let clients = try (0...LoopbackTarget.maxConnections).map { _ in try Client(target.portal) }
+    defer { for client in clients.dropFirst() { client.close() } }
+    for client in clients { try client.send(request) }
+    for client in clients.dropLast() { #expect(try client.receive() != nil) }
+    #expect(target.connectionCount == LoopbackTarget.maxConnections)
+    clients[0].close()
+    #expect(try clients.last?.receive() != nil)
+  }
+
   @Test("The node is told where it listens")
   func portal() throws {
     let template = try testTarget()
