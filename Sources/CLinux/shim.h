@@ -2,6 +2,7 @@
 // What Swift's Glibc module leaves out of Linux' own C interface, and wrappers for what Swift cannot call (variadics)
 // or would have to call through a union.
 #pragma once
+#include <signal.h>
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -40,4 +41,25 @@ static inline int clinux_epoll_wait(int epoll, struct clinux_event *event, int m
 static inline void clinux_eventfd_drain(int descriptor) {
   eventfd_t value;
   (void)eventfd_read(descriptor, &value);
+}
+
+static inline sigset_t clinux_termination_signals(void) {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  return signals;
+}
+
+// Blocks SIGINT and SIGTERM in the calling thread and those that it starts.
+static inline void clinux_hold_termination(void) {
+  sigset_t signals = clinux_termination_signals();
+  (void)pthread_sigmask(SIG_BLOCK, &signals, 0);
+}
+
+// Waits for SIGINT or SIGTERM, which must be blocked; gives its number, or 0 if that is not possible.
+static inline int clinux_wait_for_termination(void) {
+  sigset_t signals = clinux_termination_signals();
+  int number = 0;
+  return sigwait(&signals, &number) == 0 ? number : 0;
 }

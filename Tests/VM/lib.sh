@@ -179,5 +179,6 @@ start_iscsid() {
 }
 
 stop_iscsid() {
-  kill "$ISCSID" && wait "$ISCSID" || true
+  kill "$ISCSID"
+  wait "$ISCSID" || true
 }

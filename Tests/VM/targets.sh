@@ -229,8 +229,9 @@ lio_stop() {
     shopt -s nullglob
     paths=("$LIO"/iscsi/*/tpgt_*/lun/lun_*/store)
     ((${#paths[@]})) && rm "${paths[@]}"
+    # All are patterns, so that what is not there is left out.
     for path in 'iscsi/*/tpgt_*/lun/lun_*' 'iscsi/*/tpgt_*/np/*' 'iscsi/*/tpgt_*' 'iscsi/iqn.*' 'core/fileio_1/*/' \
-      'core/fileio_1/' 'iscsi/'; do
+      'core/fileio_*/' 'iscs[i]/'; do
       # shellcheck disable=SC2206 # the pattern is to be expanded
       paths=($LIO/$path)
       ((${#paths[@]})) && printf '%s\n' "${paths[@]}" | xargs rmdir

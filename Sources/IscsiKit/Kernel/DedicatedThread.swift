@@ -52,7 +52,8 @@ enum DedicatedThread {
   static func run<Value: Sendable>(
     _ body: @escaping @Sendable () throws(KernelError) -> Value
   ) async throws(KernelError) -> Value {
-    let result = await withCheckedContinuation { (continuation: CheckedContinuation<Result<Value, KernelError>, Never>) in
+    let result = await withCheckedContinuation {
+      (continuation: CheckedContinuation<Result<Value, KernelError>, Never>) in
       do throws(Errno) {
         try start(named: "iscsi-blocking") {
           do throws(KernelError) {

@@ -82,15 +82,27 @@ enum TransportModule {
     }
     // The program's end closes the pipe, and a pipe can be waited for with a limit, unlike a process.
     let (output, ended) = read(pipe.readEnd, until: deadline)
-    if !ended { kill(process, SIGKILL) }
-    var status: Int32 = 0
-    var waited: pid_t
-    repeat { waited = unsafe waitpid(process, &status, 0) } while waited < 0 && errno == EINTR
-    guard ended else { throw .moduleMissing(.timedOut) }
+    guard ended else {
+      kill(process, SIGKILL)
+      // A program that hangs in the kernel does not die at once: who waits for that is not the caller.
+      try? DedicatedThread.start { _ = collect(process) }
+      throw .moduleMissing(.timedOut)
+    }
     // A program whose signals ignore SIGCHLD has no status to collect: sysfs decides then.
-    guard waited == process else { return (0, "") }
+    guard let status = collect(process) else { return (0, "") }
     let exited = status & 0x7F == 0
     return (exited ? (status >> 8) & 0xFF : 128 + (status & 0x7F), lastLine(of: output))
+  }
+
+  /// Waits for a process to end; nil if its status went elsewhere.
+  private static func collect(_ process: pid_t) -> Int32? {
+    var status: Int32 = 0
+    while true {
+      // The status is a local variable.
+      let waited = unsafe waitpid(process, &status, 0)
+      if waited == process { return status }
+      guard waited < 0, errno == EINTR else { return nil }
+    }
   }
 
   private static func spawn(_ arguments: [String], output: FileDescriptor) -> Result<pid_t, Errno> {
@@ -104,7 +116,7 @@ enum TransportModule {
     var argv: [UnsafeMutablePointer<CChar>?] = unsafe arguments.map { unsafe strdup($0) } + [nil]
     var environment: [UnsafeMutablePointer<CChar>?] = unsafe [strdup("PATH=/usr/sbin:/usr/bin:/sbin:/bin"), nil]
     defer {
-      for unsafe string in unsafe argv + environment { unsafe free(string) }
+      for unsafestring in unsafe argv + environment { unsafe free(string) }
     }
     var process = pid_t()
     let number = unsafe posix_spawn(&process, arguments[0], &actions, nil, &argv, &environment)
@@ -120,7 +132,8 @@ enum TransportModule {
     while true {
       let left = max(.zero, ContinuousClock.now.duration(to: deadline))
       var descriptor = pollfd(fd: file.rawValue, events: Int16(POLLIN), revents: 0)
-      let milliseconds = Int32(clamping: left.components.seconds * 1000 + left.components.attoseconds / 1_000_000_000_000_000)
+      let milliseconds = Int32(
+        clamping: left.components.seconds * 1000 + left.components.attoseconds / 1_000_000_000_000_000)
       // Descriptor and buffer are local variables; the calls write no more than their lengths.
       let ready = unsafe poll(&descriptor, 1, milliseconds)
       if ready == 0 { return (kept, false) }

@@ -57,6 +57,9 @@ struct SecurityNegotiation: Sendable {
       try Self.check(values, for: [.authMethod])
       return try choose(method: values[.authMethod] ?? "")
     case .challenge:
+      guard values[.chapAlgorithm] != TextConstant.reject.rawValue else {
+        throw .noCommonAlgorithm(offered: algorithms)
+      }
       try Self.check(values, for: [.chapAlgorithm, .chapIdentifier, .chapChallenge])
       return try respond(
         algorithm: values[.chapAlgorithm] ?? "", identifier: values[.chapIdentifier] ?? "",
@@ -99,7 +102,6 @@ struct SecurityNegotiation: Sendable {
   private mutating func respond(
     algorithm chosen: String, identifier: String, challenge target: String
   ) throws(LoginFailure) -> Reply {
-    guard chosen != TextConstant.reject.rawValue else { throw .noCommonAlgorithm(offered: algorithms) }
     guard let number = TextNumber.parse(chosen).flatMap(UInt8.init(exactly:)),
       let algorithm = CHAPAlgorithm(rawValue: number), algorithms.contains(algorithm)
     else { throw .violation(.answerNotOffered(key: TextKey.chapAlgorithm.rawValue, value: chosen)) }

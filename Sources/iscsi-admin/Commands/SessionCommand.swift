@@ -7,7 +7,7 @@ import SystemPackage
 struct SessionCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "session", abstract: "Show the kernel's iSCSI sessions.",
-    subcommands: [SessionListCommand.self, SessionShowCommand.self])
+    subcommands: [SessionListCommand.self, SessionShowCommand.self, SessionRescanCommand.self])
 }
 
 /// Where sysfs is.

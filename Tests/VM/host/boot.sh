@@ -11,7 +11,7 @@ GRACE=40
 verdict() {
   local word=$1 name target seconds=$3 output=$OUT_DIR/$2/output
   read -r _ name target _ < <(grep "^$2 " "$PLAN")
-  case $word in
+  case ${word#dirty-} in
     ok)
       PASSED=$((PASSED + 1))
       printf 'ok   %s %s %s (%s s)\n' "$KERNEL" "$target" "$name" "$seconds"
@@ -35,54 +35,70 @@ take_files() {
   size=$(stat -c %s "$1/files")
   rm -rf "${OUT_DIR:?}/$2"
   mkdir -p "$OUT_DIR/$2"
-  tail -c "+$((TAKEN + 1))" "$1/files" | tar -x --ignore-zeros --no-same-owner -C "$OUT_DIR/$2" || true
+  tail -c "+$((TAKEN + 1))" "$1/files" | tar -x --ignore-zeros --no-same-owner --touch -C "$OUT_DIR/$2" || true
   TAKEN=$size
+}
+
+# next_report CONTROL PID SECONDS: waits for the next line in CONTROL and splits it into WORD, ID and REST. Sets REASON when
+# there is none: the machine PID ended, or nothing came for so long.
+next_report() {
+  local control=$1 pid=$2 deadline=$((EPOCHSECONDS + $3)) lines alive=yes
+  REASON=''
+  while true; do
+    # Asked before reading: what a machine says last must not be lost.
+    kill -0 "$pid" 2>/dev/null || alive=no
+    mapfile -t -s "$REPORTS" -n 1 lines <"$control"
+    ((${#lines[@]} == 0)) || break
+    [[ $alive == yes ]] || REASON='died'
+    ((EPOCHSECONDS < deadline)) || REASON="hung: nothing heard for $3 s"
+    [[ -z $REASON ]] || return
+    sleep 0.1
+  done
+  REPORTS=$((REPORTS + 1))
+  read -r WORD ID REST <<<"${lines[0]}"
 }
 
 # boot_once DIRECTORY LIMIT: runs the plan in DIRECTORY/plan; what must run in another boot stays in it.
 # Returns 1 when another boot makes no sense.
 boot_once() {
-  local directory=$1 limit=$2 pid follower current='' wait=$BOOT_LIMIT word='' id rest started=$SECONDS reason=''
+  local directory=$1 limit=$2 pid current='' wait=$BOOT_LIMIT started=$SECONDS
   make_initramfs "$KERNEL" "$directory" "$directory/plan"
   rm -f "$directory"/{control,files,console}
   touch "$directory"/{control,files,console}
-  TAKEN=0
+  TAKEN=0 REPORTS=0 WORD=''
   timeout -k 5 "$limit" "$VM_SOURCE/host/qemu" "$VM_DIR/kernel-$KERNEL" "$directory/initramfs" \
-    -append "console=ttyS0 quiet loglevel=5 panic=-1 rcupdate.rcu_expedited=1" -serial "file:$directory/console" -device virtio-serial-pci \
+    -append "console=ttyS0 quiet loglevel=5 panic=-1 rcupdate.rcu_expedited=1 trace_clock=local" \
+    -serial "file:$directory/console" -device virtio-serial-pci \
     -chardev "file,id=control,path=$directory/control" -device virtserialport,chardev=control,name=control \
     -chardev "file,id=files,path=$directory/files" -device virtserialport,chardev=files,name=files \
     >"$directory/qemu.log" 2>&1 &
   pid=$!
-  exec 6< <(exec tail -n +1 -s 0.1 --pid="$pid" -f "$directory/control" 2>/dev/null)
-  follower=$!
-  while [[ -z $reason && $word != end ]]; do
-    if ! read -r -t "$wait" -u 6 word id rest; then
-      if kill -0 "$pid" 2>/dev/null; then reason="hung: nothing heard for $wait s"; else reason='died'; fi
-      ((SECONDS - started < limit)) || reason="ran out of time, $limit s"
-    fi
-    case ${reason:-$word} in
+  while [[ $WORD != end ]]; do
+    next_report "$directory/control" "$pid" "$wait"
+    [[ -z $REASON ]] || break
+    case $WORD in
       boot)
-        note "$KERNEL up after $((SECONDS - started)) s ($id s by its own clock)"
+        note "$KERNEL up after $((SECONDS - started)) s ($ID s by its own clock)"
         wait=$GRACE
         ;;
       start)
-        current=$id
-        wait=$((rest + GRACE))
+        current=$ID
+        wait=$((REST + GRACE))
         ;;
       done)
-        take_files "$directory" "$id"
-        verdict "${rest% *}" "$id" "${rest#* }"
-        sed -i "/^$id /d" "$directory/plan"
+        take_files "$directory" "$ID"
+        verdict "${REST% *}" "$ID" "${REST#* }"
+        sed -i "/^$ID /d" "$directory/plan"
         current='' wait=$GRACE
-        [[ $rest != dirty-* ]] || note "$id left the machine dirty"
+        [[ $REST != dirty-* ]] || note "$ID left the machine dirty"
         ;;
     esac
   done
-  [[ -z $reason ]] || kill "$pid" 2>/dev/null || true
+  [[ -z $REASON ]] || kill "$pid" 2>/dev/null || true
   wait "$pid" 2>/dev/null || true
-  exec 6<&-
-  wait "$follower" 2>/dev/null || true
-  [[ -z $reason ]] || report_death "$directory" "$reason" "$current" $((SECONDS - started))
+  [[ -n $REASON ]] || return 0
+  ((SECONDS - started < limit)) || REASON="ran out of time, $limit s"
+  report_death "$directory" "$REASON" "$current" $((SECONDS - started))
 }
 
 # report_death DIRECTORY REASON ID SECONDS: the machine did not reach the end of its plan.

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+import Glibc
+import IscsiKit
+import Synchronization
+import SystemPackage
+
+/// What runs in the thread of a `LoopbackTarget`. It does not know its owner, so that the owner can go away.
+final class LoopbackServer: Sendable {
+  /// What tests ask about.
+  struct Log {
+    var connections = 0
+    var open = 0
+    var received: [PDU] = []
+  }
+
+  /// One connection.
+  private struct Connection {
+    let descriptor: CInt
+    var node: any StreamNode
+    var assembler = PDUAssembler(maxDataLength: 1 << 20)
+    var outgoing: [UInt8] = []
+    /// Whether the connection is closed once `outgoing` is sent.
+    var closes = false
+    var isDead = false
+  }
+
+  let log = Mutex(Log())
+  private let listener: CInt
+  /// The thread ends when the write end of this pipe is closed.
+  private let wake: (readEnd: FileDescriptor, writeEnd: FileDescriptor)
+  private let pieceLength: Int?
+  private let makeNode: @Sendable () -> any StreamNode
+
+  /// A server that owns `listener`, even if this throws.
+  init(listener: CInt, pieceLength: Int?, makeNode: @escaping @Sendable () -> any StreamNode) throws(Errno) {
+    self.listener = listener
+    self.pieceLength = pieceLength
+    self.makeNode = makeNode
+    do {
+      wake = try FileDescriptor.pipe()
+    } catch {
+      _ = close(listener)
+      throw error as? Errno ?? .ioError
+    }
+  }
+
+  /// Starts the thread, which keeps the server alive by itself.
+  func start() throws(Errno) -> pthread_t {
+    let context = unsafe Unmanaged.passRetained(self)
+    var thread = pthread_t()
+    // The context is a retained reference that the thread takes over; the attributes are the defaults.
+    let result = unsafe pthread_create(
+      &thread, nil,
+      { pointer in
+        guard let pointer = unsafe pointer else { return nil }
+        unsafe Unmanaged<LoopbackServer>.fromOpaque(pointer).takeRetainedValue().run()
+        return nil
+      }, context.toOpaque())
+    guard result == 0 else {
+      unsafe context.release()
+      stop()
+      closeDescriptors()
+      throw Errno(rawValue: result)
+    }
+    return thread
+  }
+
+  /// Makes the thread end.
+  func stop() { try? wake.writeEnd.close() }
+
+  /// Closes the other descriptors, once the thread has ended or was never started.
+  func closeDescriptors() {
+    _ = close(listener)
+    try? wake.readEnd.close()
+  }
+
+  private func run() {
+    var connections: [Connection] = []
+    defer { for connection in connections { _ = close(connection.descriptor) } }
+    while true {
+      let takesMore = connections.count < LoopbackTarget.maxConnections
+      var waits = [
+        pollfd(fd: wake.readEnd.rawValue, events: Int16(POLLIN), revents: 0),
+        pollfd(fd: takesMore ? listener : -1, events: Int16(POLLIN), revents: 0),
+      ]
+      for connection in connections {
+        // A connection that is about to be closed reads no more.
+        let events = connection.outgoing.isEmpty ? POLLIN : POLLOUT
+        waits.append(pollfd(fd: connection.descriptor, events: Int16(events), revents: 0))
+      }
+      // The array lives through the call, and its count is passed along.
+      let result = unsafe poll(&waits, nfds_t(waits.count), -1)
+      if result < 0, errno == EINTR { continue }
+      guard result >= 0, waits[0].revents == 0 else { return }
+      for index in connections.indices where waits[index + 2].revents != 0 { serve(&connections[index]) }
+      for connection in connections where connection.isDead { _ = close(connection.descriptor) }
+      connections.removeAll(where: \.isDead)
+      if waits[1].revents != 0, let descriptor = try? LoopbackSocket.accept(listener) {
+        connections.append(Connection(descriptor: descriptor, node: makeNode()))
+        log.withLock { $0.connections += 1 }
+      }
+      let open = connections.count
+      log.withLock { $0.open = open }
+    }
+  }
+
+  private func serve(_ connection: inout Connection) {
+    if connection.outgoing.isEmpty {
+      receive(&connection)
+    } else {
+      send(&connection)
+    }
+    if connection.closes, connection.outgoing.isEmpty { connection.isDead = true }
+  }
+
+  private func receive(_ connection: inout Connection) {
+    guard let octets = LoopbackSocket.read(connection.descriptor) else { return }
+    guard !octets.isEmpty else {
+      connection.isDead = true
+      return
+    }
+    connection.assembler.feed(octets)
+    do throws(PDUError) {
+      while !connection.closes, let pdu = try connection.assembler.next() {
+        log.withLock { $0.received.append(pdu) }
+        let reply = connection.node.reply(to: pdu)
+        connection.outgoing += reply.octets
+        connection.closes = reply.closes
+      }
+    } catch {
+      // An initiator that sends nonsense is cut off.
+      connection.isDead = true
+    }
+  }
+
+  private func send(_ connection: inout Connection) {
+    let piece = connection.outgoing.prefix(pieceLength ?? connection.outgoing.count)
+    guard let sent = LoopbackSocket.write(connection.descriptor, Array(piece)) else {
+      connection.isDead = true
+      return
+    }
+    connection.outgoing.removeFirst(sent)
+  }
+}
+
+/// The socket calls that the loopback target needs.
+enum LoopbackSocket {
+  /// Turns -1 into the error that the system call left.
+  static func check(_ result: CInt) throws(Errno) -> CInt {
+    guard result >= 0 else { throw Errno(rawValue: errno) }
+    return result
+  }
+
+  /// Listens on a free port of 127.0.0.1.
+  static func listen() throws(Errno) -> (descriptor: CInt, port: UInt16) {
+    let flags = CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue) | CInt(SOCK_NONBLOCK.rawValue)
+    let descriptor = try check(socket(AF_INET, flags, 0))
+    do throws(Errno) {
+      var address = sockaddr_in()
+      address.sin_family = sa_family_t(AF_INET)
+      address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+      var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+      // The socket calls take a sockaddr_in by the address of its generic head; `length` is its true size.
+      let port = try unsafe withUnsafeMutablePointer(to: &address) { pointer throws(Errno) -> UInt16 in
+        let generic = unsafe UnsafeMutableRawPointer(pointer).assumingMemoryBound(to: sockaddr.self)
+        _ = try unsafe check(bind(descriptor, generic, length))
+        _ = try check(Glibc.listen(descriptor, 16))
+        _ = try unsafe check(getsockname(descriptor, generic, &length))
+        return unsafe UInt16(bigEndian: pointer.pointee.sin_port)
+      }
+      return (descriptor, port)
+    } catch {
+      _ = close(descriptor)
+      throw error
+    }
+  }
+
+  /// Takes a connection off the listener's queue and makes it non-blocking.
+  static func accept(_ listener: CInt) throws(Errno) -> CInt {
+    // The null pointers say that the peer's address is not wanted.
+    let descriptor = try check(Glibc.accept(listener, nil, nil))
+    _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+    _ = fcntl(descriptor, F_SETFL, O_NONBLOCK)
+    var on: CInt = 1
+    // Pieces must leave one by one; the option's value and its size belong together.
+    _ = unsafe setsockopt(descriptor, CInt(IPPROTO_TCP), TCP_NODELAY, &on, socklen_t(MemoryLayout<CInt>.size))
+    return descriptor
+  }
+
+  /// What has come: empty at the end of the stream or after an error, nil if there is nothing yet.
+  static func read(_ descriptor: CInt) -> [UInt8]? {
+    var buffer = [UInt8](repeating: 0, count: 65_536)
+    // The buffer lives through the call, and its count is passed along.
+    let count = unsafe recv(descriptor, &buffer, buffer.count, 0)
+    if count < 0, errno == EAGAIN || errno == EINTR { return nil }
+    return Array(buffer.prefix(max(0, count)))
+  }
+
+  /// Sends what the socket takes and tells how much that was; nil after an error.
+  static func write(_ descriptor: CInt, _ octets: [UInt8]) -> Int? {
+    // The array lives through the call, and its count is passed along; a closed peer must not raise SIGPIPE.
+    let count = unsafe send(descriptor, octets, octets.count, CInt(MSG_NOSIGNAL))
+    if count < 0, errno == EAGAIN || errno == EINTR { return 0 }
+    return count < 0 ? nil : count
+  }
+}

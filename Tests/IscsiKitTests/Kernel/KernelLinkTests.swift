@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import IscsiKitTesting
+import SystemPackage
+import Testing
+
+@testable import IscsiKit
+
+extension KernelLink {
+  /// A link over a scripted kernel that has sessions already.
+  static func scripted(sessions: Int = 0) async throws -> (KernelLink, ScriptedKernel) {
+    let kernel = ScriptedKernel()
+    for _ in 0..<sessions { kernel.addSession(connection: .up) }
+    return (try await KernelLink.open(channel: kernel, handle: kernel.handle), kernel)
+  }
+}
+
+/// Far enough for the slowest machine; no test waits for it unless it fails.
+private var soon: ContinuousClock.Instant { .now + .seconds(20) }
+/// For requests that are meant to time out.
+private var atOnce: ContinuousClock.Instant { .now + .milliseconds(30) }
+
+private let one = SessionID(rawValue: 1)
+private let two = SessionID(rawValue: 2)
+
+@Suite(.timeLimit(.minutes(1))) struct `Kernel link` {
+  @Test func `A batch is one datagram, answered in order`() async throws {
+    let (link, kernel) = try await KernelLink.scripted(sessions: 1)
+    kernel.inject(.refuse(.invalidArgument), into: .setParameter, skip: 1)
+    let answers = try await link.perform(
+      [
+        .setParameter(one, .leading, .fastAbort(true)), .setParameter(one, .leading, .targetPortalGroupTag(1)),
+        .getStatistics(one, .leading), .createSession(initialCommandSN: 1, maxCommands: 128, queueDepth: 32),
+        .createConnection(two, .leading),
+      ], until: soon)
+    #expect(answers.count == 5)
+    #expect(answers[0] == .success(.done))
+    #expect(answers[1] == .failure(.rejected(.setParameter, .invalidArgument, by: .interface)))
+    guard case .success(.statistics(let statistics)) = answers[2] else {
+      Issue.record("no statistics")
+      return
+    }
+    #expect(statistics.custom == [.init(name: "eh_abort_cnt", value: 7)])
+    #expect(answers[3] == .success(.sessionCreated(two, HostNumber(rawValue: 3))))
+    #expect(answers[4] == .success(.connectionCreated(two, .leading)))
+  }
+
+  @Test func `Requests of many callers each get their own answers`() async throws {
+    let (link, kernel) = try await KernelLink.scripted()
+    try await withThrowingTaskGroup(of: SessionID.self) { group in
+      for number in 0..<64 {
+        group.addTask {
+          let reply = try await link.perform(
+            .createSession(initialCommandSN: UInt32(number), maxCommands: 128, queueDepth: 32), until: soon)
+          guard case .sessionCreated(let id, _) = reply else { throw KernelError.unexpectedReply(.createSession) }
+          let answers = try await link.perform(
+            [.createConnection(id, .leading), .unbindSession(id)], until: soon)
+          #expect(answers == [.success(.connectionCreated(id, .leading)), .success(.done)])
+          #expect(kernel.sessions[id]?.commandSN == UInt32(number))
+          return id
+        }
+      }
+      var all: Set<SessionID> = []
+      for try await id in group { all.insert(id) }
+      #expect(all.count == 64)
+    }
+    #expect(kernel.violations.isEmpty)
+  }
+
+  @Test func `A lost reply times out, and the next request gets its own`() async throws {
+    let (link, kernel) = try await KernelLink.scripted(sessions: 1)
+    kernel.inject(.silence, into: .unbindSession)
+    await #expect(throws: KernelError.timedOut(.unbindSession)) {
+      try await link.perform(.unbindSession(one), until: atOnce)
+    }
+    kernel.inject(.refuse(.invalidArgument), into: .setParameter)
+    await #expect(throws: KernelError.rejected(.setParameter, .invalidArgument, by: .interface)) {
+      try await link.perform(.setParameter(one, .leading, .fastAbort(true)), until: soon)
+    }
+  }
+
+  @Test func `A late reply is not taken for another request's`() async throws {
+    let (link, kernel) = try await KernelLink.scripted(sessions: 1)
+    // A session whose connection has no socket: the kernel refuses to set its parameters.
+    kernel.addSession(connection: .down)
+    kernel.inject(.lateReply, into: .setParameter)
+    await #expect(throws: KernelError.timedOut(.setParameter)) {
+      try await link.perform(.setParameter(one, .leading, .fastAbort(true)), until: atOnce)
+    }
+    kernel.inject(.lateReply, into: .setParameter)
+    let second = Task { try await link.perform(.setParameter(two, .leading, .fastAbort(true)), until: soon) }
+    while kernel.requests.filter({ $0.type == .setParameter }).count < 2 { await Task.yield() }
+    // The good reply to the first comes before the bad one to the second.
+    kernel.releaseReplies()
+    await #expect(throws: KernelError.rejected(.setParameter, .socketNotConnected, by: .interface)) {
+      try await second.value
+    }
+    #expect(try await link.perform(.setParameter(one, .leading, .fastAbort(false)), until: soon) == .done)
+  }
+
+  @Test func `A reply to a later request says that the replies before it are lost`() async throws {
+    let (link, kernel) = try await KernelLink.scripted(sessions: 1)
+    kernel.inject(.silence, into: .setParameter)
+    let answers = try await link.perform(
+      [.setParameter(one, .leading, .fastAbort(true)), .unbindSession(one)], until: soon)
+    #expect(answers == [.failure(.overrun(.setParameter)), .success(.done)])
+  }
+
+  @Test func `A deadline passes even while the kernel holds the thread, and what was not sent is not sent later`()
+    async throws
+  {
+    let (link, kernel) = try await KernelLink.scripted(sessions: 1)
+    kernel.inject(.stuck, into: .startConnection)
+    await #expect(throws: KernelError.timedOut(.startConnection)) {
+      try await link.perform(.startConnection(one, .leading), until: atOnce)
+    }
+    await #expect(throws: KernelError.timedOut(.unbindSession)) {
+      try await link.perform(.unbindSession(one), until: atOnce)
+    }
+    kernel.releaseSends()
+    #expect(try await link.perform(.setParameter(one, .leading, .fastAbort(true)), until: soon) == .done)
+    #expect(kernel.requests.map(\.type) == [.getParameter, .startConnection, .setParameter])
+  }
+
+  @Test func `A deadline that has passed sends nothing`() async throws {
+    let (link, kernel) = try await KernelLink.scripted(sessions: 1)
+    await #expect(throws: KernelError.timedOut(.unbindSession)) {
+      try await link.perform(.unbindSession(one), until: .now - .seconds(1))
+    }
+    #expect(kernel.requests.map(\.type) == [.getParameter])
+  }
+
+  @Test func `Events go to the subscribers of their session only, in order`() async throws {
+    let (link, kernel) = try await KernelLink.scripted(sessions: 2)
+    let first = link.events(for: one)
+    let second = link.events(for: two)
+    let observer = link.events(for: two)
+    kernel.multicast(.connectionError, words: [99, 0, 1020])
+    kernel.multicast(KernelMessageType(rawValue: 107), words: [1])
+    kernel.failConnection(of: one, .noopTimedOut)
+    kernel.failConnection(of: two)
+    kernel.multicast(.sessionUnbound, words: [2, 3])
+    #expect(try await first.next(until: soon) == .connectionFailed(.noopTimedOut))
+    #expect(try await second.next(until: soon) == .connectionFailed(.connectionClosed))
+    #expect(try await second.next(until: soon) == .devicesRemoved)
+    #expect(try await observer.next(until: soon) == .connectionFailed(.connectionClosed))
+    #expect(try await first.next(until: .now) == nil)
+  }
+
+  @Test func `A PDU arrives without the kernel's padding`() async throws {
+    let (link, kernel) = try await KernelLink.scripted(sessions: 1)
+    let events = link.events(for: one)
+    let pdu = ScriptedPDU(header: [UInt8](repeating: 0x32, count: 48), data: [1, 2, 3, 4, 5])
+    kernel.deliver(pdu, to: one)
+    #expect(try await events.next(until: soon) == .received(header: pdu.header, data: pdu.data))
+  }
+
+  @Test func `Lost events are told to every subscriber, and lost replies to their callers`() async throws {
+    let (link, kernel) = try await KernelLink.scripted(sessions: 2)
+    let first = link.events(for: one)
+    let second = link.events(for: two)
+    kernel.inject(.overrun, into: .setParameter)
+    await #expect(throws: KernelError.overrun(.setParameter)) {
+      try await link.perform(.setParameter(one, .leading, .fastAbort(true)), until: soon)
+    }
+    #expect(try await first.next(until: soon) == .overrun)
+    #expect(try await second.next(until: soon) == .overrun)
+    kernel.overflow()
+    #expect(try await second.next(until: soon) == .overrun)
+    #expect(try await link.perform(.unbindSession(one), until: soon) == .done)
+  }
+
+  @Test func `A subscriber that does not read gets one overrun for all that it missed`() async throws {
+    let (link, kernel) = try await KernelLink.scripted(sessions: 1)
+    let events = link.events(for: one)
+    for _ in 0..<513 { kernel.multicast(.connectionLoginState, words: [1, 0, 3]) }
+    _ = try await link.perform(.unbindSession(one), until: soon)
+    #expect(try await events.next(until: soon) == .overrun)
+    #expect(try await events.next(until: soon) == .devicesRemoved)
+  }
+
+  @Test func `A stop drops what its connection has reported before`() async throws {
+    let (link, kernel) = try await KernelLink.scripted(sessions: 1)
+    let events = link.events(for: one)
+    kernel.failConnection(of: one)
+    kernel.failConnection(of: one)
+    kernel.multicast(.sessionUnbound, words: [1, 2])
+    #expect(try await link.perform(.stopConnection(one, .leading, .recover), until: soon) == .done)
+    kernel.multicast(.connectionError, words: [1, 0, 1022])
+    #expect(try await events.next(until: soon) == .devicesRemoved)
+    #expect(try await events.next(until: soon) == .connectionFailed(.noopTimedOut))
+  }
+
+  @Test func `Statistics that another program asked for are nobody's`() async throws {
+    let (link, kernel) = try await KernelLink.scripted(sessions: 1)
+    kernel.multicast(.getStatistics, words: [], payload: [UInt8](repeating: 0, count: 96))
+    #expect(try await link.perform(.unbindSession(one), until: soon) == .done)
+  }
+
+  @Test func `Statistics of an unknown session are refused by unicast`() async throws {
+    let (link, _) = try await KernelLink.scripted()
+    await #expect(throws: KernelError.rejected(.getStatistics, .fileExists, by: .interface)) {
+      try await link.perform(.getStatistics(one, .leading), until: soon)
+    }
+  }
+
+  @Test func `Hostile datagrams change nothing`() async throws {
+    let (link, kernel) = try await KernelLink.scripted(sessions: 1)
+    for count in [0, 1, 71, 72, 100] {
+      kernel.inject(KernelDatagram(origin: .unicast, octets: [UInt8](repeating: 0xFF, count: count)))
+      kernel.inject(KernelDatagram(origin: .multicast, octets: [UInt8](repeating: 0xFF, count: count)))
+    }
+    #expect(try await link.perform(.unbindSession(one), until: soon) == .done)
+  }
+
+  @Test func `Closing ends every wait`() async throws {
+    let (link, kernel) = try await KernelLink.scripted(sessions: 1)
+    kernel.inject(.silence, into: .unbindSession)
+    let events = link.events(for: one)
+    let event = Task { try await events.next(until: soon) }
+    let reply = Task { try await link.perform(.unbindSession(one), until: soon) }
+    while kernel.requests.last?.type != .unbindSession { await Task.yield() }
+    link.close()
+    await #expect(throws: KernelError.closed) { try await reply.value }
+    await #expect(throws: KernelError.closed) { try await event.value }
+    await #expect(throws: KernelError.closed) { try await link.perform(.unbindSession(one), until: soon) }
+    for await event in link.events(for: one) { Issue.record("\(event)") }
+  }
+
+  @Test func `A socket that fails ends the link with its error`() async throws {
+    let (link, kernel) = try await KernelLink.scripted(sessions: 1)
+    let events = link.events(for: one)
+    kernel.failReceive(.ioError)
+    await #expect(throws: KernelError.closed) { try await events.next(until: soon) }
+    await #expect(throws: KernelError.system(.receive, .ioError)) {
+      try await link.perform(.unbindSession(one), until: soon)
+    }
+  }
+
+  @Test func `Cancellation ends a wait for events`() async throws {
+    let (link, _) = try await KernelLink.scripted(sessions: 1)
+    let events = link.events(for: one)
+    let task = Task { try await events.next(until: soon) }
+    task.cancel()
+    await #expect(throws: KernelError.cancelled) { try await task.value }
+    #expect(try await events.next(until: atOnce) == nil)
+  }
+
+  @Test func `The thread ends with the last user of the link`() async throws {
+    weak var channel: ScriptedKernel?
+    do {
+      let (link, kernel) = try await KernelLink.scripted(sessions: 1)
+      channel = kernel
+      _ = try await link.perform(.unbindSession(one), until: soon)
+    }
+    while channel != nil { await Task.yield() }
+  }
+}
+
+@Suite(.timeLimit(.minutes(1))) struct `Opening the kernel link` {
+  @Test(
+    arguments: [
+      (ScriptedKernel.Fault.refuse(.notPermitted), KernelError.notPermitted(.request, .notPermitted), 13),
+      (.sendError(.connectionRefused), .wrongNetworkNamespace, 12),
+      (.sendError(.noMemory), .system(.send, .noMemory), 9),
+      (.refuse(.invalidArgument), .rejected(.getParameter, .invalidArgument, by: .interface), 9),
+    ] as [(ScriptedKernel.Fault, KernelError, UInt8)])
+  func `A first request tells why no request can be made`(
+    _ fault: ScriptedKernel.Fault, _ error: KernelError, _ status: UInt8
+  ) async {
+    let kernel = ScriptedKernel()
+    kernel.inject(fault, into: .getParameter)
+    await #expect(throws: error) { _ = try await KernelLink.open(channel: kernel, handle: kernel.handle) }
+    #expect(error.exitStatus.rawValue == status)
+  }
+
+  @Test func `A kernel that does not answer is given up`() async {
+    let kernel = ScriptedKernel()
+    kernel.inject(.silence, into: .getParameter)
+    await #expect(throws: KernelError.timedOut(.getParameter)) {
+      _ = try await KernelLink.open(channel: kernel, handle: kernel.handle, until: atOnce)
+    }
+  }
+
+  @Test func `A handle that is not the kernel's is refused`() async {
+    await #expect(throws: KernelError.rejected(.getParameter, .invalidArgument, by: .interface)) {
+      _ = try await KernelLink.open(channel: ScriptedKernel(), handle: TransportHandle(rawValue: 1))
+    }
+  }
+}

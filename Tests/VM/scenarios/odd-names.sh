@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# Names outside RFC 3722 that real targets have: underscores, and the longest one allowed.
+# targets: tgt lio
+
+long=iqn.2026-11.org.example:$(printf 'x%.0s' {1..199})
+expect_equal 223 ${#long}
+for name in "${IQN}_with_underscore" "$long"; do
+  target_start "$TARGET" --name "$name" --lun 4
+  expect_exit 0 iscsi-admin discover "$TARGET_ADDRESS"
+  expect_stdout "$name"
+  expect_exit 0 iscsi-admin login "$name" --portal "$TARGET_ADDRESS"
+  disk_of "$name" >/dev/null
+  expect_exit 0 iscsi-admin session list
+  expect_stdout "$name"
+  expect_exit 0 iscsi-admin logout "$name"
+done

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# Sixteen processes log in at once to different targets, and to the same one, where exactly one may win.
+# targets: tgt lio
+# limit: 120
+
+count=16
+for ((number = 1; number <= count; number++)); do
+  target_start "$TARGET" --name "$IQN-$number" --lun 1
+done
+
+processes=()
+for ((number = 1; number <= count; number++)); do
+  iscsi-admin login "$IQN-$number" --portal "$TARGET_ADDRESS" --timeout 60 >"$OUT/login-$number" 2>&1 &
+  processes+=($!)
+done
+for number in "${!processes[@]}"; do
+  wait "${processes[number]}" || fail "login $((number + 1)) failed: $(<"$OUT/login-$((number + 1))")"
+done
+expect_sessions $count
+expect_exit 0 iscsi-admin logout --all
+expect_sessions 0
+
+processes=()
+for ((number = 1; number <= count; number++)); do
+  iscsi-admin login "$IQN-1" --portal "$TARGET_ADDRESS" --timeout 60 >"$OUT/same-$number" 2>&1 &
+  processes+=($!)
+done
+won=0
+for process in "${processes[@]}"; do
+  status=0
+  wait "$process" || status=$?
+  expect_match '^(0|15)$' $status
+  ((status != 0)) || won=$((won + 1))
+done
+expect_equal 1 $won
+expect_sessions 1
+expect_exit 0 iscsi-admin logout --all

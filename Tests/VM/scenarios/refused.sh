@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# Every kind of refusal of RFC 7143, 11.13.5 keeps its own text and the status that scripts know.
+
+while read -r status code; do
+  fake_target "4$status" "$status"
+  expect_exit "$code" iscsi-admin login "$IQN" --portal "$TARGET_ADDRESS:4$status" --timeout 5
+  expect_stderr "$IQN"
+  expect_stderr "$status"
+  expect_sessions 0
+done <<'TABLE'
+0201 24
+0202 24
+0203 19
+0206 19
+0207 19
+0301 5
+0302 5
+TABLE
