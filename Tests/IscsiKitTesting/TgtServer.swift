@@ -48,6 +48,9 @@ public final class TgtServer: Sendable {
 
   /// The TCP port, chosen by the kernel.
   public let port: UInt16
+  /// The number of the control socket. tgtd takes 1 to 32767; the kernel's ports of choice (32768 to 60999) stay apart
+  /// from each other and from the low numbers that people use.
+  private let control: String
   private let state = Mutex(State())
 
   /// The portal.
@@ -60,7 +63,10 @@ public final class TgtServer: Sendable {
     return server
   }
 
-  private init(port: UInt16) { self.port = port }
+  private init(port: UInt16) {
+    self.port = port
+    control = String(1000 + port % 31_000)
+  }
 
   deinit { stop() }
 
@@ -73,8 +79,9 @@ public final class TgtServer: Sendable {
     guard let process else { return }
     // tgtd does not end by SIGTERM while it has targets.
     kill(process, SIGKILL)
-    _ = unsafe waitpid(process, nil, 0)
-    for file in files + ["/var/run/tgtd/socket.\(port)", "/var/run/tgtd/socket.\(port).lock"] {
+    _ = waitpid(process, nil, 0)
+    let socket = FilePath("/var/run/tgtd/socket.\(control)")
+    for file in files + [socket, FilePath(socket.string + ".lock")] {
       // The path is only read.
       _ = unsafe unlink(file.string)
     }
@@ -123,12 +130,18 @@ public final class TgtServer: Sendable {
 
   private func launch() throws {
     let process = try Self.spawn(
-      [Self.daemon, "-f", "-C", String(port), "--iscsi", "portal=127.0.0.1:\(port)"])
-    state.withLock { $0.process = process }
+      [Self.daemon, "-f", "-C", control, "--iscsi", "portal=127.0.0.1:\(port)"])
     // Its control socket answers when it is ready; before that tgtadm fails at once.
     let end = ContinuousClock.now + .seconds(15)
+    state.withLock { $0.process = process }
     while true {
       do { return try administer("target", "show", []) } catch {
+        var status: Int32 = 0
+        // The kernel fills `status`.
+        if unsafe waitpid(process, &status, WNOHANG) == process {
+          state.withLock { $0.process = nil }
+          throw Failure(description: "tgtd ended with wait status \(status)")
+        }
         guard ContinuousClock.now < end else { throw error }
         usleep(20_000)
       }
@@ -136,7 +149,7 @@ public final class TgtServer: Sendable {
   }
 
   private func administer(_ mode: String, _ operation: String, _ arguments: [String]) throws {
-    let command = [Self.tool, "-C", String(port), "--lld", "iscsi", "--mode", mode, "--op", operation] + arguments
+    let command = [Self.tool, "-C", control, "--lld", "iscsi", "--mode", mode, "--op", operation] + arguments
     let process = try Self.spawn(command)
     var status: Int32 = 0
     // The kernel fills `status`.
@@ -146,7 +159,7 @@ public final class TgtServer: Sendable {
   }
 
   private static func spawn(_ command: [String]) throws -> pid_t {
-    var actions = posix_spawn_file_actions_t()
+    var actions = unsafe posix_spawn_file_actions_t()
     // The object is initialized here and destroyed below; path and argument texts live until free.
     unsafe posix_spawn_file_actions_init(&actions)
     defer { unsafe posix_spawn_file_actions_destroy(&actions) }
@@ -154,7 +167,7 @@ public final class TgtServer: Sendable {
       unsafe posix_spawn_file_actions_addopen(&actions, descriptor, "/dev/null", O_RDWR, 0)
     }
     var arguments = unsafe command.map { unsafe strdup($0) } + [nil]
-    defer { for argument in unsafe arguments { unsafe free(argument) } }
+    defer { unsafe arguments.forEach { unsafe free($0) } }
     var process = pid_t()
     let failure = unsafe posix_spawn(&process, command[0], &actions, nil, &arguments, environ)
     guard failure == 0 else { throw Errno(rawValue: failure) }

@@ -2,6 +2,7 @@
 import ArgumentParser
 import IscsiKit
 import IscsiKitTesting
+import SystemPackage
 import Testing
 
 @testable import iscsi_admin

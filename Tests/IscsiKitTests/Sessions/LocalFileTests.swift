@@ -63,8 +63,8 @@ struct LocalFileTests {
 
   @Test("A secret that others can read is told")
   func permissions() throws {
-    #expect(
-      try SecretFile(TemporaryFile("x", permissions: .ownerReadWrite).path.string).read().isReadableByOthers == false)
+    let hidden = try TemporaryFile("x", permissions: .ownerReadWrite)
+    #expect(try SecretFile(hidden.path.string).read().isReadableByOthers == false)
     let open = try TemporaryFile("x", permissions: [.ownerReadWrite, .otherRead])
     #expect(try SecretFile(open.path.string).read().isReadableByOthers)
   }
