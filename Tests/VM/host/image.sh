@@ -57,6 +57,8 @@ tools_layer() {
     copy_program "$tree" /sbin /sbin/tc
     for name in modprobe rmmod lsmod insmod depmod modinfo; do ln -s ../bin/kmod "$tree/sbin/$name"; done
     copy_program "$tree" /usr/sbin /usr/sbin/tgtd /usr/sbin/tgtadm
+    # Loaded by pthread_cancel when tgtd closes a disk.
+    cp "$(find "$VM_DIR/tools" -name libgcc_s.so.1 | head -1)" "$tree/lib/x86_64-linux-gnu/"
     # The reference stays off the PATH so that our own command cannot lean on it by accident.
     copy_program "$tree" /opt/open-iscsi /sbin/iscsid /sbin/iscsiadm /sbin/iscsistart /sbin/iscsi-iname
     cp "$VM_DIR/tools/etc/iscsi/iscsid.conf" "$tree/opt/open-iscsi/"
