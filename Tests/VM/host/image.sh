@@ -99,7 +99,7 @@ top_layer() {
   local tree=$1/top
   rm -rf "$tree"
   mkdir -p "$tree/vm" "$tree/usr/bin"
-  cp -r "$VM_SOURCE"/{guest,scenarios,lib.sh,network.sh,targets.sh,bench.sh} "$tree/vm/"
+  cp -r "$VM_SOURCE"/{guest,scenarios,lib.sh,network.sh,targets.sh} "$tree/vm/"
   cp "$VM_SOURCE/guest/init" "$tree/init"
   cp "$2" "$tree/vm/plan"
   if [[ -e $ISCSI_ADMIN ]]; then
