@@ -57,6 +57,8 @@ tools_layer() {
     copy_program "$tree" /sbin /sbin/tc
     for name in modprobe rmmod lsmod insmod depmod modinfo; do ln -s ../bin/kmod "$tree/sbin/$name"; done
     copy_program "$tree" /usr/sbin /usr/sbin/tgtd /usr/sbin/tgtadm
+    # Loaded by pthread_cancel when tgtd closes a disk.
+    cp "$(find "$VM_DIR/tools" -name libgcc_s.so.1 | head -1)" "$tree/lib/x86_64-linux-gnu/"
     # The reference stays off the PATH so that our own command cannot lean on it by accident.
     copy_program "$tree" /opt/open-iscsi /sbin/iscsid /sbin/iscsiadm /sbin/iscsistart /sbin/iscsi-iname
     cp "$VM_DIR/tools/etc/iscsi/iscsid.conf" "$tree/opt/open-iscsi/"
@@ -97,7 +99,7 @@ top_layer() {
   local tree=$1/top
   rm -rf "$tree"
   mkdir -p "$tree/vm" "$tree/usr/bin"
-  cp -r "$VM_SOURCE"/{guest,scenarios,lib.sh,network.sh,targets.sh,bench.sh} "$tree/vm/"
+  cp -r "$VM_SOURCE"/{guest,scenarios,lib.sh,network.sh,targets.sh} "$tree/vm/"
   cp "$VM_SOURCE/guest/init" "$tree/init"
   cp "$2" "$tree/vm/plan"
   if [[ -e $ISCSI_ADMIN ]]; then

@@ -6,6 +6,7 @@
 #   limit: SECONDS        its time                                    (default: 60)
 #   reference: open-iscsi runs without our executable, with the reference
 #   leaves: sessions      sessions left at the end are no failure
+#   default: no           only when named
 
 scenario_file() {
   echo "$VM_SOURCE/scenarios/$1.sh"
@@ -13,7 +14,9 @@ scenario_file() {
 
 all_scenarios() {
   local file
-  for file in "$VM_SOURCE"/scenarios/*.sh; do basename "$file" .sh; done
+  for file in "$VM_SOURCE"/scenarios/*.sh; do
+    grep -q '^# default: no$' "$file" || basename "$file" .sh
+  done
 }
 
 # header SCENARIO KEY: the value, or nothing.

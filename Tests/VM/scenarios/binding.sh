@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# A session is tied to a path by device, by Ethernet address or by source address, against what the routes say.
+# A session is tied to a path by device or by Ethernet address, against what the routes say, or has a given source address.
 # targets: tgt lio
 
-# With this route only a bound connection leaves through san1.
-target_start "$TARGET" --portal "$TARGET_ADDRESS:3260"
-ip -n target address add 10.9.0.1/32 dev lo
-target_start "$TARGET" --name "$IQN-b" --portal 10.9.0.1:3260 2>/dev/null || true
-ip route add 10.0.0.1/32 dev san1 src "$INITIATOR_ADDRESS_2" metric 50
-ip -n target route replace 10.0.0.2/32 dev tgt0
+target_start "$TARGET"
+# An unbound connection leaves through san1, a bound one must not.
+ip route add "$TARGET_ADDRESS/32" dev san1 src "$INITIATOR_ADDRESS_2"
+ip address add 10.0.0.20/24 dev san0
 
 # login_from EXPECTED_SOURCE OPTION VALUE
 login_from() {
@@ -22,7 +20,8 @@ login_from() {
 login_from "$INITIATOR_ADDRESS_2"
 login_from "$INITIATOR_ADDRESS" --interface-device san0
 login_from "$INITIATOR_ADDRESS" --interface-mac "$(mac_of san0)"
-login_from "$INITIATOR_ADDRESS" --interface-address "$INITIATOR_ADDRESS"
+ip route delete "$TARGET_ADDRESS/32" dev san1
+login_from 10.0.0.20 --interface-address 10.0.0.20
 
 run iscsi-admin login "$IQN" --portal "$TARGET_ADDRESS" --interface-device nosuch0 --timeout 5
 ((STATUS != 0)) || fail 'a device that does not exist was accepted'

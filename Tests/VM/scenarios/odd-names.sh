@@ -5,7 +5,10 @@
 
 long=iqn.2026-11.org.example:$(printf 'x%.0s' {1..199})
 expect_equal 223 ${#long}
-for name in "${IQN}_with_underscore" "$long"; do
+names=("$long")
+# tgt itself refuses an underscore.
+[[ $TARGET == tgt ]] || names+=("${IQN}_with_underscore")
+for name in "${names[@]}"; do
   target_start "$TARGET" --name "$name" --lun 4
   expect_exit 0 iscsi-admin discover "$TARGET_ADDRESS"
   expect_stdout "$name"

@@ -19,7 +19,6 @@ path_restore 0
 
 # Connected, but no answer to the Login Request.
 fake_target 4000 silent
-run iscsi-admin login "$IQN" --portal "$TARGET_ADDRESS:4000" --timeout 2
-expect_match '^(8|11)$' "$STATUS"
+expect_exit '8|11' iscsi-admin login "$IQN" --portal "$TARGET_ADDRESS:4000" --timeout 2
 expect_within 4000
 expect_sessions 0
