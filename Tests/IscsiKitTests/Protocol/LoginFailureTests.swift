@@ -231,6 +231,12 @@ struct LoginFailureTests {
       }
     }
     #expect(login.failure { $0.data = [0x41] } == .malformedText(.tooLong(octets: 65_537, limit: 65_536)))
+
+    // It makes no difference that each text is complete.
+    login = try Conversation(try Conversation.configuration())
+    for number in 0..<16 { login.answer(["X-\(number % 10)\(number / 10)=" + String(repeating: "x", count: 4090)]) }
+    guard case .send = login.action else { throw Conversation.Unexpected(action: login.action) }
+    #expect(login.failure(["A=1"]) == .malformedText(.tooLong(octets: 65_540, limit: 65_536)))
   }
 
   @Test("A digest that we insist on and the target does not do ends the login")

@@ -39,6 +39,10 @@ struct LoginOutcomeTests {
     Case({ _ in }, "FirstBurstLength=4096", { "\($0.firstBurstLength)" }, "4096"),
     Case({ _ in }, "FirstBurstLength=Irrelevant", { "\($0.firstBurstLength)" }, "65536"),
     Case({ $0.maxBurstLength = 1024 }, "FirstBurstLength=65536", { "\($0.firstBurstLength)" }, "1024"),
+    Case({ _ in }, "MaxBurstLength=1024", { "\($0.firstBurstLength)" }, "1024"),
+    Case(
+      { $0.maxXmitDataSegmentLength = 65_536 }, "MaxRecvDataSegmentLength=4096", { "\($0.maxXmitDataSegmentLength)" },
+      "4096"),
     Case({ _ in }, "MaxRecvDataSegmentLength=65536", { "\($0.maxXmitDataSegmentLength)" }, "65536"),
     Case({ _ in }, nil, { "\($0.maxXmitDataSegmentLength)" }, "8192"),
     Case(
