@@ -13,22 +13,22 @@ struct DiagnosticsTests {
   @Test("an error is one line: what failed, why, and what to do")
   func line() {
     #expect(
-      diagnostic("session list", denied)
+      diagnostic(denied, in: "session list")
         == "iscsi-admin: session list: /sys/class/iscsi_session cannot be read: Permission denied; run as root\n")
   }
 
   @Test("an error stays one line whatever others put into it")
   func hostile() {
     let error = SysfsError.unreadable(path: "/a\nb\u{1B}[31m", .ioError)
-    let line = diagnostic("show \u{7}", error)
+    let line = diagnostic(error, in: "show \u{7}")
     #expect(line.unicodeScalars.dropLast().allSatisfy { $0.value >= 0x20 && $0.value < 0x7F })
   }
 
   @Test("the first failure decides the exit code, and all are told")
   func firstFailure() {
     var output = CommandOutput()
-    output.fail("one", SysfsError.noSession(SessionID(rawValue: 1)))
-    output.fail("two", denied)
+    output.fail(SysfsError.noSession(SessionID(rawValue: 1)), in: "one")
+    output.fail(denied, in: "two")
     #expect(output.status == .sessionNotFound)
     #expect(output.diagnostics.split(separator: "\n").count == 2)
   }

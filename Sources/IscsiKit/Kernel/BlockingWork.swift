@@ -52,7 +52,9 @@ public final class BlockingWork: Sendable {
     }
     guard starts else { return }
     // A thread that cannot be started is an exhausted machine: the work is late then, and blocks its caller.
-    guard (try? DedicatedThread.start(named: "iscsi-blocking", { [self] in work(job) })) != nil else { return work(job) }
+    guard (try? DedicatedThread.start(named: "iscsi-blocking", { [self] in work(job) })) != nil else {
+      return work(job)
+    }
   }
 
   private func work(_ first: @escaping @Sendable () -> Void) {

@@ -87,7 +87,8 @@ public struct LogoutExchange: Sendable {
     }
     switch pdu {
     case .logoutResponse(let response): return receive(response)
-    case .reject(let reject) where initiatorTaskTag == nil || (reject.rejectedTaskTag ?? initiatorTaskTag) == initiatorTaskTag:
+    case .reject(let reject)
+    where initiatorTaskTag == nil || (reject.rejectedTaskTag ?? initiatorTaskTag) == initiatorTaskTag:
       return finish(.failed(.rejected(reject.reason)))
     default:
       // Late answers to earlier requests may still be on their way.

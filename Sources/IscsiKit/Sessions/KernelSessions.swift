@@ -67,7 +67,9 @@ public struct KernelSessions: Sendable {
   private func existing() throws(OperationError.Cause) -> [SessionKey: SessionID] {
     let sessions: [SessionSnapshot]
     do throws(SysfsError) { sessions = try sysfs.sessions(.summary) } catch { throw .sysfs(error) }
-    return Dictionary(sessions.compactMap { session in SessionKey(session).map { ($0, session.id) } }) { first, _ in first }
+    return Dictionary(sessions.compactMap { session in SessionKey(session).map { ($0, session.id) } }) { first, _ in
+      first
+    }
   }
 }
 

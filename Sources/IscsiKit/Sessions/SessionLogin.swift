@@ -12,7 +12,8 @@ public struct LoginRequest: Hashable, Sendable {
   public var options: SessionOptions
 
   /// A request from its parts.
-  public init(initiator: InitiatorName, target: TargetName, portal: Portal, options: SessionOptions = SessionOptions()) {
+  public init(initiator: InitiatorName, target: TargetName, portal: Portal, options: SessionOptions = SessionOptions())
+  {
     self.initiator = initiator
     self.target = target
     self.portal = portal
@@ -162,7 +163,9 @@ struct SessionLogin {
   }
 
   /// Scans, and leaves the session to the kernel. A scan that fails does not undo the login.
-  private func finish(_ session: consuming UpKernelSession, _ login: LoginResult, at portal: Portal) async -> LoginReport {
+  private func finish(_ session: consuming UpKernelSession, _ login: LoginResult, at portal: Portal) async
+    -> LoginReport
+  {
     for parameter in request.options.binding.hostParameters {
       // Only for sysfs to show; a kernel that refuses it has lost nothing.
       try? await session.setHostParameter(parameter)

@@ -42,7 +42,8 @@ struct AuthenticationOptions: ParsableArguments {
   /// A file or the URL comes before the environment; two names or two secrets from options and URL are refused.
   /// `warn` gets what is allowed but unwise.
   func resolve(
-    url: (user: String?, secret: Secret?) = (nil, nil), environment: [String: String] = ProcessInfo.processInfo.environment,
+    url: (user: String?, secret: Secret?) = (nil, nil),
+    environment: [String: String] = ProcessInfo.processInfo.environment,
     warn: (String) -> Void = StandardError.warn
   ) throws(AuthenticationOptionsError) -> Authentication {
     if passwordFile == "-", mutualPasswordFile == "-" { throw .standardInputTwice }

@@ -38,7 +38,9 @@ struct LoginCommand: ParsableCommand {
   @OptionGroup var initiator: InitiatorOptions
 
   func validate() throws {
-    if all != targets.isEmpty { throw ValidationError("give the targets' names, or --all for all that discovery finds") }
+    if all != targets.isEmpty {
+      throw ValidationError("give the targets' names, or --all for all that discovery finds")
+    }
     if noScan, !luns.isEmpty { throw ValidationError("--lun and --no-scan exclude each other") }
   }
 
@@ -91,10 +93,13 @@ struct LoginCommand: ParsableCommand {
 
 /// What a session is set to.
 struct SessionSettings: ParsableArguments {
-  @Option(help: ArgumentHelp("Seconds that I/O waits for a lost session; -1 is for ever, 0 fails it at once.", valueName: "s"))
+  @Option(
+    help: ArgumentHelp("Seconds that I/O waits for a lost session; -1 is for ever, 0 fails it at once.", valueName: "s")
+  )
   var replacementTimeout: Int32 = 120
 
-  @Option(help: ArgumentHelp("Seconds of silence before the target is asked for a sign of life; 0 is never.", valueName: "s"))
+  @Option(
+    help: ArgumentHelp("Seconds of silence before the target is asked for a sign of life; 0 is never.", valueName: "s"))
   var noopInterval: UInt32 = 5
 
   @Option(help: ArgumentHelp("Seconds that this sign of life may take; 0 is off.", valueName: "s"))

@@ -46,7 +46,8 @@ final class LoginProgress: Sendable {
     let (steps, begun) = state.withLock { ($0.steps, $0.begun) }
     if requests.count == 1, let request = requests.first {
       let step = (steps.first ?? nil)?.rawValue ?? "waiting"
-      StandardError.write("iscsi-admin: login to \(request.target) at \(request.portal.address): \(step) (\(seconds) s)\n")
+      StandardError.write(
+        "iscsi-admin: login to \(request.target) at \(request.portal.address): \(step) (\(seconds) s)\n")
     } else {
       StandardError.write("iscsi-admin: \(begun) of \(requests.count) logins begun (\(seconds) s)\n")
     }

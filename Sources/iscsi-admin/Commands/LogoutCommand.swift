@@ -12,7 +12,8 @@ struct LogoutCommand: ParsableCommand {
       all the same. Unmount file systems first. Ends with 21 if no session matches.
       """)
 
-  @Argument(help: ArgumentHelp("Session numbers or target names.", valueName: "session"), transform: SessionSelector.init)
+  @Argument(
+    help: ArgumentHelp("Session numbers or target names.", valueName: "session"), transform: SessionSelector.init)
   var selectors: [SessionSelector] = []
 
   @Option(name: .shortAndLong, help: "Only sessions at this portal.", transform: parsePortal)

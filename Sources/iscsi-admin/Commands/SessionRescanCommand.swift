@@ -7,7 +7,8 @@ struct SessionRescanCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "rescan",
     abstract: "Read the sizes of sessions' disks again and look for new logical units.",
-    discussion: "Ends with 2 if one of the named sessions does not exist, and with 21 if none is named and none exists.")
+    discussion: "Ends with 2 if one of the named sessions does not exist, and with 21 if none is named and none exists."
+  )
 
   @OptionGroup var location: SysfsLocation
   @OptionGroup var report: ReportOptions

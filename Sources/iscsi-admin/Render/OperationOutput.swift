@@ -75,7 +75,8 @@ struct LogoutOutcome: Sendable {
     if options.json {
       output.text = try LogoutDocument(reports).json()
     } else if !options.quiet {
-      output.text = reports.map { "session \($0.session): logged out of \($0.target?.printable ?? "its target")\n" }.joined()
+      output.text = reports.map { "session \($0.session): logged out of \($0.target?.printable ?? "its target")\n" }
+        .joined()
     }
     return output
   }

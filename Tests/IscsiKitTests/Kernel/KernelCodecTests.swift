@@ -5,17 +5,6 @@ import Testing
 
 @testable import IscsiKit
 
-/// The octets of a hexadecimal text; blanks and bars are for the reader.
-func octets(_ text: String) -> [UInt8] {
-  var digits = text.filter(\.isHexDigit)[...]
-  var octets: [UInt8] = []
-  while let octet = UInt8(digits.prefix(2), radix: 16) {
-    octets.append(octet)
-    digits = digits.dropFirst(2)
-  }
-  return octets
-}
-
 /// A message of the fixed length, from the parts that differ.
 private func message(type: UInt16, event: UInt32, error: UInt32 = 0, u: String = "", r: String = "") -> [UInt8] {
   var octets: [UInt8] = []

@@ -123,7 +123,7 @@ struct TCPSocketTests {
     let port = listener.port
     listener.close()
     await #expect(throws: TransportError.refused) {
-      _ = try await TCPSocket.connect(to: Portal("127.0.0.1:\(port)"), until: .now + .seconds(5))
+      _ = try await TCPSocket.connect(to: Portal("127.0.0.1:\(port)"), until: .now + .seconds(60))
     }
   }
 
@@ -132,16 +132,16 @@ struct TCPSocketTests {
     let listener = try Listener()
     let socket = try await TCPSocket.connect(
       to: Portal("\(host):\(listener.port)"), through: .sourceAddress(#require(IPAddress("127.0.0.1"))),
-      until: .now + .seconds(5))
+      until: .now + .seconds(60))
     let peer = try listener.accept()
-    try await socket.write([1, 2, 3], until: .now + .seconds(5))
+    try await socket.write([1, 2, 3], until: .now + .seconds(60))
     #expect(try peer.read(3) == [1, 2, 3])
     try peer.write([4, 5, 6, 7])
-    #expect(try await socket.read(upTo: 2, until: .now + .seconds(5)) == [4, 5])
-    #expect(try await socket.read(upTo: 9, until: .now + .seconds(5)) == [6, 7])
+    #expect(try await socket.read(upTo: 2, until: .now + .seconds(60)) == [4, 5])
+    #expect(try await socket.read(upTo: 9, until: .now + .seconds(60)) == [6, 7])
     peer.close()
     await #expect(throws: TransportError.closedByPeer) {
-      try await socket.read(upTo: 1, until: .now + .seconds(5))
+      try await socket.read(upTo: 1, until: .now + .seconds(60))
     }
     listener.close()
   }
@@ -149,7 +149,7 @@ struct TCPSocketTests {
   @Test("A peer that says nothing ends in a timeout")
   func silence() async throws {
     let listener = try Listener()
-    let socket = try await TCPSocket.connect(to: Portal("127.0.0.1:\(listener.port)"), until: .now + .seconds(5))
+    let socket = try await TCPSocket.connect(to: Portal("127.0.0.1:\(listener.port)"), until: .now + .seconds(60))
     await #expect(throws: TransportError.timedOut) {
       try await socket.read(upTo: 1, until: .now + .milliseconds(20))
     }
@@ -165,7 +165,7 @@ struct TCPSocketTests {
     ])
   func bindings(binding: InterfaceBinding, error: TransportError) async throws {
     await #expect(throws: error) {
-      _ = try await TCPSocket.connect(to: Portal("127.0.0.1"), through: binding, until: .now + .seconds(5))
+      _ = try await TCPSocket.connect(to: Portal("127.0.0.1"), through: binding, until: .now + .seconds(60))
     }
   }
 

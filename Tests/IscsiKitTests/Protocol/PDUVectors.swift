@@ -13,12 +13,6 @@ struct PDUVector: Sendable, CustomTestStringConvertible {
   var headerOctets: [UInt8] { octets(header) }
 }
 
-/// The octets that hexadecimal digits stand for; blanks are skipped.
-func octets(_ hexadecimal: String) -> [UInt8] {
-  let digits = hexadecimal.compactMap(\.hexDigitValue)
-  return stride(from: 0, to: digits.count - 1, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
-}
-
 /// A value of `type` after `change`.
 func changed<Value>(_ value: Value, _ change: (inout Value) -> Void) -> Value {
   var value = value
