@@ -5,6 +5,10 @@
 /// It looks at a target without making any device: which units it has, what they are, whether a block can be read.
 /// The session does one call at a time and is not Sendable, so a second call at the same time is an error (`.busy`)
 /// and not a race. Any failure but a unit's own answer closes the session; so do a deadline and a cancellation.
+///
+/// What units answer is parsed here, with every length checked, but the PDUs around it are parsed by libiscsi. Version
+/// 1.19 can be crashed by a target that means harm (a Data-In as the answer to a Login or Logout Request is a NULL
+/// dereference in it): keep this out of a process that must not end.
 public final class UserspaceInitiator {
   /// A target and the portals that it is reached by.
   public struct DiscoveredTarget: Hashable, Sendable {
