@@ -21,6 +21,7 @@ enum DedicatedThread {
   /// - Parameters:
   ///   - name: What `ps -L` shows; the kernel cuts at 15 octets.
   ///   - body: What it runs.
+  /// - Throws: What `pthread_create` answers, when the machine has no room for a thread.
   static func start(named name: String, _ body: @escaping @Sendable () -> Void) throws(Errno) {
     var all = sigset_t()
     var previous = sigset_t()

@@ -22,6 +22,8 @@ public struct TCPSocket: ~Copyable, Sendable {
   ///   - binding: What the connection goes out through.
   ///   - sysfs: Where to look a MAC address up.
   ///   - deadline: When to give up. A portal of several addresses gives each its share of the time that is left.
+  /// - Returns: The connected socket.
+  /// - Throws: `TransportError` of the last address that was tried.
   public static func connect(
     to portal: Portal, through binding: InterfaceBinding = .automatic, sysfs: FilePath = "/sys",
     until deadline: ContinuousClock.Instant

@@ -2,6 +2,7 @@
 
 // `pollfd` comes by this module, whose headers use it before Glibc's do.
 internal import CNetlink
+internal import CLinux
 internal import Glibc
 internal import SystemPackage
 

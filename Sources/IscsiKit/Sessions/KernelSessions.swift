@@ -20,6 +20,7 @@ public struct KernelSessions: Sendable {
   /// - Parameters:
   ///   - request: Who logs in to what.
   ///   - progress: Is told each step as it begins; called from any thread.
+  /// - Returns: The session and its devices.
   /// - Throws: `OperationError`; nothing of the attempt is left in the kernel then.
   public func login(
     _ request: LoginRequest, progress: @escaping @Sendable (LoginStep) -> Void = { _ in }

@@ -12,6 +12,8 @@ extension LoginNegotiation {
   /// - Parameters:
   ///   - transport: Where the target is.
   ///   - deadline: The end of the whole negotiation, however many PDUs the target makes of it.
+  /// - Returns: The session's parameters, or where the target sends us.
+  /// - Throws: Why there is neither.
   mutating func run(
     over transport: inout some PDUTransport & ~Copyable, until deadline: ContinuousClock.Instant
   ) async throws(OperationError.Cause) -> NegotiationOutcome {
