@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import CLinux
 // `pollfd` comes by this module, whose headers use it before Glibc's do.
 internal import CNetlink
-internal import CLinux
 internal import Glibc
 internal import SystemPackage
 
