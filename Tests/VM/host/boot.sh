@@ -39,18 +39,18 @@ take_files() {
   TAKEN=$size
 }
 
-# next_report CONTROL PID SECONDS: waits for the next line in CONTROL and splits it into WORD, ID and REST. Sets REASON when
-# there is none: the machine PID ended, or nothing came for so long.
+# next_report CONTROL SECONDS: waits for the next line in CONTROL and splits it into WORD, ID and REST. Sets REASON when there is
+# none: the machine ended, or nothing came for so long.
 next_report() {
-  local control=$1 pid=$2 deadline=$((EPOCHSECONDS + $3)) lines alive=yes
+  local control=$1 deadline=$((EPOCHSECONDS + $2)) lines alive=yes
   REASON=''
   while true; do
     # Asked before reading: what a machine says last must not be lost.
-    kill -0 "$pid" 2>/dev/null || alive=no
+    kill -0 "$MACHINE" 2>/dev/null || alive=no
     mapfile -t -s "$REPORTS" -n 1 lines <"$control"
     ((${#lines[@]} == 0)) || break
     [[ $alive == yes ]] || REASON='died'
-    ((EPOCHSECONDS < deadline)) || REASON="hung: nothing heard for $3 s"
+    ((EPOCHSECONDS < deadline)) || REASON="hung: nothing heard for $2 s"
     [[ -z $REASON ]] || return
     sleep 0.1
   done
@@ -61,7 +61,7 @@ next_report() {
 # boot_once DIRECTORY LIMIT: runs the plan in DIRECTORY/plan; what must run in another boot stays in it.
 # Returns 1 when another boot makes no sense.
 boot_once() {
-  local directory=$1 limit=$2 pid current='' wait=$BOOT_LIMIT started=$SECONDS
+  local directory=$1 limit=$2 current='' wait=$BOOT_LIMIT started=$SECONDS
   make_initramfs "$KERNEL" "$directory" "$directory/plan"
   rm -f "$directory"/{control,files,console}
   touch "$directory"/{control,files,console}
@@ -72,9 +72,9 @@ boot_once() {
     -chardev "file,id=control,path=$directory/control" -device virtserialport,chardev=control,name=control \
     -chardev "file,id=files,path=$directory/files" -device virtserialport,chardev=files,name=files \
     >"$directory/qemu.log" 2>&1 &
-  pid=$!
+  MACHINE=$!
   while [[ $WORD != end ]]; do
-    next_report "$directory/control" "$pid" "$wait"
+    next_report "$directory/control" "$wait"
     [[ -z $REASON ]] || break
     case $WORD in
       boot)
@@ -94,8 +94,9 @@ boot_once() {
         ;;
     esac
   done
-  [[ -z $REASON ]] || kill "$pid" 2>/dev/null || true
-  wait "$pid" 2>/dev/null || true
+  [[ -z $REASON ]] || kill "$MACHINE" 2>/dev/null || true
+  wait "$MACHINE" 2>/dev/null || true
+  MACHINE=''
   [[ -n $REASON ]] || return 0
   ((SECONDS - started < limit)) || REASON="ran out of time, $limit s"
   report_death "$directory" "$REASON" "$current" $((SECONDS - started))
@@ -123,19 +124,29 @@ report_death() {
   return 1
 }
 
+# end_run: no machine and no file of a run outlives it, also when it is interrupted.
+end_run() {
+  [[ -z ${MACHINE:-} ]] || kill "$MACHINE" 2>/dev/null || true
+  [[ -z ${RUN_DIRECTORY:-} ]] || rm -rf "$RUN_DIRECTORY"
+  MACHINE='' RUN_DIRECTORY=''
+}
+trap end_run EXIT
+trap 'exit 130' INT TERM
+
 # run_kernel KERNEL LIMIT KEEP SCENARIO...: all of it, in as many boots as it takes.
 run_kernel() {
   KERNEL=$1
-  local limit=$2 keep=$3 directory started=$SECONDS
+  local limit=$2 keep=$3 started=$SECONDS
   shift 3
   OUT_DIR=$VM_DIR/out/$KERNEL
   mkdir -p "$OUT_DIR"
-  directory=$(mktemp -d "$VM_DIR/run-$KERNEL.XXXXXX")
-  PLAN=$directory/all
+  RUN_DIRECTORY=$(mktemp -d "$VM_DIR/run-$KERNEL.XXXXXX")
+  PLAN=$RUN_DIRECTORY/all
   make_plan "$KERNEL" "$@" >"$PLAN"
-  cp "$PLAN" "$directory/plan"
-  while [[ -s $directory/plan ]]; do
-    boot_once "$directory" $((limit - (SECONDS - started) > 0 ? limit - (SECONDS - started) : 1)) || break
+  cp "$PLAN" "$RUN_DIRECTORY/plan"
+  while [[ -s $RUN_DIRECTORY/plan ]]; do
+    boot_once "$RUN_DIRECTORY" $((limit - (SECONDS - started) > 0 ? limit - (SECONDS - started) : 1)) || break
   done
-  if [[ $keep == yes ]]; then note "kept $directory"; else rm -rf "$directory"; fi
+  [[ $keep == no ]] || { note "kept $RUN_DIRECTORY"; RUN_DIRECTORY=''; }
+  end_run
 }

@@ -45,7 +45,7 @@ tools_layer() {
   archive=$VM_DIR/layers/tools-$key.cpio
   if [[ ! -e $archive ]]; then
     note 'building the layer of tools'
-    rm -rf "$tree"
+    rm -rf "$tree" "$VM_DIR"/layers/tools-*
     mkdir -p "$tree"/{bin,sbin,dev,proc,sys,etc/iscsi,run,tmp,var/lib/iscsi,var/tmp,root,out,usr/bin,usr/sbin,vm} "$VM_DIR/layers"
     ln -s ../run "$tree/var/run"
     cp "$VM_DIR/tools/bin/busybox" "$tree/bin/busybox"
@@ -76,7 +76,7 @@ modules_layer() {
   if [[ ! -e $archive ]]; then
     note "building the layer of modules for $1"
     release=$(basename "$kernel"/lib/modules/*)
-    rm -rf "$tree"
+    rm -rf "$tree" "$VM_DIR/layers/modules-$1"-*
     mkdir -p "$tree/lib/modules/$release" "$VM_DIR/layers"
     with_tools depmod -b "$kernel" "$release"
     for module in "${GUEST_MODULES[@]}"; do
@@ -97,7 +97,6 @@ modules_layer() {
 # top_layer DIRECTORY PLAN: packs what changes from run to run; writes DIRECTORY/top.cpio.
 top_layer() {
   local tree=$1/top
-  rm -rf "$tree"
   mkdir -p "$tree/vm" "$tree/usr/bin"
   cp -r "$VM_SOURCE"/{guest,scenarios,lib.sh,network.sh,targets.sh} "$tree/vm/"
   cp "$VM_SOURCE/guest/init" "$tree/init"
