@@ -55,7 +55,7 @@ vm-test: $(ISCSI_ADMIN) setup-test ## the scenarios, on each kernel of KERNELS
 	Tests/VM/machine run $(addprefix --kernel ,$(KERNELS))
 
 bench: $(ISCSI_ADMIN) setup-test ## times beside open-iscsi's, in one test machine
-	Tests/VM/machine bench
+	Tests/VM/bench.sh
 
 lint: setup-build setup-test ## formatting, shell scripts and the direction of imports
 	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests
