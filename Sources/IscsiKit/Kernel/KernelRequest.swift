@@ -81,6 +81,7 @@ enum KernelRequest: Hashable, Sendable {
   /// from what was really written. The padding is not counted.
   func encode(into datagram: inout [UInt8], handle: TransportHandle) -> KernelRequestEcho {
     let start = datagram.count
+    let text = self.text
     datagram.appendHostInteger(UInt32(0))
     datagram.appendHostInteger(UInt16(truncatingIfNeeded: type.rawValue))
     // Flags, sequence number and port: the kernel ignores all three.
@@ -88,11 +89,15 @@ enum KernelRequest: Hashable, Sendable {
     datagram.appendHostInteger(type.rawValue)
     datagram.appendHostInteger(UInt32(0))
     datagram.appendHostInteger(handle.rawValue)
-    appendArguments(to: &datagram)
+    appendArguments(to: &datagram, textLength: UInt32(truncatingIfNeeded: text.count))
     // The rest of the request's union, and the union of the reply: zeros.
     datagram.append(
       contentsOf: repeatElement(0, count: start + KernelMessage.Offset.payload - datagram.count))
-    appendPayload(to: &datagram)
+    datagram.append(contentsOf: text)
+    if case .sendPDU(_, _, let header, let data) = self {
+      datagram.append(contentsOf: header)
+      datagram.append(contentsOf: data)
+    }
     let length = UInt32(truncatingIfNeeded: datagram.count - start)
     let prefix = length.hostOctets
     for offset in prefix.indices { datagram[start + offset] = prefix[offset] }
@@ -104,7 +109,7 @@ enum KernelRequest: Hashable, Sendable {
   }
 
   /// Appends the request's member of the kernel's union.
-  private func appendArguments(to datagram: inout [UInt8]) {
+  private func appendArguments(to datagram: inout [UInt8], textLength: UInt32) {
     switch self {
     case .createSession(let initialCommandSN, let maxCommands, let queueDepth):
       datagram.appendHostInteger(initialCommandSN)
@@ -126,11 +131,11 @@ enum KernelRequest: Hashable, Sendable {
       datagram.appendHostInteger(session.rawValue)
       datagram.appendHostInteger(connection.rawValue)
       datagram.appendHostInteger(parameter.number)
-      datagram.appendHostInteger(UInt32(truncatingIfNeeded: parameter.octets.count))
+      datagram.appendHostInteger(textLength)
     case .setHostParameter(let host, let parameter):
       datagram.appendHostInteger(host.rawValue)
       datagram.appendHostInteger(parameter.number)
-      datagram.appendHostInteger(UInt32(truncatingIfNeeded: parameter.octets.count))
+      datagram.appendHostInteger(textLength)
     case .stopConnection(let session, let connection, let mode):
       datagram.appendHostInteger(session.rawValue)
       datagram.appendHostInteger(connection.rawValue)
@@ -145,14 +150,12 @@ enum KernelRequest: Hashable, Sendable {
     }
   }
 
-  private func appendPayload(to datagram: inout [UInt8]) {
+  /// The text of a parameter; empty for other requests.
+  private var text: [UInt8] {
     switch self {
-    case .setParameter(_, _, let parameter): datagram.append(contentsOf: parameter.octets)
-    case .setHostParameter(_, let parameter): datagram.append(contentsOf: parameter.octets)
-    case .sendPDU(_, _, let header, let data):
-      datagram.append(contentsOf: header)
-      datagram.append(contentsOf: data)
-    default: break
+    case .setParameter(_, _, let parameter): parameter.octets
+    case .setHostParameter(_, let parameter): parameter.octets
+    default: []
     }
   }
 }

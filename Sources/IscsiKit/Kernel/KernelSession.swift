@@ -44,7 +44,8 @@ public struct KernelSession<Phase: KernelSessionPhase>: ~Copyable, Sendable {
   public var id: SessionID { core.id }
   /// The session's SCSI host.
   public var host: HostNumber { core.host }
-  /// The session's events, from before the connection's first socket on.
+  /// The session's events, from before the connection's first socket on. What a method here waits for, such as the
+  /// removal of the devices, is among them.
   public var events: KernelEvents { core.events }
 
   /// The counters of the connection. They live as long as the session, over relogins.

@@ -55,14 +55,17 @@ final class RequestBatch: Sendable {
     var datagrams = [Datagram(entries: 0..<0)]
     entries.reserveCapacity(requests.count)
     for request in requests {
-      var octets: [UInt8] = []
-      let echo = request.encode(into: &octets, handle: handle)
-      if datagrams[datagrams.count - 1].octets.count + octets.count > Self.datagramLimit, !entries.isEmpty {
-        datagrams.append(Datagram(entries: entries.count..<entries.count))
+      var last = datagrams.count - 1
+      let start = datagrams[last].octets.count
+      let echo = request.encode(into: &datagrams[last].octets, handle: handle)
+      if start > 0, datagrams[last].octets.count > Self.datagramLimit {
+        // It does not fit behind the others: it opens the next datagram.
+        let message = Array(datagrams[last].octets[start...])
+        datagrams[last].octets.removeSubrange(start...)
+        datagrams.append(Datagram(octets: message, entries: entries.count..<entries.count))
+        last += 1
       }
       entries.append(Entry(type: request.type, session: request.session, echo: echo))
-      let last = datagrams.count - 1
-      datagrams[last].octets.append(contentsOf: octets)
       datagrams[last].entries = datagrams[last].entries.lowerBound..<entries.count
     }
     self.entries = entries

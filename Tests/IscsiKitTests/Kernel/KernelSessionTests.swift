@@ -45,9 +45,9 @@ private func expectGone(_ removal: consuming KernelSessionRemoval, sourceLocatio
 
 // Facts that the compiler keeps, each tried by hand to give an error:
 // - `UnboundKernelSession` has no `start`, `send`, `set` or `stopForRecovery`; `BoundKernelSession` has no `bind`;
-//   `UpKernelSession` has neither; `BrokenKernelSession` has only `stopForRecovery`, `removeDevices` and `destroy`.
-// - A value is consumed by its step: a second `bind` on it is "used after consume".
-// - No phase but `Unbound` can be made from outside, and that only by `create`.
+//   `UpKernelSession` has no `bind` or `start`; `BrokenKernelSession` has no `bind`, `start`, `send` or `set`.
+// - A value is consumed by its step: a second `bind` on it is "consumed more than once".
+// - No value can be made from outside but by `create`, by `adopt` and by a step.
 @Suite(.timeLimit(.minutes(1))) struct `Kernel session` {
   let kernel = ScriptedKernel()
   let link: KernelLink
