@@ -27,9 +27,7 @@ public final class BlockingWork: Sendable {
   ) async throws(WaitError) -> Value {
     let outcome = OneShot<Result<Value, WaitError>>()
     let timer = deadline.map { deadline in
-      Task {
-        if (try? await Reactor.shared.sleep(until: deadline)) != nil { outcome.resolve(.failure(.timedOut)) }
-      }
+      Reactor.shared.schedule(at: deadline) { outcome.resolve(.failure(.timedOut)) }
     }
     defer { timer?.cancel() }
     let result = await withTaskCancellationHandler {

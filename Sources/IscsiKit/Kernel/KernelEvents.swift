@@ -122,10 +122,7 @@ final class EventQueue: Sendable {
     }
     if let ready { return ready }
     let timer = deadline.map { deadline in
-      Task { [self] in
-        guard (try? await Task.sleep(until: deadline, clock: .continuous)) != nil else { return }
-        end(ticket, with: .timedOut)
-      }
+      Reactor.shared.schedule(at: deadline) { [self] in end(ticket, with: .timedOut) }
     }
     defer { timer?.cancel() }
     return await withTaskCancellationHandler {

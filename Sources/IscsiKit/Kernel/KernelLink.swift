@@ -98,10 +98,7 @@ public final class KernelLink: Sendable {
     guard deadline > .now else { throw .timedOut(first.type) }
     let batch = RequestBatch(requests, handle: core.handle, socket: socket)
     // Not the link's thread: it may be held by the kernel just then.
-    let timer = Task {
-      guard (try? await Task.sleep(until: deadline, clock: .continuous)) != nil else { return }
-      batch.expire()
-    }
+    let timer = Reactor.shared.schedule(at: deadline) { batch.expire() }
     defer { timer.cancel() }
     let result = await withCheckedContinuation { continuation in
       batch.install(continuation)

@@ -34,9 +34,18 @@ public final class Reactor: Sendable {
   /// The reactor of the process. Its thread starts with the first wait.
   public static let shared = Reactor()
 
+  /// A call that is due at a deadline.
+  struct Timer: Sendable {
+    fileprivate let token: UInt64
+    fileprivate let reactor: Reactor
+
+    /// Keeps the call from being made, unless it was made already.
+    func cancel() { reactor.finish(token, .failure(.cancelled)) }
+  }
+
   private struct Wait {
     let descriptor: Int32?
-    let continuation: CheckedContinuation<Result<Interest, WaitError>, Never>
+    let end: @Sendable (Result<Interest, WaitError>) -> Void
   }
 
   private struct State {
@@ -83,22 +92,37 @@ public final class Reactor: Sendable {
     }
   }
 
+  /// Calls `action` at `deadline`, on the reactor's thread, unless the timer is cancelled before. For what is short and
+  /// never blocks; much cheaper than a task that sleeps.
+  func schedule(at deadline: ContinuousClock.Instant, _ action: @escaping @Sendable () -> Void) -> Timer {
+    let token = nextToken()
+    let wait = Wait(descriptor: nil) { result in
+      if case .failure(.timedOut) = result { action() }
+    }
+    register(token, wait, [], deadline)
+    return Timer(token: token, reactor: self)
+  }
+
   private func suspend(
     descriptor: Int32?, interest: Interest, deadline: ContinuousClock.Instant?
   ) async -> Result<Interest, WaitError> {
-    let (token, failure) = state.withLock { state in
-      defer { state.nextToken += 1 }
-      return (state.nextToken, state.failure)
-    }
-    if let failure { return .failure(.failed(failure)) }
+    if let failure = state.withLock(\.failure) { return .failure(.failed(failure)) }
+    let token = nextToken()
     return await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
-        register(token, Wait(descriptor: descriptor, continuation: continuation), interest, deadline)
+        register(token, Wait(descriptor: descriptor) { continuation.resume(returning: $0) }, interest, deadline)
         // A cancellation that came before the registration found nothing to cancel.
         if Task.isCancelled { finish(token, .failure(.cancelled)) }
       }
     } onCancel: {
       finish(token, .failure(.cancelled))
+    }
+  }
+
+  private func nextToken() -> UInt64 {
+    state.withLock { state in
+      defer { state.nextToken += 1 }
+      return state.nextToken
     }
   }
 
@@ -117,7 +141,7 @@ public final class Reactor: Sendable {
       guard let deadline else { return (nil, false) }
       return (nil, state.deadlines.insert(deadline, token))
     }
-    if let refused { wait.continuation.resume(returning: .failure(.failed(refused))) }
+    if let refused { wait.end(.failure(.failed(refused))) }
     // The thread sleeps until the deadline that was the earliest so far.
     if isFirst { wakeThread() }
   }
@@ -132,7 +156,7 @@ public final class Reactor: Sendable {
       }
       return wait
     }
-    wait?.continuation.resume(returning: result)
+    wait?.end(result)
   }
 
   private func wakeThread() {

@@ -10,8 +10,8 @@ struct SessionScan {
   var timeout: Duration = .seconds(60)
   /// How long disks may take to get their block device after the scan: the kernel attaches them in the background.
   var attachTimeout: Duration = .seconds(5)
-  /// How often to look whether they have.
-  private static let pollInterval: Duration = .milliseconds(4)
+  /// The first and the longest pause between looks whether they have; each is twice the one before.
+  private static let pauses = (first: Duration.milliseconds(4), longest: Duration.milliseconds(128))
 
   /// Scans and returns the session's devices.
   func scan(_ session: SessionID, _ mode: ScanMode) async throws(OperationError.Cause) -> [DeviceSnapshot] {
@@ -49,6 +49,7 @@ struct SessionScan {
   /// listens to neither udev nor uevents, so sysfs is looked at again for a short while.
   private func attachedDevices(of session: SessionID) async throws(OperationError.Cause) -> [DeviceSnapshot] {
     let deadline = ContinuousClock.now + attachTimeout
+    var pause = Self.pauses.first
     while true {
       let snapshot: SessionSnapshot?
       do throws(SysfsError) { snapshot = try sysfs.session(session) } catch { throw .sysfs(error) }
@@ -56,10 +57,11 @@ struct SessionScan {
       let isComplete = snapshot.devices.allSatisfy { $0.type != 0 || $0.blockDevice != nil }
       if isComplete || .now >= deadline { return snapshot.devices }
       do throws(WaitError) {
-        try await Reactor.shared.sleep(until: .now + Self.pollInterval)
+        try await Reactor.shared.sleep(until: .now + pause)
       } catch {
         throw .transport(TransportError(error))
       }
+      pause = min(pause * 2, Self.pauses.longest)
     }
   }
 }
