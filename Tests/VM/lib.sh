@@ -28,7 +28,8 @@ run() {
   ELAPSED_MS=$(((${EPOCHREALTIME/./} - ${started/./}) / 1000))
   echo "\$ $*"
   head -c 4000 "$OUT/stdout"
-  sed 's/^/! /' "$OUT/stderr" | head -c 4000
+  # Not cut by a pipe: its writer would be killed, and pipefail is set.
+  head -c 4000 "$OUT/stderr" | sed 's/^/! /'
   echo "= $STATUS after $ELAPSED_MS ms"
 }
 

@@ -4,7 +4,7 @@
 #   targets: tgt lio      run once with each, $TARGET says which      (default: once, without)
 #   kernels: 6.1 6.12     only there                                  (default: everywhere)
 #   limit: SECONDS        its time                                    (default: 60)
-#   reference: open-iscsi runs without our executable, with the reference
+#   reference: open-iscsi runs with the reference instead of our executable; "none": with neither
 #   leaves: sessions      sessions left at the end are no failure
 #   default: no           only when named
 

@@ -2,9 +2,11 @@
 # shellcheck shell=bash
 # Every kind of refusal of RFC 7143, 11.13.5 keeps its own text and the status that scripts know.
 
+port=4000
 while read -r status code; do
-  fake_target "4$status" "$status"
-  expect_exit "$code" iscsi-admin login "$IQN" --portal "$TARGET_ADDRESS:4$status" --timeout 5
+  port=$((port + 1))
+  fake_target $port "$status"
+  expect_exit "$code" iscsi-admin login "$IQN" --portal "$TARGET_ADDRESS:$port" --timeout 5
   expect_stderr "$IQN"
   expect_stderr "$status"
   expect_sessions 0
