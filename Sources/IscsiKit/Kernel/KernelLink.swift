@@ -11,11 +11,16 @@ public import SystemPackage
 /// Callers never block: all methods suspend, and resume at their deadline even when the kernel holds the thread.
 public final class KernelLink: Sendable {
   let core: LinkCore
+  /// Whether opening the link has loaded the kernel module `iscsi_tcp`.
+  public let hasLoadedModule: Bool
 
   /// What a request may take when its caller has no opinion: 30 seconds from now.
   public static var defaultDeadline: ContinuousClock.Instant { .now + .seconds(30) }
 
-  private init(core: LinkCore) { self.core = core }
+  private init(core: LinkCore, hasLoadedModule: Bool) {
+    self.core = core
+    self.hasLoadedModule = hasLoadedModule
+  }
 
   deinit { core.close() }
 
@@ -29,12 +34,12 @@ public final class KernelLink: Sendable {
   public static func open(
     sysfs root: FilePath = "/sys", until deadline: ContinuousClock.Instant = KernelLink.defaultDeadline
   ) async throws(KernelError) -> KernelLink {
-    let (socket, handle) = try await DedicatedThread.run { () throws(KernelError) in
-      try TransportModule.load(sysfs: root, until: deadline)
+    let (socket, handle, hasLoaded) = try await DedicatedThread.run { () throws(KernelError) in
+      let hasLoaded = try TransportModule.load(sysfs: root, until: deadline)
       let handle = try TransportHandle.read(sysfs: root)
-      return (try NetlinkSocket(), handle)
+      return (try NetlinkSocket(), handle, hasLoaded)
     }
-    return try await open(channel: socket, handle: handle, until: deadline)
+    return try await open(channel: socket, handle: handle, hasLoadedModule: hasLoaded, until: deadline)
   }
 
   /// Opens the link over another channel than the kernel's socket, such as `ScriptedKernel` in tests.
@@ -42,8 +47,14 @@ public final class KernelLink: Sendable {
     channel: any KernelChannel, handle: TransportHandle,
     until deadline: ContinuousClock.Instant = KernelLink.defaultDeadline
   ) async throws(KernelError) -> KernelLink {
+    try await open(channel: channel, handle: handle, hasLoadedModule: false, until: deadline)
+  }
+
+  private static func open(
+    channel: any KernelChannel, handle: TransportHandle, hasLoadedModule: Bool, until deadline: ContinuousClock.Instant
+  ) async throws(KernelError) -> KernelLink {
     let core = LinkCore(channel: channel, handle: handle)
-    let link = KernelLink(core: core)
+    let link = KernelLink(core: core, hasLoadedModule: hasLoadedModule)
     do throws(Errno) {
       try DedicatedThread.start(named: "iscsi-netlink") { core.run() }
     } catch {

@@ -42,15 +42,16 @@ enum TransportModule {
     root.appending("class").appending("iscsi_transport").appending("tcp")
   }
 
-  /// Loads the module unless the transport is there already. Blocks until modprobe ends or the deadline passes.
+  /// Loads the module unless the transport is there already; tells whether it did. Blocks until modprobe ends or the
+  /// deadline passes.
   static func load(
     sysfs root: FilePath, modprobe paths: [String] = modprobePaths, until deadline: ContinuousClock.Instant
-  ) throws(KernelError) {
-    guard !isPresent(in: root) else { return }
+  ) throws(KernelError) -> Bool {
+    guard !isPresent(in: root) else { return false }
     guard let modprobe = paths.first(where: { isAccessible($0, X_OK) }) else { throw .moduleMissing(.noModprobe) }
     let (status, message) = try run([modprobe, "iscsi_tcp"], until: deadline)
     // Whatever modprobe says: the transport is there or it is not.
-    guard !isPresent(in: root) else { return }
+    guard !isPresent(in: root) else { return true }
     throw .moduleMissing(status == 0 ? .noEffect : .failed(status: status, message: message))
   }
 

@@ -80,13 +80,13 @@ private final class Scratch {
   @Test func `A transport that is there needs no modprobe`() throws {
     let scratch = try Scratch()
     try scratch.addTransport(handle: nil)
-    try TransportModule.load(sysfs: scratch.root, modprobe: [], until: soon)
+    #expect(try !TransportModule.load(sysfs: scratch.root, modprobe: [], until: soon))
   }
 
   @Test func `Without a modprobe nothing can be loaded`() throws {
     let scratch = try Scratch()
     #expect(throws: KernelError.moduleMissing(.noModprobe)) {
-      try TransportModule.load(sysfs: scratch.root, modprobe: ["/nonexistent/modprobe"], until: soon)
+      _ = try TransportModule.load(sysfs: scratch.root, modprobe: ["/nonexistent/modprobe"], until: soon)
     }
   }
 
@@ -94,14 +94,14 @@ private final class Scratch {
     let scratch = try Scratch()
     let script = try scratch.addScript(
       "[ \"$*\" = iscsi_tcp ] && mkdir -p \(TransportModule.directory(in: scratch.root))")
-    try TransportModule.load(sysfs: scratch.root, modprobe: ["/nonexistent/modprobe", script], until: soon)
+    #expect(try TransportModule.load(sysfs: scratch.root, modprobe: ["/nonexistent/modprobe", script], until: soon))
   }
 
   @Test func `A modprobe that fails is quoted by its last line`() throws {
     let scratch = try Scratch()
     let script = try scratch.addScript("echo one; echo 'modprobe: FATAL: no such module' >&2; exit 3")
     #expect(throws: KernelError.moduleMissing(.failed(status: 3, message: "modprobe: FATAL: no such module"))) {
-      try TransportModule.load(sysfs: scratch.root, modprobe: [script], until: soon)
+      _ = try TransportModule.load(sysfs: scratch.root, modprobe: [script], until: soon)
     }
   }
 
@@ -109,7 +109,7 @@ private final class Scratch {
     let scratch = try Scratch()
     let script = try scratch.addScript("kill -TERM $$")
     #expect(throws: KernelError.moduleMissing(.failed(status: 143, message: ""))) {
-      try TransportModule.load(sysfs: scratch.root, modprobe: [script], until: soon)
+      _ = try TransportModule.load(sysfs: scratch.root, modprobe: [script], until: soon)
     }
   }
 
@@ -117,7 +117,7 @@ private final class Scratch {
     let scratch = try Scratch()
     let script = try scratch.addScript("exit 0")
     #expect(throws: KernelError.moduleMissing(.noEffect)) {
-      try TransportModule.load(sysfs: scratch.root, modprobe: [script], until: soon)
+      _ = try TransportModule.load(sysfs: scratch.root, modprobe: [script], until: soon)
     }
   }
 
@@ -126,7 +126,7 @@ private final class Scratch {
     let script = try scratch.addScript("exec sleep 1000")
     let start = ContinuousClock.now
     #expect(throws: KernelError.moduleMissing(.timedOut)) {
-      try TransportModule.load(sysfs: scratch.root, modprobe: [script], until: .now + .milliseconds(50))
+      _ = try TransportModule.load(sysfs: scratch.root, modprobe: [script], until: .now + .milliseconds(50))
     }
     #expect(ContinuousClock.now - start < .seconds(10))
   }
