@@ -2,11 +2,13 @@
 // What Swift's Glibc module leaves out of Linux' own C interface, and wrappers for what Swift cannot call (variadics)
 // or would have to call through a union.
 #pragma once
+#include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 // Names the calling thread; the kernel cuts at 15 octets.
 static inline void clinux_set_thread_name(const char *name) { (void)prctl(PR_SET_NAME, name, 0, 0, 0); }
@@ -62,4 +64,11 @@ static inline int clinux_wait_for_termination(void) {
   sigset_t signals = clinux_termination_signals();
   int number = 0;
   return sigwait(&signals, &number) == 0 ? number : 0;
+}
+
+// Locks one octet of a file for this open file description (F_OFD_SETLK and F_OFD_SETLKW of linux/fcntl.h, which glibc
+// shows only with _GNU_SOURCE). 0, or -1 with errno: EAGAIN if another has it and `wait` is 0.
+static inline int clinux_lock_octet(int descriptor, int64_t offset, int wait) {
+  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = offset, .l_len = 1};
+  return fcntl(descriptor, wait ? 38 : 37, &lock);
 }
