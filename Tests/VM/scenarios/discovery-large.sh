@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # A thousand targets with five portals each: 5,000 records in one SendTargets answer of many PDUs.
 # targets: lio
-# limit: 240
+# limit: 400
 
 target_add_many lio 1000 "$TARGET_ADDRESS:3260" "$TARGET_ADDRESS:3261" "$TARGET_ADDRESS:3262" \
   "$TARGET_ADDRESS_2:3260" "$TARGET_ADDRESS_2:3261"
