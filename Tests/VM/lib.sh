@@ -173,7 +173,6 @@ start_iscsid() {
     echo 'node.session.initial_login_retry_max = 1'
     (($# == 0)) || printf '%s\n' "$@"
   } >/etc/iscsi/iscsid.conf
-  echo "InitiatorName=$INITIATOR_IQN" >/etc/iscsi/initiatorname.iscsi
   setsid iscsid -f >"$OUT/iscsid.log" 2>&1 &
   ISCSID=$!
   wait_until 10 grep -q ISCSIADM_ABSTRACT_NAMESPACE /proc/net/unix
