@@ -166,7 +166,7 @@ public struct LoginNegotiation: Sendable {
       else { throw .violation(.badRedirect) }
       return .redirect(LoginRedirect(portal: portal, isPermanent: status == .movedPermanently))
     case .authenticationFailure where security == nil:
-      throw .authenticationRequired(response.status)
+      throw .authenticationRequired(status)
     case .initiatorError where stage == .security:
       throw security?.unusualAlgorithms.map { .algorithmsRejected($0) } ?? .rejected(status)
     default:
