@@ -41,7 +41,7 @@ struct LoginOutcome: Sendable {
       }
     }
     if options.json {
-      output.text = try LoginDocument(reports).json()
+      try output.show(LoginDocument(reports))
     } else if !options.quiet {
       output.text = reports.map { report in
         "session \(report.session): logged in to \(report.target) at \(report.portal.address): "
@@ -54,14 +54,19 @@ struct LoginOutcome: Sendable {
 
 /// How the logouts of a call ended.
 struct LogoutOutcome: Sendable {
+  private let missing: [NoSession]
   private let results: [Result<LogoutReport, OperationError>]
 
-  /// An outcome from the library's results.
-  init(_ results: [Result<LogoutReport, OperationError>]) { self.results = results }
+  /// An outcome from the library's results, and what the arguments name and is not there.
+  init(_ results: [Result<LogoutReport, OperationError>], missing: [NoSession] = []) {
+    self.missing = missing
+    self.results = results
+  }
 
   /// What the command prints.
   func output(_ options: ReportOptions, for terminal: Terminal) throws -> CommandOutput {
     var output = CommandOutput()
+    for error in missing { output.fail(error) }
     var reports: [LogoutReport] = []
     for result in results {
       switch result {
@@ -73,7 +78,7 @@ struct LogoutOutcome: Sendable {
       }
     }
     if options.json {
-      output.text = try LogoutDocument(reports).json()
+      try output.show(LogoutDocument(reports))
     } else if !options.quiet {
       output.text = reports.map { "session \($0.session): logged out of \($0.target?.printable ?? "its target")\n" }
         .joined()
