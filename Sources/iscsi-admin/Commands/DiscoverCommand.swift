@@ -47,15 +47,7 @@ struct DiscoverCommand: ReportingCommand {
   /// What the command prints for an answer.
   func output(of answer: SendTargetsResponse, for terminal: Terminal) throws -> CommandOutput {
     var output = CommandOutput()
-    for refusal in answer.refused {
-      output.warn("refused \(refusal.text): \(refusal.reason)")
-    }
-    if answer.refusedCount > answer.refused.count {
-      output.warn("refused \(answer.refusedCount - answer.refused.count) more")
-    }
-    for target in answer.targets {
-      for warning in target.warnings { output.warn("\(target.name): \(warning)") }
-    }
+    output.warn(of: answer)
     if answer.targets.isEmpty { output.fail(NothingFound(portal: portal)) }
     if report.json {
       try output.show(DiscoveryDocument(answer, at: portal))

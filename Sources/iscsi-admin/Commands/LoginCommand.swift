@@ -53,18 +53,22 @@ struct LoginCommand: ReportingCommand {
     let initiator = try initiator.resolve()
     let options = try options()
     let isProgressShown = !report.quiet
-    let find = finder(initiator: initiator, options: options)
+    let discovery = all ? discovery(initiator: initiator, options: options) : nil
+    let (portal, places) = (portal, places)
     let outcome = try runBlocking {
       let link = try await KernelLink.open()
-      let requests = try await find().map { target, portal in
+      let answer = try await discovery?.run(at: portal)
+      if let answer, answer.targets.isEmpty { throw NothingFound(portal: portal) }
+      let found = answer?.targets.flatMap { target in target.portals.map { (target.name, $0) } }
+      let requests = (found ?? places).map { target, portal in
         LoginRequest(initiator: initiator, target: target, portal: portal, options: options)
       }
       let progress = LoginProgress(requests, isShown: isProgressShown)
       let results = await KernelSessions(link: link).login(requests) { progress.note($0, $1) }
       progress.end()
-      return LoginOutcome(results)
+      return LoginOutcome(results, discovery: answer)
     }
-    return try outcome.output(report, for: terminal)
+    return try outcome.output(report)
   }
 
   /// How to log in.
@@ -78,24 +82,18 @@ struct LoginCommand: ReportingCommand {
     return options
   }
 
-  /// Where to log in: what the command line names, or what a discovery finds.
-  private func finder(
-    initiator: InitiatorName, options: SessionOptions
-  ) -> @Sendable () async throws -> [(TargetName, Portal)] {
-    let portal = portal
-    guard all else {
-      var known: Set<TargetName> = []
-      let places = targets.filter { known.insert($0).inserted }.map { ($0, portal) }
-      return { places }
-    }
+  /// What the command line names, each once.
+  private var places: [(TargetName, Portal)] {
+    var known: Set<TargetName> = []
+    return targets.filter { known.insert($0).inserted }.map { ($0, portal) }
+  }
+
+  /// The discovery of what `--all` logs in to.
+  private func discovery(initiator: InitiatorName, options: SessionOptions) -> SendTargetsDiscovery {
     var discovery = SendTargetsDiscovery(initiator: initiator)
     discovery.authentication = options.authentication
     discovery.binding = options.binding
     discovery.timeout = time.duration
-    return { [discovery] in
-      let found = try await discovery.run(at: portal).targets
-      guard !found.isEmpty else { throw NothingFound(portal: portal) }
-      return found.flatMap { target in target.portals.map { (target.name, $0) } }
-    }
+    return discovery
   }
 }

@@ -48,7 +48,7 @@ struct LogoutCommand: ReportingCommand {
       try chosen.isEmpty
       ? []
       : runBlocking { await KernelSessions(link: try await KernelLink.open()).logOut(chosen, timeout: timeout) }
-    return try LogoutOutcome(results, missing: missing).output(report, for: terminal)
+    return try LogoutOutcome(results, missing: missing).output(report)
   }
 
   /// The sessions that the arguments name, each once, in the order of the listing, and what is named and not there.

@@ -20,16 +20,34 @@ func deviceList(_ devices: [DeviceSnapshot]) -> String {
   return disks.isEmpty ? "no disks" : disks.joined(separator: ", ")
 }
 
+extension CommandOutput {
+  /// Says what is odd in a target's answer to SendTargets.
+  mutating func warn(of answer: SendTargetsResponse) {
+    for refusal in answer.refused { warn("refused \(refusal.text): \(refusal.reason)") }
+    if answer.refusedCount > answer.refused.count {
+      warn("refused \(answer.refusedCount - answer.refused.count) more")
+    }
+    for target in answer.targets {
+      for warning in target.warnings { warn("\(target.name): \(warning)") }
+    }
+  }
+}
+
 /// How the logins of a call ended.
 struct LoginOutcome: Sendable {
+  private let discovery: SendTargetsResponse?
   private let results: [Result<LoginReport, OperationError>]
 
-  /// An outcome from the library's results.
-  init(_ results: [Result<LoginReport, OperationError>]) { self.results = results }
+  /// An outcome from the library's results, and from what was discovered before the logins.
+  init(_ results: [Result<LoginReport, OperationError>], discovery: SendTargetsResponse? = nil) {
+    self.discovery = discovery
+    self.results = results
+  }
 
   /// What the command prints.
-  func output(_ options: ReportOptions, for terminal: Terminal) throws -> CommandOutput {
+  func output(_ options: ReportOptions) throws -> CommandOutput {
     var output = CommandOutput()
+    if let discovery { output.warn(of: discovery) }
     var reports: [LoginReport] = []
     for result in results {
       switch result {
@@ -64,7 +82,7 @@ struct LogoutOutcome: Sendable {
   }
 
   /// What the command prints.
-  func output(_ options: ReportOptions, for terminal: Terminal) throws -> CommandOutput {
+  func output(_ options: ReportOptions) throws -> CommandOutput {
     var output = CommandOutput()
     for error in missing { output.fail(error) }
     var reports: [LogoutReport] = []

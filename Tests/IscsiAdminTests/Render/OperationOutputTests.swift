@@ -48,7 +48,7 @@ struct OperationOutputTests {
     second.login.algorithm = .sha256
     second.devices = []
     let output = try LoginOutcome([.success(try Samples.login(1)), .success(second)])
-      .output(ReportOptions.parse(arguments), for: .plain)
+      .output(ReportOptions.parse(arguments))
     try Golden.expect(output.text, is: "login.\(form)")
     #expect(output.diagnostics == "")
     #expect(output.status == .success)
@@ -64,10 +64,18 @@ struct OperationOutputTests {
       .failure(try Samples.operationError(2, .login(.rejected(.authenticationFailure)))),
       .success(try Samples.login(3)),
       .failure(try Samples.operationError(4, .sessionExists(SessionID(rawValue: 7)))),
-    ]).output(ReportOptions.parse(arguments), for: .plain)
+    ]).output(ReportOptions.parse(arguments))
     try Golden.expect(output.text, is: "login-partial.\(form)")
     try Golden.expect(output.diagnostics, is: "login-partial.stderr")
     #expect(output.status == .requestTimeout)
+  }
+
+  @Test("login --all: what is odd in the discovery is told too")
+  func loginOfAll() throws {
+    let output = try LoginOutcome([.success(try Samples.login(1))], discovery: Samples.discovery())
+      .output(ReportOptions.parse([]))
+    try Golden.expect(output.diagnostics, is: "discover.stderr")
+    #expect(output.status == .success)
   }
 
   @Test("logout: all well, with a problem, failed, and not there", arguments: forms)
@@ -79,7 +87,7 @@ struct OperationOutputTests {
     let output = try LogoutOutcome(
       [.success(try Samples.logout(1)), .success(disconnected), .success(nameless), .failure(failure)],
       missing: [NoSession(selector: .target(try Samples.target(9)), portal: Samples.portal)]
-    ).output(ReportOptions.parse(arguments), for: .plain)
+    ).output(ReportOptions.parse(arguments))
     try Golden.expect(output.text, is: "logout.\(form)")
     try Golden.expect(output.diagnostics, is: "logout.stderr")
     #expect(output.status == .noObjectsFound)
@@ -124,8 +132,8 @@ struct OperationOutputTests {
   @Test("Quiet commands print errors only")
   func quiet() throws {
     let options = try ReportOptions.parse(["-q"])
-    #expect(try LoginOutcome([.success(try Samples.login(1))]).output(options, for: .plain).text == "")
-    #expect(try LogoutOutcome([.success(try Samples.logout(1))]).output(options, for: .plain).text == "")
+    #expect(try LoginOutcome([.success(try Samples.login(1))]).output(options).text == "")
+    #expect(try LogoutOutcome([.success(try Samples.logout(1))]).output(options).text == "")
     let probe = try Samples.probe().output(options, for: .plain)
     #expect(probe.text == "")
     #expect(probe.diagnosticLines.count == 1)
