@@ -40,6 +40,7 @@ public struct KernelSessions: Sendable {
   ) async -> [Result<LoginReport, OperationError>] {
     let existing = Result { () throws(OperationError.Cause) in try self.existing() }
     return await inParallel(requests) { index, request in
+      defer { progress(index, .end) }
       do throws(OperationError.Cause) {
         try request.check(against: try existing.get())
         let login = SessionLogin(link: link, sysfs: sysfs, request: request) { progress(index, $0) }

@@ -40,7 +40,7 @@ public struct LoginReport: Hashable, Sendable {
 }
 
 /// The step that a login has come to, for those who watch.
-public enum LoginStep: String, Hashable, Sendable {
+public enum LoginStep: String, Hashable, Sendable, CaseIterable {
   /// Waiting for the TCP connection.
   case connect = "connecting"
   /// Making the session in the kernel.
@@ -51,6 +51,8 @@ public enum LoginStep: String, Hashable, Sendable {
   case start = "starting"
   /// Waiting for the scan for logical units.
   case scan = "scanning"
+  /// The login is over, well or not. Told by logins to many targets only.
+  case end = "ended"
 }
 
 /// Logs in: TCP connection, kernel session, negotiation, start and scan.
