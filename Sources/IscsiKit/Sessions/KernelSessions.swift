@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Synchronization
+
 /// The sessions of the kernel's initiator: logs in and out, scans and rescans. Each call may run beside others.
 public struct KernelSessions: Sendable {
   /// How many logins or logouts of one call run at a time: enough to hide the network's delays, few enough for a target
@@ -8,6 +10,7 @@ public struct KernelSessions: Sendable {
 
   private let link: KernelLink
   private let sysfs: Sysfs
+  private let underWay = LoginsUnderWay()
 
   /// Sessions over a link; another sysfs than the kernel's is for tests.
   public init(link: KernelLink, sysfs: Sysfs = Sysfs()) {
@@ -19,34 +22,40 @@ public struct KernelSessions: Sendable {
   ///
   /// - Parameters:
   ///   - request: Who logs in to what.
-  ///   - progress: Is told each step as it begins; called from any thread.
-  /// - Returns: The session and its devices.
+  ///   - progress: Is told each step as it begins; called by the task that logs in.
+  /// - Returns: The session, and what the scan found.
   /// - Throws: `OperationError`; nothing of the attempt is left in the kernel then.
   public func login(
     _ request: LoginRequest, progress: @escaping @Sendable (LoginStep) -> Void = { _ in }
   ) async throws(OperationError) -> LoginReport {
-    let operation = OperationError.Operation.login(request.target, request.portal)
-    do throws(OperationError.Cause) {
-      try request.check(against: try existing())
-      return try await SessionLogin(link: link, sysfs: sysfs, request: request, progress: progress).run()
-    } catch {
-      throw OperationError(operation, error)
-    }
+    let isFirst = underWay.insert(request.key)
+    defer { if isFirst { underWay.remove(request.key) } }
+    return try await login(request, isFirst: isFirst, existing: existing(), progress: progress).get()
   }
 
-  /// Logs in to many targets at a time. The results stand in the order of the requests.
+  /// Logs in to many targets at a time. The results stand in the order of the requests; of those with the same target,
+  /// portal and interface, the first one is made.
   public func login(
     _ requests: [LoginRequest], progress: @escaping @Sendable (Int, LoginStep) -> Void = { _, _ in }
   ) async -> [Result<LoginReport, OperationError>] {
-    let existing = Result { () throws(OperationError.Cause) in try self.existing() }
-    return await inParallel(requests) { index, request in
-      do throws(OperationError.Cause) {
-        try request.check(against: try existing.get())
-        let login = SessionLogin(link: link, sysfs: sysfs, request: request) { progress(index, $0) }
-        return .success(try await login.run())
-      } catch {
-        return .failure(OperationError(.login(request.target, request.portal), error))
-      }
+    let isFirst = requests.map { underWay.insert($0.key) }
+    defer { for (request, isFirst) in zip(requests, isFirst) where isFirst { underWay.remove(request.key) } }
+    let existing = existing()
+    return await inParallel(Array(zip(requests, isFirst))) { index, item in
+      await login(item.0, isFirst: item.1, existing: existing) { progress(index, $0) }
+    }
+  }
+
+  private func login(
+    _ request: LoginRequest, isFirst: Bool, existing: Result<[SessionKey: SessionID], OperationError.Cause>,
+    progress: @escaping @Sendable (LoginStep) -> Void
+  ) async -> Result<LoginReport, OperationError> {
+    do throws(OperationError.Cause) {
+      if let session = try existing.get()[request.key] { throw .sessionExists(session) }
+      guard isFirst else { throw .loginUnderWay }
+      return .success(try await SessionLogin(link: link, sysfs: sysfs, request: request, progress: progress).run())
+    } catch {
+      return .failure(OperationError(.login(request.target, request.portal), error))
     }
   }
 
@@ -65,13 +74,29 @@ public struct KernelSessions: Sendable {
     }
   }
 
-  private func existing() throws(OperationError.Cause) -> [SessionKey: SessionID] {
-    let sessions: [SessionSnapshot]
-    do throws(SysfsError) { sessions = try sysfs.sessions(.summary) } catch { throw .sysfs(error) }
-    return Dictionary(sessions.compactMap { session in SessionKey(session).map { ($0, session.id) } }) { first, _ in
-      first
+  /// The sessions that exist. To be asked for behind `underWay.insert`: a login leaves that set only when its session is
+  /// here, so one of the two shows it.
+  private func existing() -> Result<[SessionKey: SessionID], OperationError.Cause> {
+    do throws(SysfsError) {
+      let sessions = try sysfs.sessions(.summary).compactMap { session in
+        SessionKey(session).map { ($0, session.id) }
+      }
+      return .success(Dictionary(sessions) { first, _ in first })
+    } catch {
+      return .failure(.sysfs(error))
     }
   }
+}
+
+/// The logins that are being made, so that two of the same do not both find that there is no such session yet.
+private final class LoginsUnderWay: Sendable {
+  private let keys = Mutex<Set<SessionKey>>([])
+
+  /// Notes a login; false if the same is under way.
+  func insert(_ key: SessionKey) -> Bool { keys.withLock { $0.insert(key).inserted } }
+
+  /// Notes the end of a login.
+  func remove(_ key: SessionKey) { keys.withLock { _ = $0.remove(key) } }
 }
 
 /// Scans of sessions, which need sysfs only.
@@ -116,10 +141,9 @@ struct SessionKey: Hashable {
 }
 
 extension LoginRequest {
-  /// Throws if a session has this target, portal and interface already.
-  fileprivate func check(against existing: [SessionKey: SessionID]) throws(OperationError.Cause) {
-    let key = SessionKey(target: target.description, portal: portal, interface: options.interfaceName)
-    if let session = existing[key] { throw .sessionExists(session) }
+  /// The key of the session that is asked for.
+  fileprivate var key: SessionKey {
+    SessionKey(target: target.description, portal: portal, interface: options.interfaceName)
   }
 }
 
