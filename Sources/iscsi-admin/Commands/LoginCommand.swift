@@ -57,6 +57,7 @@ struct LoginCommand: ReportingCommand {
     let (portal, places) = (portal, places)
     let outcome = try runBlocking {
       let link = try await KernelLink.open()
+      if link.hasLoadedModule, isProgressShown { StandardError.warn("loaded the kernel module iscsi_tcp") }
       let answer = try await discovery?.run(at: portal)
       if let answer, answer.targets.isEmpty { throw NothingFound(portal: portal) }
       let found = answer?.targets.flatMap { target in target.portals.map { (target.name, $0) } }
