@@ -112,7 +112,7 @@ struct SessionLoginTests {
     request.options.scan = .all
     let steps = Mutex<[LoginStep]>([])
     _ = try await fixture.sessions.login(request) { step in steps.withLock { $0.append(step) } }
-    #expect(steps.withLock { $0 } == [.connect, .create, .negotiate, .start, .scan])
+    #expect(steps.withLock { $0 } == [.connect, .create, .negotiate, .start, .scan, .end])
   }
 
   @Test(
