@@ -62,6 +62,7 @@ enum Golden {
             "state" : "running"
           },
           "id" : 1,
+          "interface" : "default",
           "state" : "LOGGED_IN",
           "target" : "iqn.2026-11.org.example:disk1",
           "targetPortalGroupTag" : 1,
@@ -91,6 +92,7 @@ enum Golden {
             "state" : "running"
           },
           "id" : 2,
+          "interface" : "default",
           "state" : "FAILED",
           "target" : "iqn.2026-11.org.example:disk2",
           "targetPortalGroupTag" : 1,
@@ -126,6 +128,7 @@ enum Golden {
             "state" : "running"
           },
           "id" : 3,
+          "interface" : "default",
           "state" : "FREE",
           "target" : "iqn.2026-11.org.example:disk2",
           "targetPortalGroupTag" : 1,
