@@ -66,9 +66,9 @@ static inline int clinux_wait_for_termination(void) {
   return sigwait(&signals, &number) == 0 ? number : 0;
 }
 
-// Locks one octet of a file for this open file description (F_OFD_SETLK of linux/fcntl.h, which glibc shows only with
-// _GNU_SOURCE). 0, or -1 with errno: EAGAIN if another has it.
-static inline int clinux_lock_octet(int descriptor, int64_t offset) {
-  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = offset, .l_len = 1};
+// Locks or unlocks one octet of a file for this open file description (F_OFD_SETLK of linux/fcntl.h, which glibc shows
+// only with _GNU_SOURCE). 0, or -1 with errno: EAGAIN if another has it.
+static inline int clinux_lock_octet(int descriptor, int64_t offset, int locked) {
+  struct flock lock = {.l_type = locked ? F_WRLCK : F_UNLCK, .l_whence = SEEK_SET, .l_start = offset, .l_len = 1};
   return fcntl(descriptor, 37, &lock);
 }

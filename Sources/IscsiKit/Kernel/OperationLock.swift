@@ -10,10 +10,18 @@ public import SystemPackage
 /// way holds nothing.
 public final class OperationLock: Sendable {
   private let file: FileDescriptor
+  private let offset: Int64
 
-  private init(file: FileDescriptor) { self.file = file }
+  private init(file: FileDescriptor, offset: Int64) {
+    self.file = file
+    self.offset = offset
+  }
 
-  deinit { try? file.close() }
+  deinit {
+    // Closing alone does not unlock while a child that is just being started still has a copy of the descriptor.
+    _ = clinux_lock_octet(file.rawValue, offset, 0)
+    try? file.close()
+  }
 
   /// Takes the lock if it is free; nil if another holds it.
   ///
@@ -33,8 +41,8 @@ public final class OperationLock: Sendable {
     } catch {
       throw error as? Errno ?? .ioError
     }
-    let lock = OperationLock(file: file)
-    while clinux_lock_octet(file.rawValue, offset(of: key)) != 0 {
+    let lock = OperationLock(file: file, offset: offset(of: key))
+    while clinux_lock_octet(file.rawValue, lock.offset, 1) != 0 {
       switch Errno(rawValue: errno) {
       case .interrupted: continue
       case .resourceTemporarilyUnavailable, .permissionDenied: return nil

@@ -164,12 +164,12 @@ private func expectGone(_ removal: consuming KernelSessionRemoval, sourceLocatio
   }
 
   @Test func `A PDU that the transport refuses is not a lack of permission`() async throws {
-    let bound = try await makeBound()
+    let up = try await makeUp()
     kernel.inject(.returnCode(.notPermitted), into: .sendPDU)
     var header = [UInt8](repeating: 0, count: 48)
-    header[0] = 0x43
+    header[0] = 0x46
     await #expect(throws: KernelError.rejected(.sendPDU, .notPermitted, by: .transport)) {
-      try await bound.send(header: header, data: [], until: soon)
+      try await up.send(header: header, data: [], until: soon)
     }
   }
 

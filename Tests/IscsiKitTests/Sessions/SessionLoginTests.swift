@@ -105,6 +105,15 @@ struct SessionLoginTests {
     }
   }
 
+  @Test("A login goes on when the kernel still has its PDU before in hand")
+  func taskBusy() async throws {
+    let fixture = try await SessionFixture()
+    for _ in 0..<3 { fixture.kernel.inject(.returnCode(.notPermitted), into: .sendPDU) }
+    let report = try await fixture.sessions.login(try fixture.request())
+    #expect(fixture.kernel.sessions[report.session]?.connection == .up)
+    #expect(fixture.kernel.violations.isEmpty)
+  }
+
   @Test("Each step is told as it begins")
   func steps() async throws {
     let fixture = try await SessionFixture()
