@@ -11,9 +11,9 @@ login() {
 }
 
 target_start tgt
-fake_target 4001 0201
-fake_target 4002 0203
-fake_target 4003 0101 "TargetAddress=$TARGET_ADDRESS:3260,1"
+fake_target 4001 read answer status=0201
+fake_target 4002 read answer status=0203
+fake_target 4003 read answer status=0101 "text=TargetAddress=$TARGET_ADDRESS:3260,1"
 start_iscsid
 login 4001
 expect_equal 24 "$STATUS"

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# Logout from a target that does not answer any more: ends in time, removes everything, and says that the target was not told.
+# limit: 170
+
+# logout MILLISECONDS: of the only session, whose target is dead.
+logout() {
+  expect_exit 0 iscsi-admin logout "$IQN" --timeout 3
+  expect_stdout "logged out of $IQN"
+  expect_stderr 'was not told'
+  expect_within "$1"
+  expect_nothing_left
+  [[ ! -e /sys/block/$disk ]] || fail "$disk is still there"
+}
+state_is() { [[ $(<"$(session_of "$IQN")/state") == "$1" ]]; }
+
+for timeout in 0 2 -1; do
+  echo "--- replacement timeout $timeout"
+  # Killed: its connections are reset.
+  target_start tgt
+  expect_exit 0 iscsi-admin login "$IQN" --portal "$TARGET_ADDRESS" --replacement-timeout "$timeout"
+  disk=$(disk_of "$IQN")
+  tgt_stop
+  if [[ $timeout == 2 ]]; then wait_until 10 state_is FREE; else wait_until 5 state_is FAILED; fi
+  logout 5000
+
+  # Silence on the path with writes under way; not noticed yet when the logout comes.
+  target_start tgt
+  expect_exit 0 iscsi-admin login "$IQN" --portal "$TARGET_ADDRESS" --replacement-timeout "$timeout"
+  disk=$(disk_of "$IQN")
+  dd if=/dev/zero of="/dev/$disk" bs=64k oflag=direct >/dev/null 2>&1 &
+  writer=$!
+  sleep 0.3
+  path_cut 0
+  sleep 0.3
+  logout 40000
+  # The writer ends, with an error.
+  ended() { [[ ! -e /proc/$writer ]] || grep -q '^State:.Z' "/proc/$writer/status"; }
+  wait_until 5 ended
+  path_restore 0
+  tgt_stop
+done
+
+# All of several sessions at a time, while the target is frozen.
+for number in 1 2 3; do target_start tgt --name "$IQN-$number"; done
+expect_exit 0 iscsi-admin login --portal "$TARGET_ADDRESS" --all
+expect_sessions 3
+killall -STOP tgtd
+expect_exit 0 iscsi-admin logout --all --timeout 3
+expect_stderr 'was not told'
+expect_within 40000
+expect_nothing_left
+killall -CONT tgtd
