@@ -44,7 +44,8 @@ let package = Package(
         "iscsi-admin", "IscsiKit", "IscsiKitTesting",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "SystemPackage", package: "swift-system"),
-      ]),
+      ],
+      exclude: ["Golden"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -66,9 +66,9 @@ static inline int clinux_wait_for_termination(void) {
   return sigwait(&signals, &number) == 0 ? number : 0;
 }
 
-// Locks one octet of a file for this open file description (F_OFD_SETLK and F_OFD_SETLKW of linux/fcntl.h, which glibc
-// shows only with _GNU_SOURCE). 0, or -1 with errno: EAGAIN if another has it and `wait` is 0.
-static inline int clinux_lock_octet(int descriptor, int64_t offset, int wait) {
+// Locks one octet of a file for this open file description (F_OFD_SETLK of linux/fcntl.h, which glibc shows only with
+// _GNU_SOURCE). 0, or -1 with errno: EAGAIN if another has it.
+static inline int clinux_lock_octet(int descriptor, int64_t offset) {
   struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = offset, .l_len = 1};
-  return fcntl(descriptor, wait ? 38 : 37, &lock);
+  return fcntl(descriptor, 37, &lock);
 }

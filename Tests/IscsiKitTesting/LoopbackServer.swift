@@ -26,7 +26,8 @@ final class LoopbackServer: Sendable {
 
   let log = Mutex(Log())
   private let listener: CInt
-  /// The thread ends when the write end of this pipe is closed.
+  /// The thread ends when an octet comes out of this pipe. That its write end is closed is not enough: a child process
+  /// may have a copy of it.
   private let wake: (readEnd: FileDescriptor, writeEnd: FileDescriptor)
   private let pieceLength: Int?
   private let makeNode: @Sendable () -> any StreamNode
@@ -38,6 +39,7 @@ final class LoopbackServer: Sendable {
     self.makeNode = makeNode
     do {
       wake = try FileDescriptor.pipe()
+      for end in [wake.readEnd, wake.writeEnd] { _ = fcntl(end.rawValue, F_SETFD, FD_CLOEXEC) }
     } catch {
       _ = close(listener)
       throw error as? Errno ?? .ioError
@@ -66,7 +68,10 @@ final class LoopbackServer: Sendable {
   }
 
   /// Makes the thread end.
-  func stop() { try? wake.writeEnd.close() }
+  func stop() {
+    _ = try? wake.writeEnd.writeAll([0])
+    try? wake.writeEnd.close()
+  }
 
   /// Closes the other descriptors, once the thread has ended or was never started.
   func closeDescriptors() {

@@ -142,6 +142,8 @@ extension ScriptedKernel.State {
       if session.isTerminated { violations.append("BIND_CONN of session \(id) after STOP_CONN(1)") }
       sessions[id]?.connection = .bound
       sessions[id]?.socket = request.socket
+      sockets[id] = SocketReference(request.socket)
+      sessions[id]?.peerPort = sockets[id]?.peerPort
       return .reply([0])
     case .setParameter: return setParameter(request, of: session)
     case .startConnection:
@@ -152,6 +154,7 @@ extension ScriptedKernel.State {
       return .reply([0])
     case .stopConnection:
       sessions[id]?.isCleanUpPending = false
+      sockets[id] = nil
       switch request.stopFlag {
       case 1:
         sessions[id]?.connection = .down
@@ -165,6 +168,7 @@ extension ScriptedKernel.State {
       return .reply([])
     case .destroyConnection:
       sessions[id]?.connection = nil
+      sockets[id] = nil
       return .reply([])
     case .getStatistics:
       before.append(

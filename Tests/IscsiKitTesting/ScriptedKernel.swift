@@ -51,10 +51,15 @@ public final class ScriptedKernel: KernelChannel {
     public var commandSN: UInt32
     /// The number of the socket that was bound last, in this process, at that moment.
     public var socket: Int32?
+    /// The TCP port that this socket is connected to, if it is a TCP socket of IPv4.
+    public var peerPort: UInt16?
   }
 
   struct State {
     var sessions: [SessionID: Session] = [:]
+    /// The sockets that connections have, kept open as the kernel does.
+    var sockets: [SessionID: SocketReference] = [:]
+    var datagramCount = 0
     var lastSession: UInt32 = 0
     var requests: [ScriptedRequest] = []
     var violations: [String] = []
@@ -79,6 +84,8 @@ public final class ScriptedKernel: KernelChannel {
 
   /// All requests so far, in order.
   public var requests: [ScriptedRequest] { state.withLock { $0.requests } }
+  /// How many datagrams the requests came in.
+  public var datagramCount: Int { state.withLock { $0.datagramCount } }
   /// What a real kernel would not have survived, or would have misunderstood.
   public var violations: [String] { state.withLock { $0.violations } }
   /// The sessions that exist.
@@ -160,6 +167,7 @@ public final class ScriptedKernel: KernelChannel {
       state.withLock { $0.violations.append("a message has a wrong length") }
       return
     }
+    state.withLock { $0.datagramCount += 1 }
     for (request, fixed) in requests {
       let fault = state.withLock { $0.takeFault(for: request.type) }
       if case .sendError(let errno)? = fault { throw errno }

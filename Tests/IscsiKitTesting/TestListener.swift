@@ -40,14 +40,17 @@ public final class TestListener: Sendable {
 
   /// How many sockets of this process are connected to `port` on this machine.
   public static func connections(to port: UInt16) -> Int {
-    (0..<Int32(4096)).count { descriptor in
-      var address = sockaddr_in()
-      var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-      // The kernel fills at most `length` octets.
-      let status = unsafe withUnsafeMutablePointer(to: &address) { pointer in
-        unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { unsafe getpeername(descriptor, $0, &length) }
-      }
-      return status == 0 && address.sin_family == AF_INET && UInt16(bigEndian: address.sin_port) == port
+    (0..<Int32(4096)).count { peerPort(of: $0) == port }
+  }
+
+  /// The TCP port that a descriptor is connected to; nil if it is no connected socket of IPv4.
+  static func peerPort(of descriptor: Int32) -> UInt16? {
+    var address = sockaddr_in()
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    // The kernel fills at most `length` octets.
+    let status = unsafe withUnsafeMutablePointer(to: &address) { pointer in
+      unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { unsafe getpeername(descriptor, $0, &length) }
     }
+    return status == 0 && address.sin_family == AF_INET ? UInt16(bigEndian: address.sin_port) : nil
   }
 }

@@ -48,7 +48,10 @@ public struct SendTargetsDiscovery: Sendable {
       case .redirected(let redirect):
         do throws(LoginFailure) { try route.follow(redirect) } catch { throw .login(error) }
       case .loggedIn(let login):
-        let (text, exchange) = try await ask(over: &transport, after: login, until: deadline)
+        var exchange = TextExchange(
+          text: Array("SendTargets=All\0".utf8), initiatorTaskTag: 1, commandSN: Self.commandSN,
+          expStatSN: login.statSN &+ 1)
+        let text = try await ask(&exchange, over: &transport, until: deadline)
         await logOut(over: &transport, after: exchange)
         return SendTargetsResponse(text: text, discoveryPortal: route.current)
       }
@@ -75,45 +78,20 @@ public struct SendTargetsDiscovery: Sendable {
   }
 
   private func ask(
-    over transport: inout PDUSocket, after login: LoginResult, until deadline: ContinuousClock.Instant
-  ) async throws(OperationError.Cause) -> ([UInt8], TextExchange) {
-    var exchange = TextExchange(
-      text: Array("SendTargets=All\0".utf8), initiatorTaskTag: 1, commandSN: Self.commandSN,
-      expStatSN: login.statSN &+ 1)
-    var actions = exchange.start()
-    while true {
-      for action in actions {
-        switch action {
-        case .send(let pdu): try await send(pdu, over: &transport, until: deadline)
-        case .done(let text): return (text, exchange)
-        case .failed(let error): throw .text(error)
-        }
-      }
-      do throws(PDUTransportError) {
-        actions = exchange.receive(try await transport.receive(until: deadline))
-      } catch {
-        throw .pdu(error)
-      }
+    _ exchange: inout TextExchange, over transport: inout PDUSocket, until deadline: ContinuousClock.Instant
+  ) async throws(OperationError.Cause) -> [UInt8] {
+    let answer: Result<[UInt8], TextExchangeError>
+    do throws(PDUTransportError) {
+      answer = try await exchange.run(over: &transport, until: deadline)
+    } catch {
+      throw .pdu(error)
     }
-  }
-
-  private func send(
-    _ pdu: PDU, over transport: inout PDUSocket, until deadline: ContinuousClock.Instant
-  ) async throws(OperationError.Cause) {
-    do throws(PDUTransportError) { try await transport.send(pdu, until: deadline) } catch { throw .pdu(error) }
+    do throws(TextExchangeError) { return try answer.get() } catch { throw .text(error) }
   }
 
   /// Ends the discovery session. The answer is complete, so whatever goes wrong here changes nothing.
   private func logOut(over transport: inout PDUSocket, after exchange: TextExchange) async {
-    let deadline = ContinuousClock.now + Self.logoutTimeout
     var logout = LogoutExchange(initiatorTaskTag: 2, commandSN: exchange.commandSN, expStatSN: exchange.expStatSN)
-    var actions = logout.start()
-    while true {
-      for action in actions {
-        guard case .send(let pdu) = action, (try? await transport.send(pdu, until: deadline)) != nil else { return }
-      }
-      guard let answer = try? await transport.receive(until: deadline) else { return }
-      actions = logout.receive(answer)
-    }
+    _ = try? await logout.run(over: &transport, until: .now + Self.logoutTimeout)
   }
 }

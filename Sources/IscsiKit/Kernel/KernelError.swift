@@ -147,7 +147,8 @@ public enum KernelError: DiagnosableError, Hashable {
       case .noFunction: .notSupported
       default: .internal
       }
-    case .system, .unexpectedReply, .cancelled, .closed: .internal
+    case .cancelled: .failure
+    case .system, .unexpectedReply, .closed: .internal
     }
   }
 }

@@ -192,7 +192,20 @@ final class SessionCore: Sendable {
     devicesRemoved.store(true, ordering: .releasing)
   }
 
+  /// Goes to its end even if the caller's task is cancelled: the requests are executed anyway, and who is cancelled may
+  /// rely on it too that nothing is left.
   func destroy(until deadline: ContinuousClock.Instant) async throws(KernelError) {
+    let work = Task { () -> Result<Void, KernelError> in
+      do throws(KernelError) {
+        return .success(try await destroyNow(until: deadline))
+      } catch {
+        return .failure(error)
+      }
+    }
+    try await work.value.get()
+  }
+
+  private func destroyNow(until deadline: ContinuousClock.Instant) async throws(KernelError) {
     let events = link.events(for: id)
     let answers = try await link.perform(
       [

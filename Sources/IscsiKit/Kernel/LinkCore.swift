@@ -176,7 +176,11 @@ final class LinkCore: Sendable {
         // Before the caller resumes: all that is queued for this session is about the connection that ended here.
         for queue in queues(for: session) { queue.dropConnectionEvents() }
       }
-      request.batch.answer(request.index, with: .success(reply))
+      let isAwaited = request.batch.answer(request.index, with: .success(reply))
+      if !isAwaited, case .sessionCreated(let session, _) = reply {
+        // Whoever asked for it has given up, and nobody else will ever know of it.
+        submit(RequestBatch([.destroySessionAsync(session)], handle: handle))
+      }
     } catch {
       request.batch.answer(request.index, with: .failure(error))
     }

@@ -23,22 +23,6 @@ public final class OperationLock: Sendable {
   /// - Returns: The lock, or nil.
   /// - Throws: Why the file cannot be used (`readOnlyFileSystem` in an early initramfs, for one).
   public static func tryAcquire(_ key: String, in directory: FilePath) throws(Errno) -> OperationLock? {
-    try lock(key, in: directory, waits: false)
-  }
-
-  /// Takes the lock as soon as it is free. Blocks: call it from a thread that may.
-  ///
-  /// - Parameters:
-  ///   - key: What is done to what.
-  ///   - directory: The runtime directory; it is made if it does not exist.
-  /// - Returns: The lock.
-  /// - Throws: Why the file cannot be used.
-  public static func acquire(_ key: String, in directory: FilePath) throws(Errno) -> OperationLock {
-    guard let lock = try lock(key, in: directory, waits: true) else { throw .wouldBlock }
-    return lock
-  }
-
-  private static func lock(_ key: String, in directory: FilePath, waits: Bool) throws(Errno) -> OperationLock? {
     let file: FileDescriptor
     do {
       // The string is lent to the call. A directory that is there already is what is wanted.
@@ -50,7 +34,7 @@ public final class OperationLock: Sendable {
       throw error as? Errno ?? .ioError
     }
     let lock = OperationLock(file: file)
-    while clinux_lock_octet(file.rawValue, offset(of: key), waits ? 1 : 0) != 0 {
+    while clinux_lock_octet(file.rawValue, offset(of: key)) != 0 {
       switch Errno(rawValue: errno) {
       case .interrupted: continue
       case .resourceTemporarilyUnavailable, .permissionDenied: return nil

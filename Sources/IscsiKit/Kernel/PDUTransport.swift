@@ -20,8 +20,10 @@ public enum PDUTransportError: DiagnosableError, Hashable {
     }
   }
 
-  /// The code of what failed.
-  public var exitStatus: ExitStatus { underlying?.exitStatus ?? .transport }
+  /// The code of what failed; 11 if a PDU did not come or go in time.
+  public var exitStatus: ExitStatus {
+    if case .transport(.timedOut) = self { .pduTimeout } else { underlying?.exitStatus ?? .transport }
+  }
   /// The reason in words.
   public var description: String {
     if case .connection(let code) = self { "the kernel reported \(code)" } else { underlying?.description ?? "" }

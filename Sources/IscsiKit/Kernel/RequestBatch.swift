@@ -88,18 +88,21 @@ final class RequestBatch: Sendable {
     }
   }
 
-  /// Notes the answer to one request, and resumes the caller with the last one.
-  func answer(_ index: Int, with answer: Result<KernelReply, KernelError>) {
-    let ready = state.withLock { state -> (CheckedContinuation<Result<Answers, KernelError>, Never>, Answers)? in
-      guard state.phase != .over, state.answers[index] == nil else { return nil }
+  /// Notes the answer to one request, and resumes the caller with the last one; false if the caller has gone.
+  @discardableResult
+  func answer(_ index: Int, with answer: Result<KernelReply, KernelError>) -> Bool {
+    typealias Caller = CheckedContinuation<Result<Answers, KernelError>, Never>
+    let (isAwaited, ready) = state.withLock { state -> (Bool, (Caller, Answers)?) in
+      guard state.phase != .over, state.answers[index] == nil else { return (false, nil) }
       state.answers[index] = answer
       state.missing -= 1
-      guard state.missing == 0, let continuation = state.continuation else { return nil }
+      guard state.missing == 0, let continuation = state.continuation else { return (true, nil) }
       state.phase = .over
       state.continuation = nil
-      return (continuation, state.answers.compactMap { $0 })
+      return (true, (continuation, state.answers.compactMap { $0 }))
     }
     if let (continuation, answers) = ready { continuation.resume(returning: .success(answers)) }
+    return isAwaited
   }
 
   /// Resumes the caller with an error, if it still waits.

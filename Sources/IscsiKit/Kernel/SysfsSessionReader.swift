@@ -18,6 +18,7 @@ struct SysfsSessionReader {
     var session = SessionSnapshot(id: id)
     session.targetName = try directory.text("targetname")
     session.tag = try directory.number("tpgt")
+    session.interfaceName = try directory.text("ifacename")
     session.targetState = try directory.text("target_state").flatMap(KernelTargetState.init)
     if detail == .full { try readDetails(of: &session, in: directory) }
     if let device = try directory.directory("device") {
@@ -47,7 +48,6 @@ struct SysfsSessionReader {
     of session: inout SessionSnapshot, in directory: borrowing SysfsDirectory
   ) throws(Errno) {
     session.initiatorName = try directory.text("initiatorname")
-    session.interfaceName = try directory.text("ifacename")
     session.targetNumber = try directory.number("target_id")
     session.creator = try directory.number("creator")
     session.userName = try directory.text("username")

@@ -92,7 +92,7 @@ public struct SessionTimeouts: Hashable, Sendable {
   public var noopInterval: Duration = .seconds(5)
   /// `noop_out_timeout`: how long it waits for the answer; zero turns the check off; whole seconds.
   public var noopTimeout: Duration = .seconds(5)
-  /// How long one login may take from the TCP connect on.
+  /// How long one login may take from the TCP connect on, redirects included.
   public var login: Duration = .seconds(15)
   /// How long a Logout Response may take.
   public var logout: Duration = .seconds(15)

@@ -10,7 +10,7 @@ extension LoginFailure {
     case .badCHAPName: "a CHAP name must have 1 to 255 octets and no NUL"
     case .invalidParameter(let key, let value): "\(key) cannot be \(value.quotedForMessage)"
     case .rejected(let status): "\(status.reason) (\(status))"
-    case .authenticationRequired: "the target requires authentication"
+    case .authenticationRequired(let status): "the target requires authentication" + (status.map { " (\($0))" } ?? "")
     case .authenticationRefused: "the target accepts no authentication method that we offer"
     case .noCommonAlgorithm(let offered):
       "the target accepts none of the CHAP algorithms \(offered.map(\.description).joined(separator: ", "))"

@@ -86,8 +86,8 @@ public enum LoginFailure: DiagnosableError, Hashable {
   case invalidParameter(TextKey, value: String)
   /// The target answered with a status other than success and redirection.
   case rejected(LoginStatus)
-  /// The target wants authentication and we have no credentials.
-  case authenticationRequired
+  /// The target wants authentication and we have no credentials; the status, if it said so by one.
+  case authenticationRequired(LoginStatus?)
   /// The target takes none of the methods that we offer.
   case authenticationRefused
   /// The target takes none of the CHAP algorithms that we offer.

@@ -18,7 +18,7 @@ extension LoginNegotiation {
       }
       switch key {
       case .authMethod, .chapAlgorithm, .chapIdentifier, .chapChallenge, .chapName, .chapResponse:
-        guard security != nil else { throw .authenticationRequired }
+        guard security != nil else { throw .authenticationRequired(nil) }
         guard stage == .security else { throw .violation(.keyOutsideItsStage(pair.key)) }
         securityValues[key] = pair.value
       case _ where key.rule.result == .declarative:

@@ -140,7 +140,7 @@ public struct LoginNegotiation: Sendable {
   private func checkStage(of response: LoginResponsePDU) throws(LoginFailure) {
     guard response.currentStage == stage else {
       // A target that cannot do without the security stage takes us back to it.
-      if security == nil, response.currentStage == .security { throw .authenticationRequired }
+      if security == nil, response.currentStage == .security { throw .authenticationRequired(nil) }
       throw .violation(.wrongStage(response.currentStage))
     }
     guard response.transit else { return }
@@ -166,7 +166,7 @@ public struct LoginNegotiation: Sendable {
       else { throw .violation(.badRedirect) }
       return .redirect(LoginRedirect(portal: portal, isPermanent: status == .movedPermanently))
     case .authenticationFailure where security == nil:
-      throw .authenticationRequired
+      throw .authenticationRequired(status)
     case .initiatorError where stage == .security:
       throw security?.unusualAlgorithms.map { .algorithmsRejected($0) } ?? .rejected(status)
     default:

@@ -34,18 +34,13 @@ public enum LogoutError: DiagnosableError, Hashable {
   public var exitStatus: ExitStatus { .logout }
 }
 
-/// A logout that closes the session (RFC 7143, sections 11.14 and 11.15), without I/O: call `start`, carry out the
-/// actions, give `receive` what comes until `done` or `failed`, then close the connection.
-public struct LogoutExchange: Sendable {
-  /// What the driver has to do.
-  public enum Action: Hashable, Sendable {
-    /// Send this PDU.
-    case send(PDU)
-    /// The session is closed.
-    case done(LogoutOutcome)
-    /// The logout failed.
-    case failed(LogoutError)
-  }
+/// A logout that closes the session (RFC 7143, sections 11.14 and 11.15), without I/O. The connection is to be closed
+/// behind it.
+public struct LogoutExchange: PDUExchange, Sendable {
+  /// How the session was closed.
+  public typealias Output = LogoutOutcome
+  /// Why it was not.
+  public typealias Failure = LogoutError
 
   /// The most late responses to other tasks that are passed over.
   private static let maxStrays = 256

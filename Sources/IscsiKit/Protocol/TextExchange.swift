@@ -55,19 +55,14 @@ public enum TextExchangeError: DiagnosableError, Hashable {
 }
 
 /// A text request in the full feature phase and all its responses (RFC 7143, sections 6.2, 11.10 and 11.11), without
-/// I/O: call `start`, carry out the actions, give `receive` what comes until `done` or `failed`.
+/// I/O. It gives all text of the target, keys ended by NUL.
 ///
 /// The requests are immediate, so that they need no room in the target's command window.
-public struct TextExchange: Sendable {
-  /// What the driver has to do.
-  public enum Action: Hashable, Sendable {
-    /// Send this PDU.
-    case send(PDU)
-    /// The exchange is complete; this is all text of the target, keys ended by NUL.
-    case done([UInt8])
-    /// The exchange failed; the connection is of no more use.
-    case failed(TextExchangeError)
-  }
+public struct TextExchange: PDUExchange, Sendable {
+  /// All text of the target.
+  public typealias Output = [UInt8]
+  /// Why it failed.
+  public typealias Failure = TextExchangeError
 
   /// The most octets of text that are collected unless the caller says otherwise: 16 MiB.
   public static let defaultLimit = 16 << 20

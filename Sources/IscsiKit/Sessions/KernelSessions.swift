@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+public import SystemPackage
+
 /// The sessions of the kernel's initiator: logs in and out, scans and rescans. Each call may run beside others.
 public struct KernelSessions: Sendable {
   /// How many logins or logouts of one call run at a time: enough to hide the network's delays, few enough for a target
@@ -8,45 +10,60 @@ public struct KernelSessions: Sendable {
 
   private let link: KernelLink
   private let sysfs: Sysfs
+  private let runtimeDirectory: FilePath
 
-  /// Sessions over a link; another sysfs than the kernel's is for tests.
-  public init(link: KernelLink, sysfs: Sysfs = Sysfs()) {
+  /// Sessions over a link.
+  ///
+  /// - Parameters:
+  ///   - link: The link to the kernel.
+  ///   - sysfs: Another sysfs than the kernel's is for tests.
+  ///   - runtimeDirectory: Where programs see each other's logins under way. Where it cannot be written, as in an early
+  ///     initramfs, logins go on without.
+  public init(link: KernelLink, sysfs: Sysfs = Sysfs(), runtimeDirectory: FilePath = "/run/iscsi-admin") {
     self.link = link
     self.sysfs = sysfs
+    self.runtimeDirectory = runtimeDirectory
   }
 
   /// Logs in, and scans for logical units as the options say.
   ///
   /// - Parameters:
   ///   - request: Who logs in to what.
-  ///   - progress: Is told each step as it begins; called from any thread.
-  /// - Returns: The session and its devices.
+  ///   - progress: Is told each step as it begins; called by the task that logs in.
+  /// - Returns: The session, and what the scan found.
   /// - Throws: `OperationError`; nothing of the attempt is left in the kernel then.
   public func login(
     _ request: LoginRequest, progress: @escaping @Sendable (LoginStep) -> Void = { _ in }
   ) async throws(OperationError) -> LoginReport {
-    let operation = OperationError.Operation.login(request.target, request.portal)
-    do throws(OperationError.Cause) {
-      try request.check(against: try existing())
-      return try await SessionLogin(link: link, sysfs: sysfs, request: request, progress: progress).run()
-    } catch {
-      throw OperationError(operation, error)
-    }
+    defer { progress(.end) }
+    return try await login(request, claim(request.key), existing: existing(), progress: progress).get()
   }
 
-  /// Logs in to many targets at a time. The results stand in the order of the requests.
+  /// Logs in to many targets at a time. The results stand in the order of the requests; of those with the same target,
+  /// portal and interface, the first one is made.
   public func login(
     _ requests: [LoginRequest], progress: @escaping @Sendable (Int, LoginStep) -> Void = { _, _ in }
   ) async -> [Result<LoginReport, OperationError>] {
-    let existing = Result { () throws(OperationError.Cause) in try self.existing() }
-    return await inParallel(requests) { index, request in
-      do throws(OperationError.Cause) {
-        try request.check(against: try existing.get())
-        let login = SessionLogin(link: link, sysfs: sysfs, request: request) { progress(index, $0) }
-        return .success(try await login.run())
-      } catch {
-        return .failure(OperationError(.login(request.target, request.portal), error))
-      }
+    let claims = requests.map { claim($0.key) }
+    let existing = existing()
+    return await inParallel(Array(zip(requests, claims))) { index, item in
+      defer { progress(index, .end) }
+      return await login(item.0, item.1, existing: existing) { progress(index, $0) }
+    }
+  }
+
+  private func login(
+    _ request: LoginRequest, _ claim: Claim, existing: Result<[SessionKey: SessionID], OperationError.Cause>,
+    progress: @escaping @Sendable (LoginStep) -> Void
+  ) async -> Result<LoginReport, OperationError> {
+    // The claim ends with the login.
+    defer { withExtendedLifetime(claim) {} }
+    do throws(OperationError.Cause) {
+      if let session = try existing.get()[request.key] { throw .sessionExists(session) }
+      if case .taken = claim { throw .loginUnderWay }
+      return .success(try await SessionLogin(link: link, sysfs: sysfs, request: request, progress: progress).run())
+    } catch {
+      return .failure(OperationError(.login(request.target, request.portal), error))
     }
   }
 
@@ -65,11 +82,34 @@ public struct KernelSessions: Sendable {
     }
   }
 
-  private func existing() throws(OperationError.Cause) -> [SessionKey: SessionID] {
-    let sessions: [SessionSnapshot]
-    do throws(SysfsError) { sessions = try sysfs.sessions(.summary) } catch { throw .sysfs(error) }
-    return Dictionary(sessions.compactMap { session in SessionKey(session).map { ($0, session.id) } }) { first, _ in
-      first
+  /// What keeps others from the same login.
+  private enum Claim: Sendable {
+    /// The lock is ours.
+    case held(OperationLock)
+    /// The lock is another's: of this program or of another one.
+    case taken
+    /// There is nowhere to lock.
+    case unguarded
+  }
+
+  private func claim(_ key: SessionKey) -> Claim {
+    do throws(Errno) {
+      return try OperationLock.tryAcquire(key.description, in: runtimeDirectory).map(Claim.held) ?? .taken
+    } catch {
+      return .unguarded
+    }
+  }
+
+  /// The sessions that exist. To be asked for with the claim in hand: a login lets go of its claim only when its session
+  /// is here, so one of the two shows it.
+  private func existing() -> Result<[SessionKey: SessionID], OperationError.Cause> {
+    do throws(SysfsError) {
+      let sessions = try sysfs.sessions(.summary).compactMap { session in
+        SessionKey(session).map { ($0, session.id) }
+      }
+      return .success(Dictionary(sessions) { first, _ in first })
+    } catch {
+      return .failure(.sysfs(error))
     }
   }
 }
@@ -95,11 +135,14 @@ public struct SessionScanner: Sendable {
 }
 
 /// What makes two sessions the same to a user: target, portal and interface.
-struct SessionKey: Hashable {
+struct SessionKey: Hashable, CustomStringConvertible {
   let target: String
   let host: String
   let port: UInt16
   let interface: String
+
+  /// All parts, apart by blanks, which none of them has but the last.
+  var description: String { "\(target) \(host) \(port) \(interface)" }
 
   /// The key of a session in the kernel; nil if sysfs does not show enough of it.
   init?(_ session: SessionSnapshot) {
@@ -116,10 +159,9 @@ struct SessionKey: Hashable {
 }
 
 extension LoginRequest {
-  /// Throws if a session has this target, portal and interface already.
-  fileprivate func check(against existing: [SessionKey: SessionID]) throws(OperationError.Cause) {
-    let key = SessionKey(target: target.description, portal: portal, interface: options.interfaceName)
-    if let session = existing[key] { throw .sessionExists(session) }
+  /// The key of the session that is asked for.
+  fileprivate var key: SessionKey {
+    SessionKey(target: target.description, portal: portal, interface: options.interfaceName)
   }
 }
 

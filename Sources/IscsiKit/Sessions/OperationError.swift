@@ -45,8 +45,12 @@ public struct OperationError: DiagnosableError, Hashable {
     case sessionExists(SessionID)
     /// There is no such session.
     case noSession
+    /// A login of this program to the same target, portal and interface is under way.
+    case loginUnderWay
     /// The scan did not end in time; it goes on in the kernel.
     case scanTimedOut
+    /// The task was cancelled.
+    case cancelled
   }
 
   /// What was to be done.
@@ -54,10 +58,15 @@ public struct OperationError: DiagnosableError, Hashable {
   /// Why it failed.
   public let cause: Cause
 
-  /// An error from its parts.
+  /// An error from its parts. A cancellation is `cancelled`, in whatever step the task was.
   public init(_ operation: Operation, _ cause: Cause) {
     self.operation = operation
-    self.cause = cause
+    self.cause =
+      switch cause {
+      case .transport(.cancelled), .kernel(.cancelled), .pdu(.transport(.cancelled)), .pdu(.kernel(.cancelled)):
+        .cancelled
+      default: cause
+      }
   }
 
   /// The whole sentence: `login to iqn... at 10.0.0.1:3260 failed: connection refused`.
@@ -77,7 +86,7 @@ extension OperationError.Cause: DiagnosableError {
     case .kernel(let error): error
     case .text(let error): error
     case .sysfs(let error): error
-    case .unexpectedPDU, .sessionExists, .noSession, .scanTimedOut: nil
+    case .unexpectedPDU, .sessionExists, .noSession, .loginUnderWay, .scanTimedOut, .cancelled: nil
     }
   }
 
@@ -85,9 +94,10 @@ extension OperationError.Cause: DiagnosableError {
   public var exitStatus: ExitStatus {
     switch self {
     case .unexpectedPDU: .fatalLogin
-    case .sessionExists: .sessionExists
+    case .sessionExists, .loginUnderWay: .sessionExists
     case .noSession: .sessionNotFound
     case .scanTimedOut: .requestTimeout
+    case .cancelled: .failure
     default: underlying?.exitStatus ?? .failure
     }
   }
@@ -98,7 +108,9 @@ extension OperationError.Cause: DiagnosableError {
     case .unexpectedPDU(let opcode): "the target answered the login with \(opcode)"
     case .sessionExists(let session): "session \(session) has this target, portal and interface already"
     case .noSession: "there is no such session"
+    case .loginUnderWay: "a login to the same target, portal and interface is under way"
     case .scanTimedOut: "the scan did not end in time"
+    case .cancelled: "cancelled"
     default: underlying?.description ?? ""
     }
   }
@@ -107,7 +119,7 @@ extension OperationError.Cause: DiagnosableError {
   public var advice: String? {
     switch self {
     case .unexpectedPDU: "look at the target's log"
-    case .sessionExists: nil
+    case .sessionExists, .loginUnderWay, .cancelled: nil
     case .noSession: "iscsi-admin session list shows the sessions"
     case .scanTimedOut: "it goes on in the kernel; look at the kernel's log and at the target"
     default: underlying?.advice

@@ -40,7 +40,7 @@ public struct LoginReport: Hashable, Sendable {
 }
 
 /// The step that a login has come to, for those who watch.
-public enum LoginStep: String, Hashable, Sendable {
+public enum LoginStep: String, Hashable, Sendable, CaseIterable {
   /// Waiting for the TCP connection.
   case connect = "connecting"
   /// Making the session in the kernel.
@@ -51,9 +51,12 @@ public enum LoginStep: String, Hashable, Sendable {
   case start = "starting"
   /// Waiting for the scan for logical units.
   case scan = "scanning"
+  /// The login is over, well or not. Told by logins to many targets only.
+  case end = "ended"
 }
 
-/// Logs in: TCP connection, kernel session, negotiation, start and scan.
+/// Logs in: TCP connection, kernel session, negotiation, start and scan. Up to the start, cancellation ends the login;
+/// behind it there is a session, and only the scan is broken off.
 struct SessionLogin {
   let link: KernelLink
   let sysfs: Sysfs
@@ -72,8 +75,8 @@ struct SessionLogin {
   /// Follows redirects to where the target is.
   func run() async throws(OperationError.Cause) -> LoginReport {
     var route = LoginRoute(request.portal)
+    let deadline = ContinuousClock.now + request.options.timeouts.login
     while true {
-      let deadline = ContinuousClock.now + request.options.timeouts.login
       switch try await attempt(at: route.current, until: deadline) {
       case .redirected(let redirect):
         do throws(LoginFailure) { try route.follow(redirect) } catch { throw .login(error) }
@@ -113,7 +116,12 @@ struct SessionLogin {
       return .redirected(redirect)
     case .loggedIn(let login):
       progress(.start)
-      return .up(try await start(transport.session, login, until: deadline), login)
+      guard !Task.isCancelled else {
+        _ = await transport.session.destroy()
+        throw .cancelled
+      }
+      let tag = login.tag ?? portal.tag
+      return .up(try await start(transport.session, login.kernelParameters(tag: tag), until: deadline), login)
     }
   }
 
@@ -150,10 +158,9 @@ struct SessionLogin {
   }
 
   private func start(
-    _ session: consuming BoundKernelSession, _ login: LoginResult, until deadline: ContinuousClock.Instant
+    _ session: consuming BoundKernelSession, _ parameters: [KernelParameter], until deadline: ContinuousClock.Instant
   ) async throws(OperationError.Cause) -> UpKernelSession {
-    let tag = login.tag ?? request.portal.tag
-    switch await session.start(login.kernelParameters(tag: tag), until: deadline) {
+    switch await session.start(parameters, until: deadline) {
     case .done(let up):
       return up
     case .failed(let broken, let error):

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import SystemPackage
+
 /// How a logout went. The session is gone in every case.
 public struct LogoutReport: Hashable, Sendable {
   /// The session that was.
@@ -36,6 +38,10 @@ public struct LogoutReport: Hashable, Sendable {
 
 /// Logs out in the order that loses nothing: devices, Logout PDU, connection, session. Each step has a deadline, and a
 /// step that fails does not keep the next one from being made.
+///
+/// A cancelled logout goes no further than the removal of the devices, since what comes after it ends a flush of their
+/// caches. Behind that there is nothing to lose: cancellation cuts the wait for the target's answer short, and the
+/// session goes.
 struct SessionLogout {
   let link: KernelLink
   /// How long the removal of the devices may take: their caches are flushed.
@@ -45,31 +51,38 @@ struct SessionLogout {
 
   func run(_ snapshot: SessionSnapshot) async throws(OperationError.Cause) -> LogoutReport {
     guard let host = snapshot.host?.number else { throw .noSession }
+    guard !Task.isCancelled else { throw .cancelled }
     var report = LogoutReport(session: snapshot.id, target: snapshot.targetName, portal: snapshot.configuredPortal)
+    let adopted: AdoptedKernelSession
     do throws(KernelError) {
-      switch try link.adopt(snapshot.id, host: host, connectionState: snapshot.connection?.state) {
-      case .up(let session):
-        await removeDevices(of: session, &report)
-        var transport = KernelFullFeatureTransport(session: session)
-        await sayGoodbye(over: &transport, expStatSN: snapshot.connection?.expStatSN ?? 0, &report)
-        try await destroy(transport.session)
-      case .broken(let session):
-        report.problems.append(.notConnected)
-        await removeDevices(of: session, &report)
-        try await destroy(session)
-      }
+      adopted = try link.adopt(snapshot.id, host: host, connectionState: snapshot.connection?.state)
     } catch {
       throw .kernel(error)
+    }
+    switch consume adopted {
+    case .up(let session):
+      try await removeDevices(of: session, snapshot.targetState, &report)
+      var transport = KernelFullFeatureTransport(session: session)
+      await sayGoodbye(over: &transport, expStatSN: snapshot.connection?.expStatSN ?? 0, &report)
+      try await destroy(transport.session)
+    case .broken(let session):
+      report.problems.append(.notConnected)
+      try await removeDevices(of: session, snapshot.targetState, &report)
+      try await destroy(session)
     }
     return report
   }
 
   private func removeDevices(
-    of session: borrowing KernelSession<some StoppableKernelSessionPhase>, _ report: inout LogoutReport
-  ) async {
+    of session: borrowing KernelSession<some StoppableKernelSessionPhase>, _ state: KernelTargetState?,
+    _ report: inout LogoutReport
+  ) async throws(OperationError.Cause) {
+    // An earlier logout came this far. The kernel tells the end of a removal once, so there is nothing to wait for.
+    guard state != .unbound else { return }
     do throws(KernelError) {
       try await session.removeDevices(until: .now + removalTimeout)
     } catch {
+      guard error != .cancelled else { throw .cancelled }
       report.problems.append(.removeDevices(error))
     }
   }
@@ -77,29 +90,24 @@ struct SessionLogout {
   private func sayGoodbye(
     over transport: inout KernelFullFeatureTransport, expStatSN: UInt32, _ report: inout LogoutReport
   ) async {
-    let deadline = ContinuousClock.now + logoutTimeout
     // The kernel puts its own tag, CmdSN and ExpStatSN in.
     var exchange = LogoutExchange(initiatorTaskTag: nil, commandSN: 0, expStatSN: expStatSN)
-    var actions = exchange.start()
     do throws(PDUTransportError) {
-      while true {
-        for action in actions {
-          switch action {
-          case .send(let pdu): try await transport.send(pdu, until: deadline)
-          case .done: return
-          case .failed(let error):
-            report.problems.append(.refused(error))
-            return
-          }
-        }
-        actions = exchange.receive(try await transport.receive(until: deadline))
-      }
+      let outcome = try await exchange.run(over: &transport, until: .now + logoutTimeout)
+      if case .failure(let error) = outcome { report.problems.append(.refused(error)) }
     } catch {
       report.problems.append(.notLoggedOut(error))
     }
   }
 
-  private func destroy<Phase>(_ session: consuming KernelSession<Phase>) async throws(KernelError) {
-    if case .failed(_, let error) = await session.destroy() { throw error }
+  private func destroy<Phase>(_ session: consuming KernelSession<Phase>) async throws(OperationError.Cause) {
+    guard case .failed(_, let error) = await session.destroy() else { return }
+    switch error {
+    // What the kernel says of a number that it does not have: somebody else was faster.
+    case .rejected(.destroySession, .invalidArgument, by: .interface),
+      .rejected(.destroySessionAsync, .invalidArgument, by: .interface):
+      throw .noSession
+    default: throw .kernel(error)
+    }
   }
 }

@@ -3,7 +3,7 @@
 /// Makes a session's logical units visible, or looks at them again.
 ///
 /// The kernel's scans block for as long as the target takes, so they run on threads of the blocking pool, and nobody
-/// waits for them longer than `timeout`.
+/// waits for all that a scan or a rescan does longer than `timeout`.
 struct SessionScan {
   let sysfs: Sysfs
   /// How long a scan may take; the kernel's own timers are shorter.
@@ -15,28 +15,51 @@ struct SessionScan {
 
   /// Scans and returns the session's devices.
   func scan(_ session: SessionID, _ mode: ScanMode) async throws(OperationError.Cause) -> [DeviceSnapshot] {
-    let writer = SysfsWriter(root: sysfs.root)
-    try await blocking { () throws(SysfsError) in try writer.scan(session, mode) }
-    return try await attachedDevices(of: session)
+    try await scan(session, mode, until: .now + timeout)
   }
 
   /// Reads the size and properties of the session's devices again, revives those that error handling gave up, and
-  /// scans for new ones.
+  /// scans for new ones. A device that cannot be read again does not keep the others from it.
   func rescan(_ session: SessionID) async throws(OperationError.Cause) -> [DeviceSnapshot] {
     let writer = SysfsWriter(root: sysfs.root)
-    for device in try await attachedDevices(of: session) {
-      try await blocking { () throws(SysfsError) in
-        try writer.revive(device, of: session)
-        try writer.rescan(device, of: session)
+    let deadline = ContinuousClock.now + timeout
+    var failure: SysfsError?
+    for device in try devices(of: session) {
+      do throws(OperationError.Cause) {
+        try await blocking(until: deadline) { () throws(SysfsError) in
+          try writer.revive(device, of: session)
+          try writer.rescan(device, of: session)
+        }
+      } catch {
+        switch error {
+        // It went away after it was listed, which is no failure of a rescan.
+        case .sysfs(.noDevice): continue
+        case .sysfs(let error): failure = failure ?? error
+        default: throw error
+        }
       }
     }
-    return try await scan(session, .all)
+    let devices = try await scan(session, .all, until: deadline)
+    if let failure { throw .sysfs(failure) }
+    return devices
   }
 
-  private func blocking(_ body: @escaping @Sendable () throws(SysfsError) -> Void) async throws(OperationError.Cause) {
+  private func scan(
+    _ session: SessionID, _ mode: ScanMode, until deadline: ContinuousClock.Instant
+  ) async throws(OperationError.Cause) -> [DeviceSnapshot] {
+    let writer = SysfsWriter(root: sysfs.root)
+    try await blocking(until: deadline) { () throws(SysfsError) in try writer.scan(session, mode) }
+    return try await attachedDevices(of: session)
+  }
+
+  private func blocking(
+    until deadline: ContinuousClock.Instant, _ body: @escaping @Sendable () throws(SysfsError) -> Void
+  ) async throws(OperationError.Cause) {
+    // A call that nobody could wait for is not begun.
+    guard .now < deadline else { throw .scanTimedOut }
     let result: Result<Void, SysfsError>
     do throws(WaitError) {
-      result = try await BlockingWork.shared.run(until: .now + timeout) {
+      result = try await BlockingWork.shared.run(until: deadline) {
         Result { () throws(SysfsError) in try body() }
       }
     } catch {
@@ -45,17 +68,22 @@ struct SessionScan {
     if case .failure(let error) = result { throw .sysfs(error) }
   }
 
+  private func devices(of session: SessionID) throws(OperationError.Cause) -> [DeviceSnapshot] {
+    let snapshot: SessionSnapshot?
+    do throws(SysfsError) { snapshot = try sysfs.session(session) } catch { throw .sysfs(error) }
+    guard let snapshot else { throw .noSession }
+    return snapshot.devices
+  }
+
   /// The devices, as soon as each disk among them has its block device. Nothing announces that to a program that
   /// listens to neither udev nor uevents, so sysfs is looked at again for a short while.
   private func attachedDevices(of session: SessionID) async throws(OperationError.Cause) -> [DeviceSnapshot] {
     let deadline = ContinuousClock.now + attachTimeout
     var pause = Self.pauses.first
     while true {
-      let snapshot: SessionSnapshot?
-      do throws(SysfsError) { snapshot = try sysfs.session(session) } catch { throw .sysfs(error) }
-      guard let snapshot else { throw .noSession }
-      let isComplete = snapshot.devices.allSatisfy { $0.type != 0 || $0.blockDevice != nil }
-      if isComplete || .now >= deadline { return snapshot.devices }
+      let devices = try devices(of: session)
+      let isComplete = devices.allSatisfy { $0.type != 0 || $0.blockDevice != nil }
+      if isComplete || .now >= deadline { return devices }
       do throws(WaitError) {
         try await Reactor.shared.sleep(until: .now + pause)
       } catch {

@@ -8,63 +8,61 @@ import IscsiKit
 /// Secrets come from files, standard input or the environment, because the command line of a process is for all to
 /// read.
 struct AuthenticationOptions: ParsableArguments {
-  @Option(name: .long, help: "CHAP name to log in with.")
+  @Option(help: "CHAP name to log in with.")
   var user: String?
 
   @Option(
-    name: .long,
     help: ArgumentHelp(
-      "File whose first line is the CHAP secret; - is standard input. Else $ISCSI_PASSWORD.", valueName: "file"))
+      "File whose first line is the CHAP secret; - is standard input. Else $\(Self.passwordVariable).",
+      valueName: "file"),
+    completion: .file())
   var passwordFile: String?
 
-  @Option(name: .long, help: ArgumentHelp("CHAP name that the target must prove (mutual CHAP).", valueName: "user"))
+  @Option(help: ArgumentHelp("CHAP name that the target must prove (mutual CHAP).", valueName: "user"))
   var mutualUser: String?
 
   @Option(
-    name: .long,
     help: ArgumentHelp(
-      "File whose first line is the target's CHAP secret; - is standard input. Else $ISCSI_MUTUAL_PASSWORD.",
-      valueName: "file"))
+      "File whose first line is the target's CHAP secret; - is standard input. Else $\(Self.mutualPasswordVariable).",
+      valueName: "file"),
+    completion: .file())
   var mutualPasswordFile: String?
 
   @Option(
-    name: .long,
-    help: ArgumentHelp("CHAP digests to offer, best first: SHA3-256,SHA256,SHA1,MD5.", valueName: "list"))
-  var chapAlgorithms = CHAPAlgorithmList(algorithms: [.md5])
+    help: ArgumentHelp(
+      "CHAP digests to offer, best first: SHA3-256,SHA256,SHA1,MD5. (default: MD5)", valueName: "list"),
+    completion: .list(["MD5", "SHA1", "SHA256", "SHA3-256", "SHA3-256,SHA256,SHA1,MD5"]), transform: parseAlgorithms)
+  var chapAlgorithms = PreferenceList<CHAPAlgorithm>(words: [.md5])
 
   /// The environment variable of the secret.
   static let passwordVariable = "ISCSI_PASSWORD"
   /// The environment variable of the target's secret.
   static let mutualPasswordVariable = "ISCSI_MUTUAL_PASSWORD"
 
-  /// What the options mean together with a URL's user and secret.
+  /// What the options mean together with the user of a URL.
   ///
-  /// A file or the URL comes before the environment; two names or two secrets from options and URL are refused.
-  /// `warn` gets what is allowed but unwise.
+  /// A file comes before the environment; two names from option and URL are refused. `warn` gets what is allowed but
+  /// unwise.
   func resolve(
-    url: (user: String?, secret: Secret?) = (nil, nil),
+    urlUser: String? = nil,
     environment: [String: String] = ProcessInfo.processInfo.environment,
     warn: (String) -> Void = StandardError.warn
   ) throws(AuthenticationOptionsError) -> Authentication {
     if passwordFile == "-", mutualPasswordFile == "-" { throw .standardInputTwice }
-    if let user, let other = url.user, user != other { throw .twoUsers }
-    if passwordFile != nil, url.secret != nil { throw .twoSecrets }
+    if let user, let urlUser, user != urlUser { throw .twoUsers }
     let outgoing = try Self.credentials(
-      user: user ?? url.user, file: passwordFile, given: url.secret, environment[Self.passwordVariable],
-      .outgoing, warn)
+      user: user ?? urlUser, file: passwordFile, environment[Self.passwordVariable], .outgoing, warn)
     let incoming = try Self.credentials(
-      user: mutualUser, file: mutualPasswordFile, given: nil, environment[Self.mutualPasswordVariable],
-      .incoming, warn)
+      user: mutualUser, file: mutualPasswordFile, environment[Self.mutualPasswordVariable], .incoming, warn)
     if let incoming {
       guard let outgoing else { throw .mutualAlone }
       guard incoming.secret != outgoing.secret else { throw .equalSecrets }
     }
-    return Authentication(outgoing: outgoing, incoming: incoming, algorithms: chapAlgorithms.algorithms)
+    return Authentication(outgoing: outgoing, incoming: incoming, algorithms: chapAlgorithms.words)
   }
 
   private static func credentials(
-    user: String?, file: String?, given: Secret?, _ variable: String?,
-    _ direction: AuthenticationOptionsError.Direction,
+    user: String?, file: String?, _ variable: String?, _ direction: AuthenticationOptionsError.Direction,
     _ warn: (String) -> Void
   ) throws(AuthenticationOptionsError) -> CHAPCredentials? {
     guard let user else {
@@ -81,32 +79,10 @@ struct AuthenticationOptions: ParsableArguments {
       if contents.isReadableByOthers { warn("the secret in \(file) can be read by every user of this machine") }
       return CHAPCredentials(name: user, secret: contents.secret)
     }
-    if let given { return CHAPCredentials(name: user, secret: given) }
     guard let variable else { throw .noSecret(direction) }
     guard let secret = Secret(variable) else { throw .badVariable(direction) }
     return CHAPCredentials(name: user, secret: secret)
   }
-}
-
-/// A list of CHAP digests as open-iscsi writes it: `SHA3-256,SHA256,SHA1,MD5`.
-struct CHAPAlgorithmList: ExpressibleByArgument, Hashable {
-  /// The digests, best first; not empty.
-  var algorithms: [CHAPAlgorithm]
-
-  /// A list from its digests.
-  init(algorithms: [CHAPAlgorithm]) { self.algorithms = algorithms }
-
-  /// Reads the list; nil if a word is unknown or stands twice.
-  init?(argument: String) {
-    algorithms = []
-    for word in argument.split(separator: ",", omittingEmptySubsequences: false) {
-      guard let algorithm = CHAPAlgorithm(name: word), !algorithms.contains(algorithm) else { return nil }
-      algorithms.append(algorithm)
-    }
-  }
-
-  /// What help shows as the default.
-  var defaultValueDescription: String { algorithms.map(\.description).joined(separator: ",") }
 }
 
 /// Why the options give no usable authentication.
@@ -118,8 +94,6 @@ enum AuthenticationOptionsError: DiagnosableError, Hashable {
   case standardInputTwice
   /// The URL and --user name different users.
   case twoUsers
-  /// The URL has a secret and there is a --password-file.
-  case twoSecrets
   /// A secret without a name.
   case noUser(Direction)
   /// The name is empty, too long or has a control character.
@@ -140,7 +114,6 @@ enum AuthenticationOptionsError: DiagnosableError, Hashable {
     switch self {
     case .standardInputTwice: "both secrets are to come from standard input"
     case .twoUsers: "the URL and --user name different users"
-    case .twoSecrets: "the URL has a secret and --password-file gives another"
     case .noUser(let direction): "a secret is given without a name: \(direction.userOption) is missing"
     case .badUser(let direction): "\(direction.userOption) takes 1 to 255 octets without control characters"
     case .noSecret(let direction): "the name of \(direction.userOption) has no secret"

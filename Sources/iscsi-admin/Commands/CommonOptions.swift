@@ -2,7 +2,7 @@
 import ArgumentParser
 import IscsiKit
 
-/// How much a command that changes something says.
+/// How much a command says, and in which form.
 struct ReportOptions: ParsableArguments {
   @Flag(help: "Print JSON.")
   var json = false
@@ -10,19 +10,35 @@ struct ReportOptions: ParsableArguments {
   @Flag(name: .shortAndLong, help: "Print errors only.")
   var quiet = false
 
-  func validate() throws {
-    if json, quiet { throw ValidationError("--json and --quiet exclude each other") }
-  }
+  func validate() throws { try checkForm(json: json, quiet: quiet) }
+}
+
+/// The form of what a listing prints.
+struct ListingOptions: ParsableArguments {
+  @Flag(help: "Print JSON.")
+  var json = false
+
+  @Flag(name: .shortAndLong, help: "Print session numbers only, one a line.")
+  var quiet = false
+
+  func validate() throws { try checkForm(json: json, quiet: quiet) }
+}
+
+/// Refuses two forms at a time.
+func checkForm(json: Bool, quiet: Bool) throws(ValidationError) {
+  if json, quiet { throw ValidationError("--json and --quiet exclude each other") }
 }
 
 /// What the connection goes out through.
 struct InterfaceOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Connect through this network device.", valueName: "device"))
+  @Option(
+    help: ArgumentHelp("Connect through this network device.", valueName: "device"),
+    completion: .shellCommand("ls /sys/class/net"))
   var interfaceDevice: String?
 
   @Option(
     help: ArgumentHelp("Connect through the network device with this MAC address.", valueName: "mac"),
-    transform: parseHardwareAddress)
+    completion: .shellCommand("cat /sys/class/net/*/address"), transform: parseHardwareAddress)
   var interfaceMac: HardwareAddress?
 
   @Option(help: ArgumentHelp("Connect from this local address.", valueName: "ip"), transform: parseAddress)
@@ -51,35 +67,22 @@ struct InterfaceOptions: ParsableArguments {
 
 /// How long a command may take.
 struct TimeoutOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Give up after this many seconds.", valueName: "s"))
+  @Option(help: ArgumentHelp("Give up after this many seconds. (default: 30)", valueName: "s"), transform: parseTimeout)
   var timeout: UInt32 = 30
-
-  func validate() throws {
-    guard timeout > 0 else { throw ValidationError("--timeout must be at least 1 second") }
-  }
 
   /// The same as a duration.
   var duration: Duration { .seconds(timeout) }
 }
 
-/// Parses a portal given as an argument.
-func parsePortal(_ text: String) throws(ValidationError) -> Portal {
-  do { return try Portal(text) } catch { throw ValidationError("\(text.debugDescription) is no portal: \(error)") }
-}
+/// Who we are, for every command that logs in or discovers.
+struct InitiatorOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp("Our name. Default: that of \(InitiatorNameFile.standardPath).", valueName: "iqn"),
+    transform: parseInitiatorName)
+  var initiatorName: InitiatorName?
 
-/// Parses a target name given as an argument.
-func parseTargetName(_ text: String) throws(ValidationError) -> TargetName {
-  do { return try TargetName(text) } catch { throw ValidationError("\(text.debugDescription) is refused: \(error)") }
-}
-
-private func parseHardwareAddress(_ text: String) throws(ValidationError) -> HardwareAddress {
-  guard let address = HardwareAddress(text) else {
-    throw ValidationError("\(text.debugDescription) is no MAC address (six hexadecimal octets with colons)")
+  /// The name of the option, or else of the file.
+  func resolve(file: InitiatorNameFile = InitiatorNameFile()) throws(InitiatorNameFileError) -> InitiatorName {
+    if let initiatorName { initiatorName } else { try file.read() }
   }
-  return address
-}
-
-private func parseAddress(_ text: String) throws(ValidationError) -> IPAddress {
-  guard let address = IPAddress(text) else { throw ValidationError("\(text.debugDescription) is no IP address") }
-  return address
 }

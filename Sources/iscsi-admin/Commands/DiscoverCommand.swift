@@ -3,7 +3,7 @@ import ArgumentParser
 import IscsiKit
 
 /// `iscsi-admin discover`.
-struct DiscoverCommand: ParsableCommand {
+struct DiscoverCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
     commandName: "discover",
     abstract: "Ask a portal which targets it has (SendTargets).",
@@ -12,7 +12,9 @@ struct DiscoverCommand: ParsableCommand {
       Ends with 21 if the portal has no targets.
       """)
 
-  @Argument(help: "The portal: address or name, with :port unless it is 3260.", transform: parsePortal)
+  @Argument(
+    help: "The portal: address or name, with :port unless it is 3260.", completion: SessionCompletion.portals,
+    transform: parsePortal)
   var portal: Portal
 
   @OptionGroup var report: ReportOptions
@@ -21,11 +23,16 @@ struct DiscoverCommand: ParsableCommand {
   @OptionGroup(title: "Interface") var interface: InterfaceOptions
   @OptionGroup var initiator: InitiatorOptions
 
-  func run() throws {
+  var isJSON: Bool { report.json }
+  var emptyDocument: DiscoveryDocument {
+    DiscoveryDocument(SendTargetsResponse(text: [], discoveryPortal: portal), at: portal)
+  }
+
+  func perform(for terminal: Terminal) throws -> CommandOutput {
     let discovery = try discovery()
     let portal = portal
     let answer = try runBlocking { try await discovery.run(at: portal) }
-    try output(of: answer, for: .standardOutput).emit()
+    return try output(of: answer, for: terminal)
   }
 
   /// The discovery that the options describe.
@@ -40,24 +47,21 @@ struct DiscoverCommand: ParsableCommand {
   /// What the command prints for an answer.
   func output(of answer: SendTargetsResponse, for terminal: Terminal) throws -> CommandOutput {
     var output = CommandOutput()
-    for refusal in answer.refused {
-      output.warn("refused \(refusal.text): \(refusal.reason)")
-    }
-    if answer.refusedCount > answer.refused.count {
-      output.warn("refused \(answer.refusedCount - answer.refused.count) more")
-    }
-    for target in answer.targets {
-      for warning in target.warnings { output.warn("\(target.name): \(warning)") }
-    }
+    output.warn(of: answer)
+    if answer.targets.isEmpty { output.fail(NothingFound(portal: portal)) }
     if report.json {
-      output.text = try DiscoveryDocument(answer, at: portal).json()
+      try output.show(DiscoveryDocument(answer, at: portal))
     } else if !report.quiet, !answer.targets.isEmpty {
       output.text = targetTable(answer.targets, for: terminal)
     }
-    if answer.targets.isEmpty {
-      output.status = .noObjectsFound
-      output.warn("discovery at \(portal.address): the portal has no targets")
-    }
     return output
   }
+}
+
+/// A discovery found no target.
+struct NothingFound: DiagnosableError {
+  let portal: Portal
+  let exitStatus = ExitStatus.noObjectsFound
+  var description: String { "discovery at \(portal.address): the portal has no targets" }
+  var advice: String? { "allow this initiator's name on the target" }
 }

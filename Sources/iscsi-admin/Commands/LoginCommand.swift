@@ -3,7 +3,7 @@ import ArgumentParser
 import IscsiKit
 
 /// `iscsi-admin login`.
-struct LoginCommand: ParsableCommand {
+struct LoginCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
     commandName: "login",
     abstract: "Log in to targets; their disks appear.",
@@ -12,11 +12,12 @@ struct LoginCommand: ParsableCommand {
       fails leaves nothing behind. Ends with the code of the first login that failed; 15 is a session that exists.
       """)
 
-  @Argument(help: "The targets' names.", transform: parseTargetName)
+  @Argument(help: ArgumentHelp("The targets' names.", valueName: "target"), transform: parseTargetName)
   var targets: [TargetName] = []
 
   @Option(
-    name: .shortAndLong, help: "The portal: address or name, with :port unless it is 3260.", transform: parsePortal)
+    name: .shortAndLong, help: "The portal: address or name, with :port unless it is 3260.",
+    completion: SessionCompletion.portals, transform: parsePortal)
   var portal: Portal
 
   @Flag(help: "Log in to every target and portal that a discovery at --portal finds.")
@@ -37,29 +38,38 @@ struct LoginCommand: ParsableCommand {
   @OptionGroup(title: "Session") var session: SessionSettings
   @OptionGroup var initiator: InitiatorOptions
 
+  var isJSON: Bool { report.json }
+  var emptyDocument: LoginDocument { LoginDocument([]) }
+
   func validate() throws {
-    if all != targets.isEmpty {
-      throw ValidationError("give the targets' names, or --all for all that discovery finds")
+    if !all, targets.isEmpty {
+      throw ValidationError("no target: give the targets' names, or --all for all that a discovery finds")
     }
+    if all, !targets.isEmpty { throw ValidationError("--all and targets' names exclude each other") }
     if noScan, !luns.isEmpty { throw ValidationError("--lun and --no-scan exclude each other") }
   }
 
-  func run() throws {
+  func perform(for terminal: Terminal) throws -> CommandOutput {
     let initiator = try initiator.resolve()
     let options = try options()
-    let report = report
-    let find = finder(initiator: initiator, options: options)
+    let isProgressShown = !report.quiet
+    let discovery = all ? discovery(initiator: initiator, options: options) : nil
+    let (portal, places) = (portal, places)
     let outcome = try runBlocking {
       let link = try await KernelLink.open()
-      let requests = try await find().map { target, portal in
+      if link.hasLoadedModule, isProgressShown { StandardError.warn("loaded the kernel module iscsi_tcp") }
+      let answer = try await discovery?.run(at: portal)
+      if let answer, answer.targets.isEmpty { throw NothingFound(portal: portal) }
+      let found = answer?.targets.flatMap { target in target.portals.map { (target.name, $0) } }
+      let requests = (found ?? places).map { target, portal in
         LoginRequest(initiator: initiator, target: target, portal: portal, options: options)
       }
-      let progress = LoginProgress(requests, isShown: !report.quiet)
+      let progress = LoginProgress(requests, isShown: isProgressShown)
       let results = await KernelSessions(link: link).login(requests) { progress.note($0, $1) }
       progress.end()
-      return LoginOutcome(results)
+      return LoginOutcome(results, discovery: answer)
     }
-    try outcome.output(report, for: .standardOutput).emit()
+    return try outcome.output(report)
   }
 
   /// How to log in.
@@ -73,86 +83,18 @@ struct LoginCommand: ParsableCommand {
     return options
   }
 
-  /// Where to log in: what the command line names, or what a discovery finds.
-  private func finder(
-    initiator: InitiatorName, options: SessionOptions
-  ) -> @Sendable () async throws -> [(TargetName, Portal)] {
-    let (targets, portal) = (targets, portal)
-    guard all else { return { targets.map { ($0, portal) } } }
+  /// What the command line names, each once.
+  private var places: [(TargetName, Portal)] {
+    var known: Set<TargetName> = []
+    return targets.filter { known.insert($0).inserted }.map { ($0, portal) }
+  }
+
+  /// The discovery of what `--all` logs in to.
+  private func discovery(initiator: InitiatorName, options: SessionOptions) -> SendTargetsDiscovery {
     var discovery = SendTargetsDiscovery(initiator: initiator)
     discovery.authentication = options.authentication
     discovery.binding = options.binding
     discovery.timeout = time.duration
-    return { [discovery] in
-      let found = try await discovery.run(at: portal).targets
-      guard !found.isEmpty else { throw NothingFound(portal: portal) }
-      return found.flatMap { target in target.portals.map { (target.name, $0) } }
-    }
+    return discovery
   }
-}
-
-/// What a session is set to.
-struct SessionSettings: ParsableArguments {
-  @Option(
-    help: ArgumentHelp("Seconds that I/O waits for a lost session; -1 is for ever, 0 fails it at once.", valueName: "s")
-  )
-  var replacementTimeout: Int32 = 120
-
-  @Option(
-    help: ArgumentHelp("Seconds of silence before the target is asked for a sign of life; 0 is never.", valueName: "s"))
-  var noopInterval: UInt32 = 5
-
-  @Option(help: ArgumentHelp("Seconds that this sign of life may take; 0 is off.", valueName: "s"))
-  var noopTimeout: UInt32 = 5
-
-  @Option(
-    help: ArgumentHelp("HeaderDigest, best first: None, CRC32C or both with a comma.", valueName: "list"),
-    transform: parseDigests)
-  var headerDigest: [Digest] = [.none]
-
-  @Option(
-    help: ArgumentHelp("DataDigest, best first: None, CRC32C or both with a comma.", valueName: "list"),
-    transform: parseDigests)
-  var dataDigest: [Digest] = [.none]
-
-  func validate() throws {
-    guard replacementTimeout >= -1 else { throw ValidationError("--replacement-timeout is -1, 0 or more") }
-  }
-
-  /// The same as options of a login.
-  var options: SessionOptions {
-    var options = SessionOptions()
-    options.timeouts.replacement = replacementTimeout == -1 ? nil : .seconds(replacementTimeout)
-    options.timeouts.noopInterval = .seconds(noopInterval)
-    options.timeouts.noopTimeout = .seconds(noopTimeout)
-    options.operational.headerDigest = headerDigest
-    options.operational.dataDigest = dataDigest
-    return options
-  }
-}
-
-/// A discovery found nothing to log in to.
-private struct NothingFound: DiagnosableError {
-  let portal: Portal
-  let exitStatus = ExitStatus.noObjectsFound
-  var description: String { "discovery at \(portal.address): the portal has no targets" }
-  var advice: String? { "allow this initiator's name on the target" }
-}
-
-private func parseLUN(_ text: String) throws(ValidationError) -> LUN {
-  guard let number = UInt64(text), let lun = LUN(number: number) else {
-    throw ValidationError("\(text.debugDescription) is no logical unit number (0 to 16383)")
-  }
-  return lun
-}
-
-private func parseDigests(_ text: String) throws(ValidationError) -> [Digest] {
-  var digests: [Digest] = []
-  for word in text.split(separator: ",", omittingEmptySubsequences: false) {
-    guard let digest = Digest(rawValue: String(word)), !digests.contains(digest) else {
-      throw ValidationError("\(text.debugDescription) is not None, CRC32C or both with a comma")
-    }
-    digests.append(digest)
-  }
-  return digests
 }

@@ -2,54 +2,83 @@
 import IscsiKit
 import Synchronization
 
-/// Tells on standard error how logins get on, once they take longer than a second.
-final class LoginProgress: Sendable {
-  private struct State {
-    var steps: [LoginStep?]
-    var begun = 0
-    var ticker: Task<Void, Never>?
+/// What is known of the logins of a call while they run, and what to say of it: without a clock and without output.
+struct LoginTally: Sendable {
+  private let names: [String]
+  private var steps: [LoginStep?]
+  /// When the next line is due, from the start on: after 1, 2, 4, ... seconds, which is often enough to see that it
+  /// lives and seldom enough to read.
+  private(set) var due: Duration = .seconds(1)
+
+  /// A tally of logins that have not begun.
+  ///
+  /// - Parameter names: What each login is called: `login to iqn... at 10.0.0.1:3260`.
+  init(_ names: [String]) {
+    self.names = names
+    steps = Array(repeating: nil, count: names.count)
   }
 
-  private let requests: [LoginRequest]
+  /// A login has come to a step.
+  mutating func note(_ index: Int, _ step: LoginStep) {
+    if steps.indices.contains(index) { steps[index] = step }
+  }
+
+  /// The line that is due when this much time has passed; nil if none is.
+  mutating func line(after elapsed: Duration) -> String? {
+    guard elapsed >= due, !names.isEmpty else { return nil }
+    while due <= elapsed { due *= 2 }
+    return "\(text) (\(elapsed.components.seconds) s)"
+  }
+
+  private var text: String {
+    if names.count == 1 { return "\(names[0]): \((steps[0] ?? .connect).rawValue)" }
+    let ended = steps.count { $0 == .end }
+    let waiting = steps.count { $0 == nil }
+    var parts = ["\(ended) of \(names.count) logins ended"]
+    let underWay = steps.indices.filter { steps[$0] != nil && steps[$0] != .end }
+    if underWay.count == 1, let last = underWay.first, let step = steps[last] {
+      // The one that holds up the others is worth its name.
+      parts.append("\(names[last]): \(step.rawValue)")
+    } else {
+      for step in LoginStep.allCases where step != .end {
+        let count = steps.count { $0 == step }
+        if count > 0 { parts.append("\(count) \(step.rawValue)") }
+      }
+    }
+    if waiting > 0 { parts.append("\(waiting) to begin") }
+    return parts.joined(separator: ", ")
+  }
+}
+
+/// Tells on standard error how logins get on, once they take longer than a second.
+final class LoginProgress: Sendable {
   private let start = ContinuousClock.now
-  private let state: Mutex<State>
+  private let tally: Mutex<LoginTally>
+  private let ticker = Mutex<Task<Void, Never>?>(nil)
 
   /// Starts to watch.
   init(_ requests: [LoginRequest], isShown: Bool) {
-    self.requests = requests
-    state = Mutex(State(steps: Array(repeating: nil, count: requests.count)))
+    tally = Mutex(
+      LoginTally(requests.map { OperationError.Operation.login($0.target, $0.portal).description }))
     guard isShown else { return }
-    // After 1, 2, 4, ... seconds: often enough to see that it lives, seldom enough to read.
-    let ticker = Task { [weak self] in
-      var elapsed = 1
-      while let start = self?.start, (try? await Reactor.shared.sleep(until: start + .seconds(elapsed))) != nil {
-        self?.tell(after: elapsed)
-        elapsed *= 2
-      }
+    let task = Task { [weak self] in
+      while let next = self?.next, (try? await Reactor.shared.sleep(until: next)) != nil { self?.tell() }
     }
-    state.withLock { $0.ticker = ticker }
+    ticker.withLock { $0 = task }
   }
 
   /// A login has come to a step.
   func note(_ index: Int, _ step: LoginStep) {
-    state.withLock { state in
-      guard state.steps.indices.contains(index) else { return }
-      if state.steps[index] == nil { state.begun += 1 }
-      state.steps[index] = step
-    }
+    tally.withLock { $0.note(index, step) }
   }
 
   /// All logins have ended.
-  func end() { state.withLock { $0.ticker?.cancel() } }
+  func end() { ticker.withLock { $0?.cancel() } }
 
-  private func tell(after seconds: Int) {
-    let (steps, begun) = state.withLock { ($0.steps, $0.begun) }
-    if requests.count == 1, let request = requests.first {
-      let step = (steps.first ?? nil)?.rawValue ?? "waiting"
-      StandardError.write(
-        "iscsi-admin: login to \(request.target) at \(request.portal.address): \(step) (\(seconds) s)\n")
-    } else {
-      StandardError.write("iscsi-admin: \(begun) of \(requests.count) logins begun (\(seconds) s)\n")
-    }
+  private var next: ContinuousClock.Instant { start + tally.withLock { $0.due } }
+
+  private func tell() {
+    let elapsed = start.duration(to: .now)
+    if let line = tally.withLock({ $0.line(after: elapsed) }) { StandardError.warn(line) }
   }
 }

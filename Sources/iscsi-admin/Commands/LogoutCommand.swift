@@ -3,108 +3,64 @@ import ArgumentParser
 import IscsiKit
 
 /// `iscsi-admin logout`.
-struct LogoutCommand: ParsableCommand {
+struct LogoutCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
     commandName: "logout",
     abstract: "Log out of sessions; their disks vanish.",
     discussion: """
       Removes the disks, tells the target, and removes the session. A session that cannot reach its target is removed \
-      all the same. Unmount file systems first. Ends with 21 if no session matches.
+      all the same. Unmount file systems first. Ends with 2 if one of the named sessions does not exist, and with 21 \
+      if a target has no session or no session is there at all; the other sessions are logged out.
       """)
 
   @Argument(
-    help: ArgumentHelp("Session numbers or target names.", valueName: "session"), transform: SessionSelector.init)
+    help: ArgumentHelp("Session numbers or target names.", valueName: "session"),
+    completion: SessionCompletion.selectors, transform: SessionSelector.init)
   var selectors: [SessionSelector] = []
 
-  @Option(name: .shortAndLong, help: "Only sessions at this portal.", transform: parsePortal)
+  @Option(
+    name: .shortAndLong, help: "Only sessions at this portal.", completion: SessionCompletion.portals,
+    transform: parsePortal)
   var portal: Portal?
 
   @Flag(help: "Log out of all sessions.")
   var all = false
 
+  @OptionGroup var location: SysfsLocation
   @OptionGroup var report: ReportOptions
   @OptionGroup var time: TimeoutOptions
 
+  var isJSON: Bool { report.json }
+  var emptyDocument: LogoutDocument { LogoutDocument([]) }
+
   func validate() throws {
-    if all != selectors.isEmpty { throw ValidationError("name the sessions, or give --all") }
-  }
-
-  func run() throws {
-    let sessions = try Sysfs().sessions()
-    let chosen = try choose(from: sessions)
-    let timeout = time.duration
-    let outcome = try runBlocking {
-      let link = try await KernelLink.open()
-      return LogoutOutcome(await KernelSessions(link: link).logOut(chosen, timeout: timeout))
+    if !all, selectors.isEmpty {
+      throw ValidationError("no session: give session numbers or target names, or --all for all sessions")
     }
-    try outcome.output(report, for: .standardOutput).emit()
+    if all, !selectors.isEmpty { throw ValidationError("--all and sessions exclude each other") }
   }
 
-  /// The sessions that the arguments name, each once, in the order of the listing.
-  func choose(from sessions: [SessionSnapshot]) throws(NoMatchingSession) -> [SessionSnapshot] {
+  func perform(for terminal: Terminal) throws -> CommandOutput {
+    let sysfs = location.sysfs
+    let (chosen, missing) = choose(from: try sysfs.sessions())
+    let timeout = time.duration
+    let results =
+      try chosen.isEmpty
+      ? []
+      : runBlocking { await KernelSessions(link: try await KernelLink.open()).logOut(chosen, timeout: timeout) }
+    return try LogoutOutcome(results, missing: missing).output(report)
+  }
+
+  /// The sessions that the arguments name, each once, in the order of the listing, and what is named and not there.
+  func choose(from sessions: [SessionSnapshot]) -> (chosen: [SessionSnapshot], missing: [NoSession]) {
     let atPortal = sessions.filter { session in
       guard let portal else { return true }
-      let found = session.connection?.persistentPortal ?? session.connection?.portal
+      let found = session.configuredPortal
       return found?.host == portal.host && found?.port == portal.port
     }
-    let chosen = all ? atPortal : atPortal.filter { session in selectors.contains { $0.matches(session) } }
-    for selector in selectors where !chosen.contains(where: selector.matches) {
-      throw NoMatchingSession(selector: selector)
-    }
-    guard !chosen.isEmpty else { throw NoMatchingSession(selector: nil) }
-    return chosen
+    guard !all else { return (atPortal, atPortal.isEmpty ? [NoSession(portal: portal)] : []) }
+    let chosen = atPortal.filter { session in selectors.contains { $0.matches(session) } }
+    let missing = selectors.filter { !chosen.contains(where: $0.matches) }
+    return (chosen, missing.map { NoSession(selector: $0, portal: portal) })
   }
-}
-
-/// A session as an argument names it.
-enum SessionSelector: Hashable, Sendable, CustomStringConvertible {
-  /// By the kernel's number.
-  case id(SessionID)
-  /// By the target's name: all its sessions.
-  case target(TargetName)
-
-  /// Reads a number or a name.
-  init(_ text: String) throws(ValidationError) {
-    if !text.isEmpty, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) {
-      self = .id(try parseSessionID(text))
-    } else {
-      self = .target(try parseTargetName(text))
-    }
-  }
-
-  /// Whether a session is meant.
-  func matches(_ session: SessionSnapshot) -> Bool {
-    switch self {
-    case .id(let id): session.id == id
-    case .target(let name): session.targetName == name.description
-    }
-  }
-
-  /// As the user wrote it.
-  var description: String {
-    switch self {
-    case .id(let id): "\(id)"
-    case .target(let name): "\(name)"
-    }
-  }
-}
-
-/// No session is what the arguments name.
-struct NoMatchingSession: DiagnosableError {
-  let selector: SessionSelector?
-
-  /// 2 for a number, 21 for anything else.
-  var exitStatus: ExitStatus {
-    if case .id? = selector { .sessionNotFound } else { .noObjectsFound }
-  }
-
-  var description: String {
-    switch selector {
-    case .id(let id)?: "there is no session \(id)"
-    case .target(let name)?: "there is no session with \(name)"
-    case nil: "no session matches"
-    }
-  }
-
-  var advice: String? { "iscsi-admin session list shows the sessions" }
 }

@@ -6,7 +6,7 @@ import SystemPackage
 /// `iscsi-admin session`: what the kernel has.
 struct SessionCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "session", abstract: "Show the kernel's iSCSI sessions.",
+    commandName: "session", abstract: "Show and rescan the kernel's iSCSI sessions.",
     subcommands: [SessionListCommand.self, SessionShowCommand.self, SessionRescanCommand.self])
 }
 
@@ -19,49 +19,27 @@ struct SysfsLocation: ParsableArguments {
   var sysfs: Sysfs { Sysfs(root: FilePath(sysfsRoot)) }
 }
 
-/// The form of what a command prints.
-struct OutputForm: ParsableArguments {
-  @Flag(help: "Print JSON.")
-  var json = false
-
-  @Flag(name: .shortAndLong, help: "Print only session numbers, one a line.")
-  var quiet = false
-
-  func validate() throws {
-    if json, quiet { throw ValidationError("--json and --quiet exclude each other") }
-  }
-}
-
 /// `iscsi-admin session list`.
-struct SessionListCommand: ParsableCommand {
+struct SessionListCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
     commandName: "list", abstract: "List all sessions.",
     discussion: "Ends with 21 if there is no session; with --json the empty list is printed all the same.")
 
   @OptionGroup var location: SysfsLocation
-  @OptionGroup var form: OutputForm
+  @OptionGroup var report: ListingOptions
 
-  func run() throws { try output(for: .standardOutput).emit() }
+  var isJSON: Bool { report.json }
+  var emptyDocument: SessionListDocument { SessionListDocument([]) }
 
-  /// What the command prints on a terminal of this kind.
-  func output(for terminal: Terminal) throws -> CommandOutput {
+  func perform(for terminal: Terminal) throws -> CommandOutput {
     var output = CommandOutput()
-    let sessions: [SessionSnapshot]
-    do {
-      sessions = try location.sysfs.sessions(.summary)
-    } catch {
-      output.fail(error, in: "session list")
-      return output
-    }
-    if form.json { output.text = try SessionListDocument(sessions).json() }
-    guard !sessions.isEmpty else {
-      output.status = .noObjectsFound
-      if !form.quiet { output.diagnostics = "iscsi-admin: no active sessions\n" }
-      return output
-    }
-    if form.quiet {
-      output.text = sessions.map { "\($0.id)\n" }.joined()
-    } else if !form.json {
+    let sessions = try location.sysfs.sessions(.summary)
+    if sessions.isEmpty { output.fail(NoSession(), isSilent: report.quiet) }
+    if report.json {
+      try output.show(SessionListDocument(sessions))
+    } else if report.quiet {
+      output.text = numberList(sessions)
+    } else if !sessions.isEmpty {
       output.text = sessionTable(sessions, for: terminal)
     }
     return output
@@ -69,49 +47,41 @@ struct SessionListCommand: ParsableCommand {
 }
 
 /// `iscsi-admin session show`.
-struct SessionShowCommand: ParsableCommand {
+struct SessionShowCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
     commandName: "show", abstract: "Show all about sessions.",
     discussion: "Ends with 2 if one of the named sessions does not exist, and with 21 if none is named and none exists."
   )
 
-  @OptionGroup var location: SysfsLocation
-  @OptionGroup var form: OutputForm
-
   @Argument(
     help: ArgumentHelp("The sessions' numbers; all sessions if none is given.", valueName: "sid"),
-    transform: parseSessionID)
+    completion: SessionCompletion.ids, transform: parseSessionID)
   var ids: [SessionID] = []
 
-  func run() throws { try output(for: .standardOutput).emit() }
+  @OptionGroup var location: SysfsLocation
+  @OptionGroup var report: ListingOptions
 
-  /// What the command prints on a terminal of this kind.
-  func output(for terminal: Terminal) throws -> CommandOutput {
+  var isJSON: Bool { report.json }
+  var emptyDocument: SessionShowDocument { SessionShowDocument([]) }
+
+  func perform(for terminal: Terminal) throws -> CommandOutput {
     var output = CommandOutput()
     var sessions: [SessionSnapshot] = []
-    do {
-      if ids.isEmpty {
-        sessions = try location.sysfs.sessions()
-        if sessions.isEmpty {
-          output.status = .noObjectsFound
-          if !form.quiet { output.diagnostics = "iscsi-admin: no active sessions\n" }
-        }
-      }
-      for id in ids {
-        if let session = try location.sysfs.session(id) {
-          sessions.append(session)
-        } else {
-          output.fail(SysfsError.noSession(id), in: "session show \(id)")
-        }
-      }
-    } catch {
-      output.fail(error, in: "session show")
-      return output
+    if ids.isEmpty {
+      sessions = try location.sysfs.sessions()
+      if sessions.isEmpty { output.fail(NoSession(), isSilent: report.quiet) }
     }
-    if form.json {
-      output.text = try SessionShowDocument(sessions).json()
-    } else if form.quiet {
-      output.text = sessions.map { "\($0.id)\n" }.joined()
+    for id in ids {
+      if let session = try location.sysfs.session(id) {
+        sessions.append(session)
+      } else {
+        output.fail(NoSession(selector: .id(id)))
+      }
+    }
+    if report.json {
+      try output.show(SessionShowDocument(sessions))
+    } else if report.quiet {
+      output.text = numberList(sessions)
     } else {
       output.text = sessions.map { sessionPage($0, for: terminal) }.joined(separator: "\n")
     }
@@ -119,10 +89,5 @@ struct SessionShowCommand: ParsableCommand {
   }
 }
 
-/// Parses a session number given as an argument.
-func parseSessionID(_ text: String) throws(ValidationError) -> SessionID {
-  guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = UInt32(text) else {
-    throw ValidationError("\(text.debugDescription) is not a session number")
-  }
-  return SessionID(rawValue: number)
-}
+/// Sessions' numbers for scripts, one a line.
+private func numberList(_ sessions: [SessionSnapshot]) -> String { sessions.map { "\($0.id)\n" }.joined() }

@@ -3,33 +3,34 @@ import ArgumentParser
 import IscsiKit
 
 /// `iscsi-admin session rescan`.
-struct SessionRescanCommand: ParsableCommand {
+struct SessionRescanCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
     commandName: "rescan",
     abstract: "Read the sizes of sessions' disks again and look for new logical units.",
     discussion: "Ends with 2 if one of the named sessions does not exist, and with 21 if none is named and none exists."
   )
 
+  @Argument(
+    help: ArgumentHelp("The sessions' numbers; all sessions if none is given.", valueName: "sid"),
+    completion: SessionCompletion.ids, transform: parseSessionID)
+  var ids: [SessionID] = []
+
   @OptionGroup var location: SysfsLocation
   @OptionGroup var report: ReportOptions
 
-  @Argument(
-    help: ArgumentHelp("The sessions' numbers; all sessions if none is given.", valueName: "sid"),
-    transform: parseSessionID)
-  var ids: [SessionID] = []
+  var isJSON: Bool { report.json }
+  var emptyDocument: RescanDocument { RescanDocument([]) }
 
-  func run() throws {
+  func perform(for terminal: Terminal) throws -> CommandOutput {
     let sysfs = location.sysfs
     let chosen = try ids.isEmpty ? sysfs.sessions(.summary).map(\.id) : ids
-    guard !chosen.isEmpty else { throw NoMatchingSession(selector: nil) }
+    guard !chosen.isEmpty else { throw NoSession() }
     let results = try runBlocking { await SessionScanner(sysfs: sysfs).rescan(chosen) }
-    try output(of: Array(zip(chosen, results)), for: .standardOutput).emit()
+    return try output(of: Array(zip(chosen, results)))
   }
 
   /// What the command prints.
-  func output(
-    of results: [(SessionID, Result<[DeviceSnapshot], OperationError>)], for terminal: Terminal
-  ) throws -> CommandOutput {
+  func output(of results: [(SessionID, Result<[DeviceSnapshot], OperationError>)]) throws -> CommandOutput {
     var output = CommandOutput()
     var rescanned: [(SessionID, [DeviceSnapshot])] = []
     for (id, result) in results {
@@ -39,11 +40,9 @@ struct SessionRescanCommand: ParsableCommand {
       }
     }
     if report.json {
-      output.text = try RescanDocument(rescanned).json()
+      try output.show(RescanDocument(rescanned))
     } else if !report.quiet {
-      output.text = rescanned.map { id, devices in
-        "rescanned session \(id): \(deviceList(devices))\n"
-      }.joined()
+      output.text = rescanned.map { "session \($0): rescanned: \(deviceList($1))\n" }.joined()
     }
     return output
   }

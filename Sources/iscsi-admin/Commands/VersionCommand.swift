@@ -5,20 +5,28 @@ import ArgumentParser
 let versionText = "0.1.0"
 
 /// `iscsi-admin version`.
-struct VersionCommand: ParsableCommand {
+struct VersionCommand: ReportingCommand {
   static let configuration = CommandConfiguration(commandName: "version", abstract: "Print the version.")
 
-  @Flag(help: "Print JSON.")
-  var json = false
+  @OptionGroup var report: VersionOptions
 
-  func run() throws {
-    try CommandOutput(text: json ? VersionDocument(programVersion: versionText).json() : "iscsi-admin \(versionText)\n")
-      .emit()
+  var isJSON: Bool { report.json }
+  var emptyDocument: VersionDocument { VersionDocument(programVersion: versionText) }
+
+  func perform(for terminal: Terminal) throws -> CommandOutput {
+    var output = CommandOutput(text: report.quiet ? "\(versionText)\n" : "iscsi-admin \(versionText)\n")
+    if report.json { try output.show(emptyDocument) }
+    return output
   }
 }
 
-/// `version --json`.
-struct VersionDocument: JSONDocument {
-  static let kind = "version"
-  let programVersion: String
+/// The form of the version.
+struct VersionOptions: ParsableArguments {
+  @Flag(help: "Print JSON.")
+  var json = false
+
+  @Flag(name: .shortAndLong, help: "Print the number only.")
+  var quiet = false
+
+  func validate() throws { try checkForm(json: json, quiet: quiet) }
 }

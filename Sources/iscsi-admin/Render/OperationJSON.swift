@@ -7,7 +7,7 @@ struct DiscoveryDocument: JSONDocument {
 
   struct Target: Encodable {
     let name: String
-    let portals: [TaggedPortalJSON]
+    let portals: [PortalJSON]
     let warnings: [String]
   }
 
@@ -16,31 +16,20 @@ struct DiscoveryDocument: JSONDocument {
     let reason: String
   }
 
-  let portal: String
+  let portal: PortalJSON
   let targets: [Target]
   let refused: [Refusal]
+  let refusedCount: Int
 
   init(_ answer: SendTargetsResponse, at portal: Portal) {
-    self.portal = portal.address
+    self.portal = PortalJSON(portal)
     targets = answer.targets.map { target in
       Target(
-        name: target.name.description, portals: target.portals.map(TaggedPortalJSON.init),
+        name: target.name.description, portals: target.portals.map(PortalJSON.init),
         warnings: target.warnings.map(\.description))
     }
     refused = answer.refused.map { Refusal(text: $0.text, reason: $0.reason.description) }
-  }
-}
-
-/// A portal with its tag in JSON.
-struct TaggedPortalJSON: Encodable {
-  let address: String
-  let port: UInt16
-  let targetPortalGroupTag: UInt16?
-
-  init(_ portal: Portal) {
-    address = portal.host.description
-    port = portal.port
-    targetPortalGroupTag = portal.tag
+    refusedCount = answer.refusedCount
   }
 }
 
@@ -52,7 +41,7 @@ struct LoginDocument: JSONDocument {
     let session: UInt32
     let host: UInt32
     let target: String
-    let portal: TaggedPortalJSON
+    let portal: PortalJSON
     let targetAlias: String?
     let chapAlgorithm: String?
     let devices: [DeviceJSON]
@@ -66,7 +55,7 @@ struct LoginDocument: JSONDocument {
       portal.tag = report.login.tag ?? portal.tag
       return Login(
         session: report.session.rawValue, host: report.host.rawValue, target: report.target.description,
-        portal: TaggedPortalJSON(portal), targetAlias: report.login.targetAlias,
+        portal: PortalJSON(portal), targetAlias: report.login.targetAlias,
         chapAlgorithm: report.login.algorithm?.description, devices: report.devices.map(DeviceJSON.init))
     }
   }
@@ -79,7 +68,7 @@ struct LogoutDocument: JSONDocument {
   struct Logout: Encodable {
     let session: UInt32
     let target: String?
-    let portal: TaggedPortalJSON?
+    let portal: PortalJSON?
     let problems: [String]
   }
 
@@ -88,7 +77,7 @@ struct LogoutDocument: JSONDocument {
   init(_ reports: [LogoutReport]) {
     logouts = reports.map { report in
       Logout(
-        session: report.session.rawValue, target: report.target, portal: report.portal.map(TaggedPortalJSON.init),
+        session: report.session.rawValue, target: report.target, portal: report.portal.map(PortalJSON.init),
         problems: report.problems.map(\.description))
     }
   }
@@ -108,4 +97,70 @@ struct RescanDocument: JSONDocument {
   init(_ rescanned: [(SessionID, [DeviceSnapshot])]) {
     sessions = rescanned.map { Rescan(session: $0.rawValue, devices: $1.map(DeviceJSON.init)) }
   }
+}
+
+/// `probe --json`.
+struct ProbeDocument: JSONDocument {
+  static let kind = "probe"
+
+  struct Unit: Encodable {
+    let lun: UInt64
+    let type: UInt8?
+    let typeName: String?
+    let state: String?
+    let vendor: String?
+    let model: String?
+    let revision: String?
+    let serialNumber: String?
+    let identifier: String?
+    let sizeBytes: UInt64?
+    let logicalBlockSizeBytes: UInt32?
+    let physicalBlockSizeBytes: UInt32?
+    let thinProvisioned: Bool?
+    let writeProtected: Bool?
+    let removable: Bool?
+    let accessState: String?
+    let accessPreferred: Bool?
+    let targetPortGroup: UInt16?
+    let readMicroseconds: Int64?
+
+    init(_ unit: ProbeReport.Unit) {
+      let found = unit.description
+      lun = unit.lun.linuxNumber
+      type = found?.type.rawValue
+      typeName = found?.type.description
+      state = found?.state
+      vendor = found?.vendor
+      model = found?.product
+      revision = found?.revision
+      serialNumber = found?.serialNumber
+      identifier = found?.identifier?.description
+      sizeBytes = found?.size
+      logicalBlockSizeBytes = found?.logicalBlockSize
+      physicalBlockSizeBytes = found?.physicalBlockSize
+      thinProvisioned = found?.isThinProvisioned
+      writeProtected = found?.isWriteProtected
+      removable = found?.isRemovable
+      accessState = found?.access?.state?.description
+      accessPreferred = found?.access?.isPreferred
+      targetPortGroup = found?.access?.portGroup
+      readMicroseconds = unit.readMicroseconds
+    }
+  }
+
+  let target: String
+  let portal: PortalJSON
+  let units: [Unit]
+
+  init(_ report: ProbeReport) {
+    target = report.target.description
+    portal = PortalJSON(report.portal)
+    units = report.units.map(Unit.init)
+  }
+}
+
+/// `version --json`.
+struct VersionDocument: JSONDocument {
+  static let kind = "version"
+  let programVersion: String
 }

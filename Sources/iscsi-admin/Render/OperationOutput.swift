@@ -20,16 +20,34 @@ func deviceList(_ devices: [DeviceSnapshot]) -> String {
   return disks.isEmpty ? "no disks" : disks.joined(separator: ", ")
 }
 
+extension CommandOutput {
+  /// Says what is odd in a target's answer to SendTargets.
+  mutating func warn(of answer: SendTargetsResponse) {
+    for refusal in answer.refused { warn("refused \(refusal.text): \(refusal.reason)") }
+    if answer.refusedCount > answer.refused.count {
+      warn("refused \(answer.refusedCount - answer.refused.count) more")
+    }
+    for target in answer.targets {
+      for warning in target.warnings { warn("\(target.name): \(warning)") }
+    }
+  }
+}
+
 /// How the logins of a call ended.
 struct LoginOutcome: Sendable {
+  private let discovery: SendTargetsResponse?
   private let results: [Result<LoginReport, OperationError>]
 
-  /// An outcome from the library's results.
-  init(_ results: [Result<LoginReport, OperationError>]) { self.results = results }
+  /// An outcome from the library's results, and from what was discovered before the logins.
+  init(_ results: [Result<LoginReport, OperationError>], discovery: SendTargetsResponse? = nil) {
+    self.discovery = discovery
+    self.results = results
+  }
 
   /// What the command prints.
-  func output(_ options: ReportOptions, for terminal: Terminal) throws -> CommandOutput {
+  func output(_ options: ReportOptions) throws -> CommandOutput {
     var output = CommandOutput()
+    if let discovery { output.warn(of: discovery) }
     var reports: [LoginReport] = []
     for result in results {
       switch result {
@@ -41,7 +59,7 @@ struct LoginOutcome: Sendable {
       }
     }
     if options.json {
-      output.text = try LoginDocument(reports).json()
+      try output.show(LoginDocument(reports))
     } else if !options.quiet {
       output.text = reports.map { report in
         "session \(report.session): logged in to \(report.target) at \(report.portal.address): "
@@ -54,14 +72,19 @@ struct LoginOutcome: Sendable {
 
 /// How the logouts of a call ended.
 struct LogoutOutcome: Sendable {
+  private let missing: [NoSession]
   private let results: [Result<LogoutReport, OperationError>]
 
-  /// An outcome from the library's results.
-  init(_ results: [Result<LogoutReport, OperationError>]) { self.results = results }
+  /// An outcome from the library's results, and what the arguments name and is not there.
+  init(_ results: [Result<LogoutReport, OperationError>], missing: [NoSession] = []) {
+    self.missing = missing
+    self.results = results
+  }
 
   /// What the command prints.
-  func output(_ options: ReportOptions, for terminal: Terminal) throws -> CommandOutput {
+  func output(_ options: ReportOptions) throws -> CommandOutput {
     var output = CommandOutput()
+    for error in missing { output.fail(error) }
     var reports: [LogoutReport] = []
     for result in results {
       switch result {
@@ -73,7 +96,7 @@ struct LogoutOutcome: Sendable {
       }
     }
     if options.json {
-      output.text = try LogoutDocument(reports).json()
+      try output.show(LogoutDocument(reports))
     } else if !options.quiet {
       output.text = reports.map { "session \($0.session): logged out of \($0.target?.printable ?? "its target")\n" }
         .joined()

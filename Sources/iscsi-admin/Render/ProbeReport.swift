@@ -1,101 +1,98 @@
 // SPDX-License-Identifier: Apache-2.0
 import IscsiKit
 
-/// What a probe found, as its JSON shows it (version 1). A key whose value is not known is left out.
-struct ProbeReport: Encodable {
-  /// A unit as its JSON shows it.
-  struct Unit: Encodable {
-    var lun: UInt64
-    var type: String?
-    var state: String?
-    var vendor: String?
-    var product: String?
-    var revision: String?
-    var serialNumber: String?
-    var identifier: String?
-    /// Octets.
-    var size: UInt64?
-    var logicalBlockSize: UInt32?
-    var physicalBlockSize: UInt32?
-    var thinProvisioned: Bool?
-    var writeProtected: Bool?
-    var removable: Bool?
-    var accessState: String?
-    var accessPreferred: Bool?
-    var targetPortGroup: UInt16?
-    /// How long the read of block 0 took, in microseconds.
-    var readMicroseconds: Int64?
-    /// Why the unit could not be asked or read.
-    var error: String?
+/// What a probe found.
+struct ProbeReport: Sendable {
+  /// A unit, as far as it could be asked.
+  struct Unit: Sendable {
+    var lun: LUN
+    /// What it tells about itself.
+    var description: LogicalUnitDescription?
+    /// How long the read of block 0 took.
+    var readTime: Duration?
+    /// Why it could not be asked or read.
+    var error: UserspaceError?
 
     /// A unit of which only its number is known.
-    init(lun: LUN) { self.lun = lun.linuxNumber }
+    init(_ lun: LUN) { self.lun = lun }
 
-    /// Takes in a description.
-    mutating func apply(_ unit: LogicalUnitDescription) {
-      type = unit.type.description
-      state = unit.isConnected ? unit.readiness.description : "no unit"
-      vendor = unit.vendor
-      product = unit.product
-      revision = unit.revision
-      serialNumber = unit.serialNumber
-      identifier = unit.identifier?.description
-      size = unit.size
-      logicalBlockSize = unit.logicalBlockSize
-      physicalBlockSize = unit.physicalBlockSize
-      thinProvisioned = unit.isThinProvisioned
-      writeProtected = unit.isWriteProtected
-      removable = unit.isRemovable
-      accessState = unit.access?.state?.description
-      accessPreferred = unit.access?.isPreferred
-      targetPortGroup = unit.access?.portGroup
+    /// How long the read of block 0 took, in whole microseconds.
+    var readMicroseconds: Int64? {
+      readTime.map {
+        Int64(clamping: $0.components.seconds) * 1_000_000 + $0.components.attoseconds / 1_000_000_000_000
+      }
     }
   }
 
-  let version = 1
-  let kind = "probe"
-  var target: String
-  var portal: String
+  var target: TargetName
+  /// The portal that took the login, after redirects.
+  var portal: Portal
   var units: [Unit] = []
+}
 
-  private enum CodingKeys: CodingKey {
-    case version, kind, target, portal, units
-  }
-
-  /// The titles of `rows`.
-  static let columns = [
-    "LUN", "TYPE", "SIZE", "BLOCK", "VENDOR", "PRODUCT", "REV", "SERIAL", "ID", "FLAGS", "ACCESS", "READ", "STATE",
-  ]
-
-  /// One row of text a unit; what is not known is a dash.
-  var rows: [[String]] {
-    units.map { unit in
-      [
-        String(unit.lun), unit.type, unit.size.map(Self.binary), unit.logicalBlockSize.map(String.init), unit.vendor,
-        unit.product, unit.revision, unit.serialNumber, unit.identifier, unit.flags, unit.accessState,
-        unit.readMicroseconds.map { "\($0) us" }, unit.error ?? unit.state,
-      ].map { $0 ?? "-" }
+extension ProbeReport {
+  /// What the command prints.
+  func output(_ options: ReportOptions, for terminal: Terminal) throws -> CommandOutput {
+    var output = CommandOutput()
+    for unit in units {
+      guard let error = unit.error else { continue }
+      output.fail(error, about: FailureSubject(target: target.description, portal: portal, lun: unit.lun))
     }
-  }
-
-  /// Octets as a person reads them: `64.0 MiB`.
-  static func binary(_ octets: UInt64) -> String {
-    let units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]
-    var exponent = 0
-    while exponent < units.count - 1, octets >> UInt64(10 * (exponent + 1)) > 0 { exponent += 1 }
-    guard exponent > 0 else { return "\(octets) B" }
-    let tenths = (octets >> UInt64(10 * (exponent - 1))) * 10 / 1024
-    return "\(tenths / 10).\(tenths % 10) \(units[exponent])"
+    if options.json {
+      try output.show(ProbeDocument(self))
+    } else if !options.quiet {
+      output.text = "\(target) at \(portal.address)\n" + probeTable(units, for: terminal)
+    }
+    return output
   }
 }
 
+/// The units of a target, a line each.
+private func probeTable(_ units: [ProbeReport.Unit], for terminal: Terminal) -> String {
+  var table = Table([
+    Table.Column(header: "LUN", alignment: .right), Table.Column(header: "TYPE"),
+    Table.Column(header: "SIZE", alignment: .right), Table.Column(header: "BLOCK", alignment: .right),
+    Table.Column(header: "MODEL", minimumWidth: 8), Table.Column(header: "SERIAL", minimumWidth: 6),
+    Table.Column(header: "ID", minimumWidth: 8), Table.Column(header: "FLAGS"), Table.Column(header: "ACCESS"),
+    Table.Column(header: "READ", alignment: .right), Table.Column(header: "STATE", minimumWidth: 8),
+  ])
+  for unit in units {
+    let found = unit.description
+    table.add([
+      Table.Cell(unit.lun.description), Table.Cell(found?.type.description), Table.Cell(found?.size.map(binarySize)),
+      Table.Cell(found?.logicalBlockSize.map(String.init)), Table.Cell(found?.modelText),
+      Table.Cell(found?.serialNumber), Table.Cell(found?.identifier?.description), Table.Cell(found?.flags),
+      Table.Cell(found?.access?.state?.description), Table.Cell(unit.readMicroseconds.map { "\($0) us" }),
+      unit.stateCell,
+    ])
+  }
+  return table.lines(for: terminal).joined(separator: "\n") + "\n"
+}
+
 extension ProbeReport.Unit {
-  /// `thin`, `ro`, `removable`, joined; nil for none.
-  fileprivate var flags: String? {
+  /// The state, or why there is none.
+  fileprivate var stateCell: Table.Cell {
+    if let error { return Table.Cell(error.reason.description, .bad) }
+    guard let description else { return Table.Cell(nil) }
+    return Table.Cell(description.state, description.isConnected && description.readiness == .ready ? .good : .warning)
+  }
+}
+
+extension LogicalUnitDescription {
+  /// Whether the unit takes commands, in words.
+  var state: String { isConnected ? readiness.description : "no unit" }
+
+  /// Vendor, product and revision.
+  fileprivate var modelText: String {
+    [vendor, product, revision].compactMap(\.self).joined(separator: " ")
+  }
+
+  /// `thin`, `ro`, `removable`, joined.
+  fileprivate var flags: String {
     let set = [
-      thinProvisioned == true ? "thin" : nil, writeProtected == true ? "ro" : nil,
-      removable == true ? "removable" : nil,
-    ].compactMap(\.self)
-    return set.isEmpty ? nil : set.joined(separator: ",")
+      isThinProvisioned == true ? "thin" : nil, isWriteProtected == true ? "ro" : nil,
+      isRemovable ? "removable" : nil,
+    ]
+    return set.compactMap(\.self).joined(separator: ",")
   }
 }

@@ -70,22 +70,23 @@ struct ConnectionJSON: Encodable {
   init(_ connection: ConnectionSnapshot) {
     id = connection.id.rawValue
     state = connection.state?.rawValue
-    portal = PortalJSON(connection.portal)
-    configuredPortal = PortalJSON(connection.persistentPortal)
+    portal = connection.portal.map(PortalJSON.init)
+    configuredPortal = connection.persistentPortal.map(PortalJSON.init)
     localPort = connection.localPort
     expStatSN = connection.expStatSN
   }
 }
 
-/// A portal in JSON.
-struct PortalJSON: Encodable {
+/// A portal in JSON; with its tag where that belongs to the portal and not to a session.
+struct PortalJSON: Encodable, Hashable {
   let address: String
   let port: UInt16
+  let targetPortalGroupTag: UInt16?
 
-  init?(_ portal: Portal?) {
-    guard let portal else { return nil }
+  init(_ portal: Portal) {
     address = portal.host.description
     port = portal.port
+    targetPortalGroupTag = portal.tag
   }
 }
 

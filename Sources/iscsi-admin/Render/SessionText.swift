@@ -55,7 +55,7 @@ private func deviceTable(_ devices: [DeviceSnapshot]) -> Table? {
   for device in devices {
     table.add([
       Table.Cell(String(device.lun)), Table.Cell(device.blockDevice), device.stateCell,
-      Table.Cell(device.size.map(binarySize)), Table.Cell(device.typeName ?? device.type.map(String.init)),
+      Table.Cell(device.size.map(binarySize)), Table.Cell(device.typeName),
       Table.Cell(device.address), Table.Cell(device.modelText),
     ])
   }

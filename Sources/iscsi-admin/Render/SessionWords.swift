@@ -59,24 +59,8 @@ extension DeviceSnapshot {
     }
   }
 
-  /// The name of the peripheral device type (SPC-5, table 142).
-  var typeName: String? {
-    switch type {
-    case 0x00: "disk"
-    case 0x01: "tape"
-    case 0x02: "printer"
-    case 0x03: "processor"
-    case 0x05: "cd/dvd"
-    case 0x07: "optical"
-    case 0x08: "changer"
-    case 0x0C: "controller"
-    case 0x0D: "enclosure"
-    case 0x0E: "simplified disk"
-    case 0x11: "object storage"
-    case 0x14: "zoned disk"
-    default: nil
-    }
-  }
+  /// A word for the peripheral device type: `disk`, `tape`, ...
+  var typeName: String? { type.map { PeripheralType(rawValue: $0).description } }
 
   /// Vendor, product and revision.
   var modelText: String {

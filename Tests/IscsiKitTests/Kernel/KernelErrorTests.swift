@@ -78,7 +78,7 @@ import Testing
     (
       .alreadyOwned(SessionID(rawValue: 3)), "session 3 is driven by this program already", .busy, true
     ),
-    (.cancelled, "cancelled", .internal, false), (.closed, "the link to the kernel is closed", .internal, false),
+    (.cancelled, "cancelled", .failure, false), (.closed, "the link to the kernel is closed", .internal, false),
   ]
 
   @Test(arguments: table.indices) func `Every error says why, what to do, and its exit status`(_ index: Int) {

@@ -20,19 +20,6 @@ struct OperationLockTests {
     withExtendedLifetime(other) {}
   }
 
-  @Test("Who waits gets the lock when the holder lets go")
-  func waiting() async throws {
-    let directory = Directory()
-    let path = directory.path
-    var first = try OperationLock.tryAcquire("login", in: path)
-    async let second = BlockingWork.shared.run(until: .now + .seconds(60)) {
-      (try? OperationLock.acquire("login", in: path)) != nil
-    }
-    withExtendedLifetime(first) {}
-    first = nil
-    #expect(try await second)
-  }
-
   @Test("A directory that cannot be made is an error")
   func unusable() {
     #expect(throws: Errno.self) { _ = try OperationLock.tryAcquire("x", in: "/proc/no-such-place") }

@@ -37,7 +37,8 @@ struct LoginFailureTests {
   func texts() {
     #expect("\(LoginFailure.rejected(.authenticationFailure))" == "CHAP secret or name rejected (0201)")
     #expect("\(LoginFailure.rejected(.outOfResources))" == "target has no room for another session (0302)")
-    #expect("\(LoginFailure.authenticationRequired)" == "the target requires authentication")
+    #expect(
+      "\(LoginFailure.authenticationRequired(.authenticationFailure))" == "the target requires authentication (0201)")
     #expect(LoginFailure.rejected(.authenticationFailure).advice?.isEmpty == false)
     #expect(LoginFailure.equalSecrets.advice?.isEmpty == false)
   }
@@ -47,7 +48,7 @@ struct LoginFailureTests {
     arguments: [
       (LoginFailure.timedOut(waitingFor: .connection), IscsiKit.ExitStatus.transportTimeout, true),
       (.timedOut(waitingFor: .response), .pduTimeout, true), (.connectionClosed, .transport, true),
-      (.equalSecrets, .authentication, false), (.authenticationRequired, .authentication, false),
+      (.equalSecrets, .authentication, false), (.authenticationRequired(nil), .authentication, false),
       (.targetNotAuthenticated(.wrongResponse), .authentication, false),
       (.noCommonAlgorithm(offered: [.md5]), .authentication, false), (.incompleteCredentials, .invalidArgument, false),
       (.violation(.zeroTSIH), .fatalLogin, false), (.malformedText(.duplicate(key: "A")), .fatalLogin, false),
@@ -62,11 +63,11 @@ struct LoginFailureTests {
   func authenticationRequired() throws {
     let configuration = try Conversation.configuration()
     var login = try Conversation(configuration)
-    #expect(login.failure { $0.status = .authenticationFailure } == .authenticationRequired)
+    #expect(login.failure { $0.status = .authenticationFailure } == .authenticationRequired(.authenticationFailure))
     login = try Conversation(configuration)
-    #expect(login.failure { $0.currentStage = .security } == .authenticationRequired)
+    #expect(login.failure { $0.currentStage = .security } == .authenticationRequired(nil))
     login = try Conversation(configuration)
-    #expect(login.failure(["AuthMethod=CHAP"]) == .authenticationRequired)
+    #expect(login.failure(["AuthMethod=CHAP"]) == .authenticationRequired(nil))
   }
 
   @Test("A configuration that must not go out is refused before anything is sent")

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+import ArgumentParser
+import IscsiKit
+
+/// What a session is set to.
+struct SessionSettings: ParsableArguments {
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Seconds that I/O waits for a lost session; -1 is for ever, 0 fails it at once. (default: 120)", valueName: "s"),
+    transform: parseReplacementTimeout)
+  var replacementTimeout = ReplacementTimeout(seconds: 120)
+
+  @Option(
+    help: ArgumentHelp(
+      "Seconds of silence before the target is asked for a sign of life; 0 is never. (default: 5)", valueName: "s"),
+    transform: parseSeconds)
+  var noopInterval: UInt32 = 5
+
+  @Option(
+    help: ArgumentHelp("Seconds that this sign of life may take; 0 is off. (default: 5)", valueName: "s"),
+    transform: parseSeconds)
+  var noopTimeout: UInt32 = 5
+
+  @Option(
+    help: ArgumentHelp(
+      "HeaderDigest, best first: None, CRC32C or both with a comma. (default: None)", valueName: "list"),
+    completion: digestLists, transform: parseDigests)
+  var headerDigest = PreferenceList<Digest>(words: [.none])
+
+  @Option(
+    help: ArgumentHelp("DataDigest, best first: None, CRC32C or both with a comma. (default: None)", valueName: "list"),
+    completion: digestLists, transform: parseDigests)
+  var dataDigest = PreferenceList<Digest>(words: [.none])
+
+  /// The same as options of a login.
+  var options: SessionOptions {
+    var options = SessionOptions()
+    options.timeouts.replacement = replacementTimeout.seconds.map { .seconds($0) }
+    options.timeouts.noopInterval = .seconds(noopInterval)
+    options.timeouts.noopTimeout = .seconds(noopTimeout)
+    options.operational.headerDigest = headerDigest.words
+    options.operational.dataDigest = dataDigest.words
+    return options
+  }
+}
+
+/// How long I/O waits for a lost session.
+struct ReplacementTimeout: Hashable, Sendable, CustomStringConvertible {
+  /// Seconds, 0 or more; nil is for ever.
+  let seconds: Int32?
+
+  /// As it is written.
+  var description: String { (seconds ?? -1).description }
+}
+
+private let digestLists = CompletionKind.list(["None", "CRC32C", "CRC32C,None", "None,CRC32C"])

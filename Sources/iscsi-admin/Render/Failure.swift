@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+import IscsiKit
+
+/// Something that failed, as every JSON document lists it.
+struct Failure: Encodable, Hashable, Sendable {
+  let target: String?
+  let portal: PortalJSON?
+  let session: UInt32?
+  let lun: UInt64?
+  let message: String
+  let advice: String?
+  let exitCode: UInt8
+
+  init(_ error: any DiagnosableError, about subject: FailureSubject) {
+    target = subject.target
+    portal = subject.portal.map(PortalJSON.init)
+    session = subject.session?.rawValue
+    lun = subject.lun?.linuxNumber
+    message = error.description
+    advice = error.advice
+    exitCode = error.exitStatus.rawValue
+  }
+}
+
+/// What a failure is about, as far as it is known.
+struct FailureSubject: Hashable, Sendable {
+  var target: String?
+  var portal: Portal?
+  var session: SessionID?
+  var lun: LUN?
+}
+
+extension FailureSubject {
+  /// What an error itself says that it is about.
+  init(_ error: any DiagnosableError) {
+    switch error {
+    case let error as OperationError: self.init(error.operation)
+    case let error as NoSession: self.init(target: error.target, portal: error.portal, session: error.session)
+    case let error as NothingFound: self.init(portal: error.portal)
+    case let error as ProbeFailure: self.init(target: error.url.target.description, portal: error.url.portal)
+    default: self.init()
+    }
+  }
+
+  private init(_ operation: OperationError.Operation) {
+    switch operation {
+    case .discovery(let portal): self.init(portal: portal)
+    case .login(let target, let portal): self.init(target: target.description, portal: portal)
+    case .logout(let session, let target): self.init(target: target, session: session)
+    case .scan(let session): self.init(session: session)
+    }
+  }
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+import ArgumentParser
+import IscsiKit
+
+extension IscsiAdmin {
+  /// What the program says when a command line ends in an error: help, completions and the version on standard output,
+  /// all else as one line on standard error.
+  static func output(for error: any Error, of arguments: [String]) -> CommandOutput {
+    var output = CommandOutput()
+    switch (error, exitCode(for: error)) {
+    case (let error as any DiagnosableError, _): output.fail(error)
+    case (_, .success): output.text = fullMessage(for: error) + "\n"
+    case (_, .validationFailure): output.fail(UsageError(error, arguments))
+    default: output.fail(UnexpectedError(error: error))
+    }
+    return output
+  }
+}
+
+/// A wrong command line.
+struct UsageError: DiagnosableError, Hashable {
+  let description: String
+  let advice: String?
+  let exitStatus = ExitStatus.invalidArgument
+
+  /// The argument parser's error in one line, with the command whose help tells more.
+  init(_ error: any Error, _ arguments: [String]) {
+    let lines = IscsiAdmin.message(for: error).split(separator: "\n").map { $0.drop { $0 == " " } }
+    let message = lines.joined(separator: " ")
+    // The parser's messages quote arguments, and a secret must not get from a wrong command line into a log.
+    let text = arguments.contains(where: Self.mayHaveSecret) ? secretOnCommandLine : message
+    description = text.prefix(1).lowercased() + text.dropFirst()
+    advice = "see \(Self.commandName(in: arguments)) --help"
+  }
+
+  /// Whether an argument looks like a URL with a secret: `user%secret@host`.
+  private static func mayHaveSecret(_ argument: String) -> Bool {
+    guard let at = argument.lastIndex(of: "@") else { return false }
+    return argument[..<at].contains("%")
+  }
+
+  /// The command that the arguments name, as far as there is such a command.
+  private static func commandName(in arguments: [String]) -> String {
+    var command: any ParsableCommand.Type = IscsiAdmin.self
+    var name = "iscsi-admin"
+    for argument in arguments {
+      guard let next = command.configuration.subcommands.first(where: { $0.configuration.commandName == argument })
+      else { break }
+      command = next
+      name += " \(argument)"
+    }
+    return name
+  }
+}
+
+/// An error that is none of ours; a cancelled task, or a fault of this program.
+private struct UnexpectedError: DiagnosableError {
+  let error: any Error
+  let exitStatus = ExitStatus.failure
+  var description: String { error is CancellationError ? "cancelled" : "\(error)" }
+}

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+import ArgumentParser
+import IscsiKit
+import Testing
+
+@testable import iscsi_admin
+
+@Suite("Arguments")
+struct ArgumentTests {
+  /// What the program says to arguments that it cannot use.
+  private func refusal(_ arguments: [String], sourceLocation: SourceLocation = #_sourceLocation) throws -> CommandOutput
+  {
+    let error = try #require(throws: (any Error).self, sourceLocation: sourceLocation) {
+      _ = try IscsiAdmin.parseAsRoot(arguments)
+    }
+    return IscsiAdmin.output(for: error, of: arguments)
+  }
+
+  private static let target = "iqn.2026-11.org.example:disk"
+  private static let login = ["login", target, "-p", "san"]
+
+  @Test(
+    "What cannot be used is refused with 7 and one line: what it is, for which option, and why",
+    arguments: [
+      (["login", target], "missing expected argument '--portal <portal>'; see iscsi-admin login --help"),
+      (
+        ["login", "-p", "san"],
+        "no target: give the targets' names, or --all for all that a discovery finds; see iscsi-admin login --help"
+      ),
+      (login + ["--all"], "--all and targets' names exclude each other; see iscsi-admin login --help"),
+      (login + ["--lun", "1", "--no-scan"], "--lun and --no-scan exclude each other; see iscsi-admin login --help"),
+      (login + ["--json", "--quiet"], "--json and --quiet exclude each other; see iscsi-admin login --help"),
+      (
+        login + ["--interface-device", "eth0", "--interface-address", "10.0.0.1"],
+        "--interface-device, --interface-mac and --interface-address exclude each other; see iscsi-admin login --help"
+      ),
+      (
+        ["login", "disk", "-p", "san"],
+        "the value 'disk' is invalid for '<target>': the name starts with none of iqn., eui. and naa.; "
+          + "see iscsi-admin login --help"
+      ),
+      (
+        login + ["--initiator-name", "me"],
+        "the value 'me' is invalid for '--initiator-name <iqn>': the name starts with none of iqn., eui. and naa.; "
+          + "see iscsi-admin login --help"
+      ),
+      (
+        ["discover", "10.0.0.1:0"],
+        "the value '10.0.0.1:0' is invalid for '<portal>': \"0\" is not a TCP port (1 to 65535); "
+          + "see iscsi-admin discover --help"
+      ),
+      (
+        login + ["--interface-mac", "02:00"],
+        "the value '02:00' is invalid for '--interface-mac <mac>': not a MAC address (six hexadecimal octets with "
+          + "colons); see iscsi-admin login --help"
+      ),
+      (
+        login + ["--interface-address", "eth0"],
+        "the value 'eth0' is invalid for '--interface-address <ip>': not an IP address; see iscsi-admin login --help"
+      ),
+      (
+        login + ["--data-digest", "CRC32"],
+        "the value 'CRC32' is invalid for '--data-digest <list>': not None, CRC32C or both with a comma; "
+          + "see iscsi-admin login --help"
+      ),
+      (
+        login + ["--chap-algorithms", "MD4"],
+        "the value 'MD4' is invalid for '--chap-algorithms <list>': not a list of SHA3-256, SHA256, SHA1 and MD5 with "
+          + "commas, each at most once; see iscsi-admin login --help"
+      ),
+      (
+        login + ["--replacement-timeout", "-2"],
+        "the value '-2' is invalid for '--replacement-timeout <s>': neither a whole number of seconds nor -1 (for "
+          + "ever); see iscsi-admin login --help"
+      ),
+      (["logout", "1", "--all"], "--all and sessions exclude each other; see iscsi-admin logout --help"),
+      (
+        ["logout"],
+        "no session: give session numbers or target names, or --all for all sessions; see iscsi-admin logout --help"
+      ),
+      (
+        ["logout", "disk"],
+        "the value 'disk' is invalid for '<session>': neither a session number nor a target's name: the name starts "
+          + "with none of iqn., eui. and naa.; see iscsi-admin logout --help"
+      ),
+      (
+        ["probe", "iscsi://san"],
+        "the value 'iscsi://san' is invalid for '<url>': the URL names no target; write "
+          + "iscsi://[user@]host[:port]/target-name[/lun]; see iscsi-admin probe --help"
+      ),
+      (["session", "lst"], "unexpected argument 'lst'; see iscsi-admin session --help"),
+      (["nonsense"], "unexpected argument 'nonsense'; see iscsi-admin --help"),
+      (["version", "--jsn"], "unknown option '--jsn'. Did you mean '--json'?; see iscsi-admin version --help"),
+      (["session", "show", "1\u{1B}[2J"], nil),
+    ] as [([String], String?)])
+  func refused(arguments: [String], line: String?) throws {
+    let output = try refusal(arguments)
+    #expect(output.text == "")
+    #expect(output.status == .invalidArgument)
+    if let line { #expect(output.diagnostics == "iscsi-admin: \(line)\n") }
+    #expect(output.diagnosticLines.count == 1)
+    #expect(output.diagnostics.unicodeScalars.dropLast().allSatisfy { (0x20..<0x7F).contains($0.value) })
+  }
+
+  @Test(
+    "Numbers are decimal and within their range",
+    arguments: [
+      login + ["--timeout", "0"], login + ["--timeout", "x"], login + ["--timeout", "+1"],
+      login + ["--timeout", "4294967296"], login + ["--timeout", "-1"], login + ["--noop-interval", "1s"],
+      login + ["--noop-timeout", "-1"], login + ["--noop-timeout", "2147483648"],
+      login + ["--replacement-timeout", "2147483648"], login + ["--lun", "16384"], login + ["--lun", "+1"],
+      login + ["--lun", ""], ["session", "show", "x"], ["session", "show", "1x"], ["session", "show", "4294967296"],
+      ["session", "rescan", "+1"], ["session", "show", ""], ["logout", "4294967296"],
+      ["discover", "san", "--timeout", "0"],
+      ["probe", "iscsi://san/\(target)/16384"],
+    ])
+  func numbers(arguments: [String]) throws {
+    #expect(try refusal(arguments).status == .invalidArgument)
+  }
+
+  @Test(
+    "Lists name each word once", arguments: ["", "MD4", "MD5,MD5", "MD5,", ",MD5", "MD5 ,SHA1", "CRC32C"])
+  func lists(list: String) throws {
+    #expect(try refusal(Self.login + ["--chap-algorithms", list]).status == .invalidArgument)
+    #expect(try refusal(Self.login + ["--header-digest", list + ",None,None"]).status == .invalidArgument)
+  }
+
+  @Test("A login takes what the options say")
+  func loginOptions() throws {
+    let command = try LoginCommand.parse(
+      Array(Self.login.dropFirst()) + [
+        "--replacement-timeout", "-1", "--noop-interval", "0", "--noop-timeout", "7", "--header-digest", "CRC32C,None",
+        "--lun", "1", "--lun", "300", "--interface-mac", "02:00:00:00:00:0A", "--timeout", "9",
+      ])
+    let options = try command.options()
+    #expect(options.timeouts.replacement == nil)
+    #expect(options.timeouts.noopInterval == .zero)
+    #expect(options.timeouts.noopTimeout == .seconds(7))
+    #expect(options.timeouts.login == .seconds(9))
+    #expect(options.operational.headerDigest == [.crc32c, .none])
+    #expect(options.operational.dataDigest == [.none])
+    #expect(options.scan == .only([1, 300].compactMap(LUN.init(number:))))
+    #expect(options.interfaceName == "02:00:00:00:00:0a")
+    #expect(
+      try LoginCommand.parse(Array(Self.login.dropFirst())).options()
+        == { () -> SessionOptions in
+          var options = SessionOptions()
+          options.timeouts.login = .seconds(30)
+          return options
+        }())
+  }
+
+  @Test(
+    "A secret on the command line is refused, and not repeated",
+    arguments: [
+      ["probe", "iscsi://me%topSecret@san/\(target)"], ["probe", "iscsi:/me%topSecret@san/\(target)"],
+      ["probe", "nonsense", "iscsi://me%topSecret@san/\(target)"], ["discover", "iscsi://me%topSecret@san"],
+      ["login", "--portal=iscsi://me%topSecret@san"],
+    ])
+  func secret(arguments: [String]) throws {
+    let output = try refusal(arguments)
+    #expect(
+      output.diagnostics
+        == "iscsi-admin: an argument has a secret, which every user of this machine can read; give it with "
+        + "--password-file FILE or in $ISCSI_PASSWORD; see iscsi-admin \(arguments[0]) --help\n")
+    #expect(output.status == .invalidArgument)
+  }
+
+  @Test("There is no option that takes a secret", arguments: ["--password", "--secret", "--mutual-password"])
+  func noSecretOption(option: String) throws {
+    let output = try refusal(Self.login + ["\(option)=topSecret"])
+    #expect(output.diagnostics.hasPrefix("iscsi-admin: unknown option '\(option)'"))
+    #expect(!output.diagnostics.contains("topSecret"))
+  }
+
+  @Test("A link-local portal is no secret")
+  func scope() throws {
+    #expect(try DiscoverCommand.parse(["fe80::1%eth0"]).portal.address == "[fe80::1%eth0]:3260")
+  }
+}
+
+@Suite("Sessions that arguments name")
+struct SessionSelectionTests {
+  private let sessions = [1, 2, 3].map { (id: UInt32) -> SessionSnapshot in
+    var session = SessionSnapshot(id: SessionID(rawValue: id))
+    session.targetName = "iqn.2026-11.org.example:disk\(id % 2)"
+    session.connection = ConnectionSnapshot(id: .leading)
+    session.connection?.persistentAddress = "10.0.0.\(id)"
+    session.connection?.persistentPort = 3260
+    return session
+  }
+
+  private func choose(_ arguments: String...) throws -> (chosen: [UInt32], missing: [String]) {
+    let (chosen, missing) = try LogoutCommand.parse(arguments).choose(from: sessions)
+    return (chosen.map(\.id.rawValue), missing.map(\.description))
+  }
+
+  @Test("Numbers and names choose each session once, in the order of the listing")
+  func chosen() throws {
+    #expect(try choose("3", "iqn.2026-11.org.example:disk1", "3").chosen == [1, 3])
+    #expect(try choose("--all").chosen == [1, 2, 3])
+    #expect(try choose("--all", "--portal", "10.0.0.2").chosen == [2])
+    #expect(try choose("iqn.2026-11.org.example:disk1", "--portal", "10.0.0.3").chosen == [3])
+  }
+
+  @Test("What is named and not there is told, and the others are chosen all the same")
+  func missing() throws {
+    let (chosen, missing) = try choose("9", "iqn.2026-11.org.example:disk9", "2")
+    #expect(chosen == [2])
+    #expect(missing == ["there is no session 9", "there is no session with iqn.2026-11.org.example:disk9"])
+    #expect(try choose("1", "--portal", "10.0.0.2").missing == ["there is no session 1 at 10.0.0.2:3260"])
+    #expect(try choose("--all", "--portal", "10.0.0.9").missing == ["there is no session at 10.0.0.9:3260"])
+  }
+}

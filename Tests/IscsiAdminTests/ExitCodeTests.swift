@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+import ArgumentParser
+import IscsiKitTesting
+import SystemPackage
+import Testing
+
+@testable import IscsiKit
+@testable import iscsi_admin
+
+@Suite("Exit codes")
+struct ExitCodeTests {
+  private static func login(_ cause: OperationError.Cause) throws -> OperationError {
+    try Samples.operationError(1, cause)
+  }
+
+  private static func errors() throws -> [(any Error, Int)] {
+    let session = SessionID(rawValue: 7)
+    let target = try Samples.target(1)
+    let url = TargetURL(portal: Samples.portal, target: target)
+    return [
+      (CancellationError(), 1), (try login(.transport(.cancelled)), 1), (try login(.kernel(.cancelled)), 1),
+      (try login(.sysfs(.unreadable(path: "/sys", .ioError))), 1), (Errno.noSpace, 1),
+      (NoSession(selector: .id(session)), 2), (try login(.noSession), 2), (SysfsError.noSession(session), 2),
+      (ProbeFailure(url: url, error: UserspaceError("login", .noMemory)), 3),
+      (try login(.transport(.refused)), 4), (try login(.transport(.unreachable(.noRouteToHost))), 4),
+      (try login(.transport(.unresolvable("no such name"))), 4), (try login(.login(.connectionClosed)), 4),
+      (OperationError(.discovery(Samples.portal), .pdu(.transport(.closedByPeer))), 4),
+      (ProbeFailure(url: url, error: UserspaceError("login", .transport(.refused))), 4),
+      (try login(.login(.rejected(.serviceUnavailable))), 5), (try login(.login(.rejected(.outOfResources))), 5),
+      (ValidationError("wrong"), 7), (InitiatorNameFileError.noName(path: "/etc"), 7),
+      (AuthenticationOptionsError.noSecret(.outgoing), 7), (AuthenticationOptionsError.equalSecrets, 7),
+      (try login(.transport(.noSuchDevice("eth9"))), 7),
+      (try login(.transport(.timedOut)), 8), (try login(.login(.timedOut(waitingFor: .connection))), 8),
+      (try login(.kernel(.closed)), 9),
+      (LogoutError.noAnswer, 10),
+      (try login(.login(.timedOut(waitingFor: .response))), 11),
+      (KernelError.transportMissing, 12), (KernelError.moduleMissing(.noModprobe), 12),
+      (KernelError.wrongNetworkNamespace, 12),
+      (KernelError.notPermitted(.open, .notPermitted), 13),
+      (SysfsError.unwritable(path: "/sys", value: "1", .permissionDenied), 13),
+      (AuthenticationOptionsError.file(.unreadable(path: "/root", .permissionDenied)), 13),
+      (try login(.sessionExists(session)), 15),
+      (try login(.login(.rejected(.notFound))), 19), (try login(.login(.rejected(.initiatorError))), 19),
+      (try login(.login(.violation(.zeroTSIH))), 19), (try login(.unexpectedPDU(.nopIn)), 19),
+      (NoSession(), 21), (NoSession(selector: .target(target)), 21), (NothingFound(portal: Samples.portal), 21),
+      (SysfsError.noDevice(address: "1:0:0:1", session), 22),
+      (KernelError.rejected(.createSession, .noSuchAddressOrDevice, by: .interface), 23),
+      (try login(.login(.rejected(.authenticationFailure))), 24), (try login(.login(.authenticationRequired(nil))), 24),
+      (try login(.login(.rejected(.authorizationFailure))), 24),
+      (try login(.login(.targetNotAuthenticated(.wrongResponse))), 24),
+      (ProbeFailure(url: url, error: UserspaceError("login", .authenticationRequired)), 24),
+      (ProbeFailure(url: url, error: UserspaceError("login", .unsupportedAlgorithms([.sha1]))), 27),
+      (KernelError.alreadyOwned(session), 28),
+      (KernelError.overrun(.createSession), 29),
+      (SysfsError.unbound(session), 32),
+      (try login(.scanTimedOut), 33), (try login(.kernel(.timedOut(.createSession))), 33),
+    ]
+  }
+
+  @Test("Every error ends with open-iscsi's code for it, after one line on standard error")
+  func codes() throws {
+    for (error, code) in try Self.errors() {
+      let output = IscsiAdmin.output(for: error, of: [])
+      #expect(Int(output.status.rawValue) == code, "\(error)")
+      #expect(output.diagnosticLines.count == 1, "\(error)")
+      #expect(output.text == "")
+    }
+  }
+
+  @Test("docs/exit-codes.md has every code with its name, in order")
+  func documentation() throws {
+    let rows = try Golden.contents(Golden.root + "/docs/exit-codes.md").split(separator: "\n").compactMap { line in
+      let cells = line.split(separator: "|").map { $0.drop { $0 == " " }.prefix { $0 != " " } }
+      return cells.count >= 3 ? cells.first.flatMap { UInt8($0) }.map { (code: $0, name: String(cells[1])) } : nil
+    }
+    #expect(rows.map(\.code) == ExitStatus.allCases.map(\.rawValue))
+    #expect(rows.map(\.name) == ExitStatus.allCases.map { "`\($0)`" })
+  }
+
+  @Test("A code that the documentation calls unused has no error here, and the others have one")
+  func use() throws {
+    let unused = try Golden.contents(Golden.root + "/docs/exit-codes.md").split(separator: "\n")
+      .filter { $0.hasSuffix("| not used yet |") }
+      .compactMap { $0.split(separator: "|").first.flatMap { Int($0.filter(\.isNumber)) } }
+    let used = Set(try Self.errors().map(\.1) + [0])
+    #expect(used.isDisjoint(with: unused))
+    #expect(used.union(unused) == Set(ExitStatus.allCases.map { Int($0.rawValue) }))
+  }
+
+  @Test("The personalities that are not there yet end with 27", arguments: ["iscsiadm", "iscsid", "iscsistart"])
+  func personalities(name: String) {
+    #expect(Personality(rawValue: name) != nil)
+    #expect(ExitStatus.notSupported.rawValue == 27)
+  }
+}

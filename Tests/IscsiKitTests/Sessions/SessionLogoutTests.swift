@@ -1,0 +1,237 @@
+import IscsiKitTesting
+import SystemPackage
+import Testing
+
+// SPDX-License-Identifier: Apache-2.0
+@testable import IscsiKit
+
+@Suite("Logout through the kernel", .timeLimit(.minutes(2)))
+struct SessionLogoutTests {
+  /// A session that is logged in, as sysfs would show it.
+  private func loggedIn(_ fixture: SessionFixture) async throws -> SessionSnapshot {
+    let report = try await fixture.sessions.login(try fixture.request())
+    var snapshot = SessionSnapshot.example(report.session.rawValue)
+    snapshot.host = .example(report.host)
+    snapshot.targetName = report.target.description
+    return snapshot
+  }
+
+  private func hostile(_ misbehaviour: HostileTarget.Case) throws -> HostileTarget {
+    HostileTarget(misbehaviour, base: try testTarget())
+  }
+
+  /// Logs out and checks that the session is gone.
+  private func problems(
+    _ fixture: SessionFixture, _ snapshot: SessionSnapshot, timeout: Duration = .seconds(60)
+  ) async throws -> [LogoutReport.Problem] {
+    let report = try #require(await fixture.sessions.logOut([snapshot], timeout: timeout).first).get()
+    #expect(report.session == snapshot.id && report.target == snapshot.targetName)
+    await fixture.expectNothingLeft()
+    return report.problems
+  }
+
+  @Test("Devices, target, connection and session are let go in this order")
+  func order() async throws {
+    let fixture = try await SessionFixture()
+    let snapshot = try await loggedIn(fixture)
+    let before = fixture.requestTypes.count
+    #expect(try await problems(fixture, snapshot) == [])
+    #expect(Array(fixture.requestTypes.dropFirst(before)) == [27, 19, 18, 14, 43])
+    let pdu = try #require(fixture.kernel.requests.last { $0.type == .sendPDU }?.pdu)
+    // An immediate Logout Request that closes the session.
+    #expect(pdu.header.prefix(2) == [0x46, 0x80])
+    #expect(fixture.kernel.requests.last { $0.type == .stopConnection }?.stopFlag == 1)
+  }
+
+  @Test("Without a connection, the target is not told")
+  func notConnected() async throws {
+    let fixture = try await SessionFixture()
+    var snapshot = try await loggedIn(fixture)
+    fixture.kernel.failConnection(of: snapshot.id)
+    snapshot.connection?.state = .failed
+    let before = fixture.requestTypes.count
+    #expect(try await problems(fixture, snapshot) == [.notConnected])
+    #expect(Array(fixture.requestTypes.dropFirst(before)) == [27, 18, 14, 43])
+  }
+
+  @Test("A connection that fails behind the snapshot's back does not keep the session")
+  func failedMeanwhile() async throws {
+    let fixture = try await SessionFixture()
+    let snapshot = try await loggedIn(fixture)
+    fixture.kernel.failConnection(of: snapshot.id)
+    #expect(
+      try await problems(fixture, snapshot)
+        == [.notLoggedOut(.kernel(.rejected(.sendPDU, .socketNotConnected, by: .transport)))])
+  }
+
+  @Test("A target that does not answer is given up after the time that it was given")
+  func silentTarget() async throws {
+    let fixture = try await SessionFixture()
+    let snapshot = try await loggedIn(fixture)
+    fixture.kernel.serve { _ in SilentNode() }
+    #expect(
+      try await problems(fixture, snapshot, timeout: .milliseconds(150)) == [.notLoggedOut(.transport(.timedOut))])
+  }
+
+  @Test(
+    "What a target does instead of a logout is told, and the session goes all the same",
+    arguments: [
+      (HostileTarget.Case.logoutRefused, [LogoutReport.Problem.refused(.refused(.cleanupFailed))]),
+      (.logoutReject, [.refused(.rejected(.protocolError))]),
+      // The kernel compares the tag.
+      (.logoutWrongTaskTag, []),
+      (.logoutNoAnswer, [.notLoggedOut(.connection(.connectionClosed))]),
+    ])
+  func hostile(misbehaviour: HostileTarget.Case, expected: [LogoutReport.Problem]) async throws {
+    let fixture = try await SessionFixture(try hostile(misbehaviour))
+    #expect(try await problems(fixture, try await loggedIn(fixture)) == expected)
+  }
+
+  @Test("A removal of devices that is refused or lost is told, and the session goes all the same")
+  func removalFails() async throws {
+    for (fault, error) in [
+      (
+        ScriptedKernel.Fault.refuse(.invalidArgument),
+        KernelError.rejected(.unbindSession, .invalidArgument, by: .interface)
+      ), (.overrun, .overrun(.unbindSession)),
+    ] {
+      let fixture = try await SessionFixture()
+      let snapshot = try await loggedIn(fixture)
+      fixture.kernel.inject(fault, into: .unbindSession)
+      #expect(try await problems(fixture, snapshot).first == .removeDevices(error))
+    }
+  }
+
+  @Test("A removal of devices that hangs is given up after its time")
+  func removalHangs() async throws {
+    let fixture = try await SessionFixture()
+    let snapshot = try await loggedIn(fixture)
+    fixture.kernel.inject(.withoutEvent, into: .unbindSession)
+    let logout = SessionLogout(
+      link: fixture.link, removalTimeout: .milliseconds(150), logoutTimeout: .seconds(60))
+    #expect(try await logout.run(snapshot).problems == [.removeDevices(.timedOut(.unbindSession))])
+    await fixture.expectNothingLeft()
+  }
+
+  /// The cause of a logout that must fail.
+  private func failure(_ fixture: SessionFixture, _ snapshot: SessionSnapshot) async -> OperationError.Cause? {
+    guard case .failure(let error)? = await fixture.sessions.logOut([snapshot]).first else { return nil }
+    #expect(error.operation == .logout(snapshot.id, target: snapshot.targetName))
+    return error.cause
+  }
+
+  @Test("A session that stays is an error")
+  func stays() async throws {
+    let fixture = try await SessionFixture()
+    let snapshot = try await loggedIn(fixture)
+    fixture.kernel.inject(.refuse(.resourceBusy), into: .destroySessionAsync)
+    let busy = KernelError.rejected(.destroySessionAsync, .resourceBusy, by: .interface)
+    #expect(await failure(fixture, snapshot) == .kernel(busy))
+  }
+
+  @Test("Devices that an earlier logout has removed are not waited for again")
+  func secondLogout() async throws {
+    let fixture = try await SessionFixture()
+    var snapshot = try await loggedIn(fixture)
+    fixture.kernel.inject(.refuse(.resourceBusy), into: .destroySessionAsync)
+    #expect(await failure(fixture, snapshot) != nil)
+    fixture.kernel.failConnection(of: snapshot.id)
+    snapshot.connection?.state = .failed
+    snapshot.targetState = .unbound
+    let before = fixture.requestTypes.count
+    #expect(try await problems(fixture, snapshot) == [.notConnected])
+    #expect(Array(fixture.requestTypes.dropFirst(before)) == [18, 14, 43])
+  }
+
+  @Test("A session that somebody else logged out of is not there")
+  func gone() async throws {
+    let fixture = try await SessionFixture()
+    let snapshot = try await loggedIn(fixture)
+    #expect(try await problems(fixture, snapshot) == [])
+    #expect(await failure(fixture, snapshot) == .noSession)
+    #expect(OperationError.Cause.noSession.exitStatus == .sessionNotFound)
+  }
+
+  @Test("A kernel before 5.7 is asked for a removal that it knows")
+  func oldKernel() async throws {
+    let fixture = try await SessionFixture()
+    let snapshot = try await loggedIn(fixture)
+    fixture.kernel.inject(.refuse(.noFunction), into: .destroySessionAsync)
+    #expect(try await problems(fixture, snapshot) == [])
+    #expect(fixture.requestTypes.last == 12)
+  }
+
+  @Test("A logout that is cancelled while the devices go leaves the session to the kernel")
+  func cancelledInRemoval() async throws {
+    let fixture = try await SessionFixture()
+    let snapshot = try await loggedIn(fixture)
+    fixture.kernel.inject(.withoutEvent, into: .unbindSession)
+    let sessions = fixture.sessions
+    let logout = Task { await sessions.logOut([snapshot]) }
+    #expect(await eventually { fixture.requestTypes.last == 27 })
+    logout.cancel()
+    guard case .failure(let error)? = await logout.value.first else {
+      Issue.record("the logout succeeded")
+      return
+    }
+    #expect(error.cause == .cancelled)
+    #expect(fixture.kernel.sessions[snapshot.id]?.connection == .up)
+  }
+
+  @Test("A logout that is cancelled before it began changes nothing")
+  func cancelledBefore() async throws {
+    let fixture = try await SessionFixture()
+    let snapshot = try await loggedIn(fixture)
+    let (sessions, before) = (fixture.sessions, fixture.requestTypes.count)
+    let logout = Task {
+      unsafe withUnsafeCurrentTask { unsafe $0?.cancel() }
+      return await sessions.logOut([snapshot])
+    }
+    guard case .failure(let error)? = await logout.value.first else {
+      Issue.record("the logout succeeded")
+      return
+    }
+    #expect(error.cause == .cancelled)
+    #expect(fixture.requestTypes.count == before)
+  }
+
+  @Test("A logout that is cancelled while the target is silent goes to its end")
+  func cancelledInWait() async throws {
+    let fixture = try await SessionFixture()
+    let snapshot = try await loggedIn(fixture)
+    fixture.kernel.serve { _ in SilentNode() }
+    let (sessions, before) = (fixture.sessions, fixture.requestTypes.count)
+    let logout = Task { await sessions.logOut([snapshot], timeout: .seconds(60)) }
+    #expect(await eventually { Array(fixture.requestTypes.dropFirst(before)) == [27, 19] })
+    logout.cancel()
+    let report = try #require(await logout.value.first).get()
+    #expect(report.problems == [.notLoggedOut(.kernel(.cancelled))])
+    await fixture.expectNothingLeft()
+  }
+
+  @Test("64 logouts at a time end 64 sessions, and the results stand in order")
+  func parallel() async throws {
+    let fixture = try await SessionFixture(LogoutNode())
+    let snapshots = (0..<64).map { _ -> SessionSnapshot in
+      let id = fixture.kernel.addSession(connection: .up)
+      var snapshot = SessionSnapshot.example(id.rawValue)
+      snapshot.host = .example(HostNumber(rawValue: id.rawValue + 1))
+      return snapshot
+    }
+    let reports = try await fixture.sessions.logOut(snapshots, timeout: .seconds(60)).map { try $0.get() }
+    #expect(reports.map(\.session) == snapshots.map(\.id))
+    #expect(reports.flatMap(\.problems) == [])
+    await fixture.expectNothingLeft()
+  }
+}
+
+/// A target that somebody else has logged in to, and that knows logouts only.
+private struct LogoutNode: PDUNode {
+  var isClosed = false
+
+  mutating func respond(to pdu: PDU) -> [PDU] {
+    guard case .logoutRequest(let request) = pdu else { return [] }
+    isClosed = true
+    return [.logoutResponse(LogoutResponsePDU(initiatorTaskTag: request.initiatorTaskTag))]
+  }
+}

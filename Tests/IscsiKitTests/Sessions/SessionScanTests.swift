@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+import Glibc
+import IscsiKitTesting
+import SystemPackage
+import Testing
+
+@testable import IscsiKit
+
+@Suite("Scans of sessions", .timeLimit(.minutes(2)))
+struct SessionScanTests {
+  private let id = SessionID(rawValue: 1)
+  private let scanFile = "class/scsi_host/host1/scan"
+
+  /// A session with two disks.
+  private func makeTree() throws -> SysfsTree {
+    let tree = try SysfsTree()
+    var session = SessionSnapshot.example(1)
+    session.devices.append(.example(host: HostNumber(rawValue: 1), lun: 2, block: "sdz"))
+    try tree.add(session)
+    return tree
+  }
+
+  private func path(_ lun: Int) -> String { "bus/scsi/devices/1:0:0:\(lun)" }
+
+  private func rescan(_ tree: borrowing SysfsTree) async throws -> Result<[DeviceSnapshot], OperationError> {
+    try #require(await SessionScanner(sysfs: Sysfs(root: tree.root)).rescan([id]).first)
+  }
+
+  @Test("A rescan reads every device again, revives what was given up, and looks for new devices")
+  func rescan() async throws {
+    let tree = try makeTree()
+    try tree.set("\(path(2))/state", to: .text("offline"))
+    let devices = try await rescan(tree).get()
+    #expect(devices.map(\.lun) == [1, 2])
+    #expect(try tree.contents("\(path(1))/state") == "running")
+    #expect(try tree.contents("\(path(2))/state")?.hasPrefix("running") == true)
+    for lun in 1...2 { #expect(try tree.contents("\(path(lun))/rescan")?.first == "1") }
+    #expect(try tree.contents(scanFile)?.hasPrefix("0 0 -") == true)
+  }
+
+  @Test("A device that cannot be read again is told, and keeps neither the others nor the scan from their turn")
+  func brokenDevice() async throws {
+    let tree = try makeTree()
+    try tree.set("\(path(1))/rescan", to: .unreadable)
+    guard case .failure(let error) = try await rescan(tree) else {
+      Issue.record("it could be read")
+      return
+    }
+    let shown = tree.root.appending("\(path(1))/rescan").string
+    #expect(error.cause == .sysfs(.unwritable(path: shown, value: "1", .isDirectory)))
+    #expect(error.operation == .scan(id))
+    #expect(try tree.contents("\(path(2))/rescan")?.first == "1")
+    #expect(try tree.contents(scanFile)?.hasPrefix("0 0 -") == true)
+  }
+
+  @Test("A rescan does not wait for a disk that has no block device before it begins")
+  func noBlockDevice() async throws {
+    let tree = try SysfsTree()
+    var session = SessionSnapshot.example(1)
+    session.devices[0].blockDevice = nil
+    try tree.add(session)
+    let scan = SessionScan(sysfs: Sysfs(root: tree.root), attachTimeout: .milliseconds(100))
+    let devices = try await scan.rescan(id)
+    #expect(devices.count == 1 && devices.first?.blockDevice == nil)
+    #expect(try tree.contents("\(path(1))/rescan")?.first == "1")
+  }
+
+  @Test("A scan waits until the disks have their block devices")
+  func attach() async throws {
+    let tree = try SysfsTree()
+    var session = SessionSnapshot.example(1)
+    session.devices[0].blockDevice = nil
+    try tree.add(session)
+    let scan = SessionScan(sysfs: Sysfs(root: tree.root), attachTimeout: .seconds(60))
+    let id = id
+    let devices = Task { await Result { () async throws(OperationError.Cause) in try await scan.scan(id, .all) } }
+    #expect(await eventually { (try? tree.contents(scanFile))??.hasPrefix("0 0 -") == true })
+    session.devices[0].blockDevice = "sda"
+    try tree.add(session)
+    #expect(try await devices.value.get().map(\.blockDevice) == ["sda"])
+  }
+
+  @Test("Sessions that are gone are named one by one")
+  func gone() async throws {
+    let tree = try makeTree()
+    let other = SessionID(rawValue: 2)
+    let results = await SessionScanner(sysfs: Sysfs(root: tree.root)).rescan([other, id])
+    #expect(results.count == 2)
+    guard case .failure(let error) = results[0], case .success = results[1] else {
+      Issue.record("\(results)")
+      return
+    }
+    #expect(error.cause == .noSession)
+  }
+
+  @Test("A scan that hangs in the kernel is left to it after its time")
+  func hang() async throws {
+    let tree = try makeTree()
+    let hanging = HangingFile(tree.root.appending(scanFile))
+    try hanging.make()
+    defer { hanging.release() }
+    let scan = SessionScan(sysfs: Sysfs(root: tree.root), timeout: .milliseconds(200))
+    await #expect(throws: OperationError.Cause.scanTimedOut) { try await scan.scan(id, .all) }
+  }
+
+  @Test("A rescan that hangs at one device takes no longer for all of them")
+  func hangingDevice() async throws {
+    let tree = try makeTree()
+    let hanging = HangingFile(tree.root.appending("\(path(1))/rescan"))
+    try hanging.make()
+    defer { hanging.release() }
+    let scan = SessionScan(sysfs: Sysfs(root: tree.root), timeout: .milliseconds(200))
+    await #expect(throws: OperationError.Cause.scanTimedOut) { try await scan.rescan(id) }
+    #expect(try tree.contents("\(path(2))/rescan")?.first != "1")
+  }
+
+  @Test("Who is cancelled waits for no scan")
+  func cancelled() async throws {
+    let tree = try makeTree()
+    let hanging = HangingFile(tree.root.appending(scanFile))
+    try hanging.make()
+    defer { hanging.release() }
+    let (scanner, id) = (SessionScanner(sysfs: Sysfs(root: tree.root)), id)
+    let rescan = Task { await scanner.rescan([id]) }
+    #expect(await eventually { (try? tree.contents("\(path(2))/rescan"))??.first == "1" })
+    rescan.cancel()
+    guard case .failure(let error)? = await rescan.value.first else {
+      Issue.record("the scan ended")
+      return
+    }
+    #expect(error.cause == .cancelled)
+  }
+}
+
+/// A file that nobody can write to until it is released: opening a FIFO waits for a reader.
+private struct HangingFile {
+  let path: String
+
+  init(_ path: FilePath) { self.path = path.string }
+
+  /// Puts it in the place of the attribute.
+  func make() throws {
+    // The path is only read.
+    unsafe unlink(path)
+    guard unsafe mkfifo(path, 0o600) == 0 else { throw Errno(rawValue: errno) }
+  }
+
+  /// Lets go of whoever waits.
+  func release() {
+    var wait = pollfd(fd: unsafe open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC), events: Int16(POLLIN), revents: 0)
+    // Until the writer's octets are there, or a second for one that is not in `open` yet. One structure, as counted.
+    _ = unsafe poll(&wait, 1, 1000)
+    close(wait.fd)
+  }
+}
