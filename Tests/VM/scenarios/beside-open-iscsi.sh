@@ -12,6 +12,8 @@ settings() {
     for file in "$directory"/*; do
       case ${file##*/} in
         uevent | creator | isid | local_port | exp_statsn | username* | password*) continue ;;
+        # What iscsi_tcp does not use. Both sides say Yes, but open-iscsi takes LIO's answer for a No.
+        data_pdu_in_order | data_seq_in_order) [[ $TARGET == tgt ]] || continue ;;
       esac
       [[ -f $file ]] && echo "${file##*/}=$(cat "$file" 2>/dev/null)"
     done

@@ -4,6 +4,14 @@
 # targets: tgt lio
 
 target_start "$TARGET"
+if [[ $TARGET == tgt ]]; then
+  expect_exit 19 iscsi-admin login "$IQN" --portal "$TARGET_ADDRESS" --header-digest CRC32C
+  expect_stderr 'the target refuses HeaderDigest=CRC32C'
+  expect_nothing_left
+  for key in HeaderDigest DataDigest; do
+    tgtadm_iscsi --op update --mode target --tid "$(tgt_id "$IQN")" --name $key --value CRC32C,None
+  done
+fi
 # login HEADER DATA EXPECTED_HEADER EXPECTED_DATA: what is offered and what must come of it.
 login() {
   expect_exit 0 iscsi-admin login "$IQN" --portal "$TARGET_ADDRESS" --header-digest "$1" --data-digest "$2"
@@ -16,8 +24,8 @@ login() {
 login CRC32C CRC32C CRC32C CRC32C
 login CRC32C None CRC32C None
 login None CRC32C None CRC32C
-login None,CRC32C None,CRC32C None None
 login CRC32C,None CRC32C,None CRC32C CRC32C
+login None None None None
 
 # A target that declines.
 for key in HeaderDigest DataDigest; do
@@ -26,7 +34,7 @@ for key in HeaderDigest DataDigest; do
   for answer in None Reject; do
     fake_target 4000 read answer text=$key=$answer
     expect_exit 19 iscsi-admin login "$IQN" --portal "$TARGET_ADDRESS:4000" $option CRC32C --timeout 5
-    expect_stderr "$key"
+    expect_stderr "the target refuses $key=CRC32C"
     expect_nothing_left 4000
   done
 done

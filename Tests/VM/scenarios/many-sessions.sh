@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # Many sessions by one command: 64 targets, and 16 targets with two portals each.
-# limit: 150
+# limit: 120
 
 count=64
 target_add_many lio $count

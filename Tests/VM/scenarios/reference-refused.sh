@@ -2,6 +2,7 @@
 # shellcheck shell=bash
 # The scripted target is understood: open-iscsi sees each status it is told to send, and follows its redirect.
 # reference: open-iscsi
+# kernels: 6.12
 # limit: 90
 
 # login PORT: logs in to the scripted target there.
