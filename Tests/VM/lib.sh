@@ -159,14 +159,12 @@ disk_size() {
   echo $(($(<"/sys/block/$1/size") * 512))
 }
 
-# check_data DISK MIB: writes random data past the cache, reads it back past the cache, compares checksums.
+# check_data DISK MIB: writes random data past the cache, reads it back past the cache, compares.
 check_data() {
-  local disk=/dev/$1 mib=$2 written='' read=''
+  local disk=/dev/$1 mib=$2
   dd if=/dev/urandom of="$WORK/data" bs=1M count="$mib" 2>/dev/null
   dd if="$WORK/data" of="$disk" bs=64k oflag=direct conv=fsync 2>/dev/null || fail "writing to $disk failed"
-  written=$(sha256sum <"$WORK/data")
-  read=$(dd if="$disk" bs=64k count=$((mib * 16)) iflag=direct 2>/dev/null | sha256sum)
-  expect_equal "$written" "$read"
+  dd if="$disk" bs=64k count=$((mib * 16)) iflag=direct 2>/dev/null | cmp - "$WORK/data" || fail "$disk does not give back what was written"
 }
 
 # --- the command under test and the reference

@@ -17,7 +17,7 @@ login() {
   expect_exit 0 iscsi-admin login "$IQN" --portal "$TARGET_ADDRESS" --header-digest "$1" --data-digest "$2"
   expect_exit 0 iscsi-admin session show --json
   expect_json ".sessions[0].negotiated | .headerDigest == \"$3\" and .dataDigest == \"$4\""
-  check_data "$(disk_of "$IQN")" 2
+  check_data "$(disk_of "$IQN")" 1
   expect_exit 0 iscsi-admin logout "$IQN"
   expect_silent_stderr
 }
