@@ -16,7 +16,7 @@ attempt() {
   expect_stderr "^iscsi-admin: login to $IQN at $TARGET_ADDRESS:4000 failed: .*($text)"
   expect_equal 1 "$(grep -vc ' s)$' "$OUT/stderr")"
   # Long enough for an emulated machine, and too short for a login that waits for what will not come.
-  expect_within 8000
+  [[ ${*: -1} == again ]] || expect_within 8000
   expect_nothing_left 4000
 }
 closed='closed the connection' late='no Login Response in time'
@@ -53,8 +53,6 @@ attempt 24 'requires authentication' read answer flags=00
 attempt 4 'reserved login stage' read answer flags=08
 attempt 19 'stage' read answer flags=85
 attempt 19 'T and C' read answer flags=c7
-attempt 19 'responses|too long' read answer flags=44 text=X-key=1 again
-attempt 19 'responses' read answer flags=04 again
 attempt 19 'malformed' read answer text=novalue
 attempt 19 'malformed' read answer text==value
 attempt 19 'InitialR2T' read answer text=InitialR2T=Maybe
@@ -78,3 +76,7 @@ attempt 19 'stage' "${challenge[@]}" read answer flags=81 read answer flags=00
 attempt 19 'CHAP_A' read answer flags=00 text=AuthMethod=CHAP read answer flags=00 text=CHAP_A=99 text=CHAP_I=7 text=CHAP_C=0x00
 attempt 24 'no authentication method' read answer flags=00 text=AuthMethod=Reject
 expect_no_secret wonderland12
+
+# Without end.
+options=()
+attempt 19 'no end of the login' read answer flags=44 text=X-key=1 again
