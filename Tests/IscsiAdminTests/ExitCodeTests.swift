@@ -45,7 +45,7 @@ struct ExitCodeTests {
       (NoSession(), 21), (NoSession(selector: .target(target)), 21), (NothingFound(portal: Samples.portal), 21),
       (SysfsError.noDevice(address: "1:0:0:1", session), 22),
       (KernelError.rejected(.createSession, .noSuchAddressOrDevice, by: .interface), 23),
-      (try login(.login(.rejected(.authenticationFailure))), 24), (try login(.login(.authenticationRequired(nil))), 24),
+      (try login(.login(.rejected(.authenticationFailure))), 24), (try login(.login(.authenticationRefused)), 24),
       (try login(.login(.rejected(.authorizationFailure))), 24),
       (try login(.login(.targetNotAuthenticated(.wrongResponse))), 24),
       (ProbeFailure(url: url, error: UserspaceError("login", .authenticationRequired)), 24),

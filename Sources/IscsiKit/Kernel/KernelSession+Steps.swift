@@ -64,49 +64,9 @@ extension KernelSession where Phase == KernelPhase.Bound {
       return .failed(KernelSession<KernelPhase.Broken>(core: core), error)
     }
   }
-
-  /// Sends a Login or Text Request; the kernel sets CmdSN and the initiator task tag.
-  ///
-  /// - Parameters:
-  ///   - header: 48 octets; DataSegmentLength must be the length of the data.
-  ///   - data: Up to 8192 octets, without padding.
-  ///   - deadline: When to give up waiting for the kernel to queue it.
-  /// - Throws: `invalidArgument` for a PDU that the kernel would not send as it is; `rejected` if it does not queue it.
-  public borrowing func send(
-    header: [UInt8], data: [UInt8], until deadline: ContinuousClock.Instant = KernelLink.defaultDeadline
-  ) async throws(KernelError) {
-    try Self.check(header: header, data: data)
-    guard [0x03, 0x04].contains(header[0] & 0x3F) else {
-      throw .invalidArgument("only Login and Text Requests can be sent before the full feature phase")
-    }
-    _ = try await core.perform(.sendPDU(id, .leading, header: header, data: data), until: deadline)
-  }
 }
 
 extension KernelSession where Phase == KernelPhase.Up {
-  /// Sends a Logout Request, NOP-Out, Text Request or task management request; only Text may have data.
-  ///
-  /// - Parameters:
-  ///   - header: 48 octets with the immediate bit: another PDU would use up a CmdSN of the kernel's.
-  ///   - data: Up to 8192 octets, without padding.
-  ///   - deadline: When to give up waiting for the kernel to queue it.
-  /// - Throws: `invalidArgument` for a PDU that the kernel would not send as it is; `rejected` if it does not queue it.
-  public borrowing func send(
-    header: [UInt8], data: [UInt8] = [], until deadline: ContinuousClock.Instant = KernelLink.defaultDeadline
-  ) async throws(KernelError) {
-    try Self.check(header: header, data: data)
-    guard header[0] & 0x40 != 0 else {
-      throw .invalidArgument("a PDU beside the kernel's own must be immediate")
-    }
-    guard [0x00, 0x02, 0x04, 0x06].contains(header[0] & 0x3F) else {
-      throw .invalidArgument("the kernel alone sends this PDU in the full feature phase")
-    }
-    guard data.isEmpty || header[0] & 0x3F == 0x04 else {
-      throw .invalidArgument("the kernel sends no data with this PDU in the full feature phase")
-    }
-    _ = try await core.perform(.sendPDU(id, .leading, header: header, data: data), until: deadline)
-  }
-
   /// Leaves the session to the kernel: I/O goes on without this program. `adopt` takes it up again.
   public consuming func release() {}
 }
@@ -117,6 +77,21 @@ extension KernelSession where Phase: ConnectedKernelSessionPhase {
     _ parameters: [KernelParameter], until deadline: ContinuousClock.Instant = KernelLink.defaultDeadline
   ) async throws(KernelError) {
     try await core.set(parameters, until: deadline)
+  }
+
+  /// Sends a PDU that is user space's to send in the phase; the kernel sets CmdSN and the initiator task tag.
+  ///
+  /// - Parameters:
+  ///   - header: 48 octets; DataSegmentLength must be the length of the data.
+  ///   - data: Up to 8192 octets, without padding.
+  ///   - deadline: When to give up waiting for the kernel to queue it.
+  /// - Throws: `invalidArgument` for a PDU that the kernel would not send as it is; `rejected` if it does not queue it.
+  public borrowing func send(
+    header: [UInt8], data: [UInt8] = [], until deadline: ContinuousClock.Instant = KernelLink.defaultDeadline
+  ) async throws(KernelError) {
+    try Self.check(header: header, data: data)
+    if let objection = Phase.objection(to: header[0], hasData: !data.isEmpty) { throw .invalidArgument(objection) }
+    _ = try await core.perform(.sendPDU(id, .leading, header: header, data: data), until: deadline)
   }
 
   /// The lengths that the kernel takes on trust.

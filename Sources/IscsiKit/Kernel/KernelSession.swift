@@ -8,16 +8,41 @@ public protocol KernelSessionPhase {}
 /// A phase in which the connection has a socket, or may have one: it can be stopped for recovery.
 public protocol StoppableKernelSessionPhase: KernelSessionPhase {}
 /// A phase in which the connection surely has a socket: parameters can be set and PDUs sent.
-public protocol ConnectedKernelSessionPhase: StoppableKernelSessionPhase {}
+public protocol ConnectedKernelSessionPhase: StoppableKernelSessionPhase {
+  /// Tells which PDUs are user space's to send in the phase.
+  ///
+  /// - Parameters:
+  ///   - first: The first octet of the header: opcode and immediate bit.
+  ///   - hasData: Whether the PDU has data.
+  /// - Returns: Why it must not be sent; nil if it may.
+  static func objection(to first: UInt8, hasData: Bool) -> String?
+}
 
 /// The phases of a kernel session.
 public enum KernelPhase {
   /// The connection has no socket: it was just made, or stopped for recovery.
   public enum Unbound: KernelSessionPhase {}
   /// The connection has a socket; login PDUs can be exchanged.
-  public enum Bound: ConnectedKernelSessionPhase {}
+  public enum Bound: ConnectedKernelSessionPhase {
+    /// Login and Text Requests can be sent.
+    public static func objection(to first: UInt8, hasData: Bool) -> String? {
+      [0x03, 0x04].contains(first & 0x3F)
+        ? nil : "only Login and Text Requests can be sent before the full feature phase"
+    }
+  }
   /// The connection was started: full feature phase, as far as the kernel has not failed it since.
-  public enum Up: ConnectedKernelSessionPhase {}
+  public enum Up: ConnectedKernelSessionPhase {
+    /// Logout Requests, NOP-Outs, Text and task management requests can be sent, all of them immediate, since another
+    /// PDU would use up a CmdSN of the kernel's. Only Text may have data.
+    public static func objection(to first: UInt8, hasData: Bool) -> String? {
+      guard first & 0x40 != 0 else { return "a PDU beside the kernel's own must be immediate" }
+      guard [0x00, 0x02, 0x04, 0x06].contains(first & 0x3F) else {
+        return "the kernel alone sends this PDU in the full feature phase"
+      }
+      return hasData && first & 0x3F != 0x04
+        ? "the kernel sends no data with this PDU in the full feature phase" : nil
+    }
+  }
   /// Something failed or is not known: stop it for recovery, or destroy it.
   public enum Broken: StoppableKernelSessionPhase {}
 }

@@ -1,26 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Login PDUs through the kernel, over a session that has a socket.
-struct KernelLoginTransport: PDUTransport, ~Copyable {
-  let session: BoundKernelSession
-
-  mutating func send(_ pdu: PDU, until deadline: ContinuousClock.Instant) async throws(PDUTransportError) {
-    let encoded = pdu.encoded()
-    do throws(KernelError) {
-      try await session.send(header: encoded.header, data: encoded.data, until: deadline)
-    } catch {
-      throw .kernel(error)
-    }
-  }
-
-  mutating func receive(until deadline: ContinuousClock.Instant) async throws(PDUTransportError) -> PDU {
-    try await session.events.nextPDU(until: deadline)
-  }
-}
-
-/// Logout and other PDUs of the full feature phase through the kernel.
-struct KernelFullFeatureTransport: PDUTransport, ~Copyable {
-  let session: UpKernelSession
+/// PDUs through the kernel, over a session that has a socket.
+struct KernelPDUTransport<Phase: ConnectedKernelSessionPhase>: PDUTransport, ~Copyable {
+  let session: KernelSession<Phase>
 
   mutating func send(_ pdu: PDU, until deadline: ContinuousClock.Instant) async throws(PDUTransportError) {
     let encoded = pdu.encoded()

@@ -69,7 +69,8 @@ public struct KernelSessions: Sendable {
 
   /// Logs out of many sessions at a time. The results stand in the order of the sessions.
   ///
-  /// - Throws (in a result): `OperationError` only if the session is still there.
+  /// - Throws (in a result): `OperationError` only if the session is still there, or with `noSession` if it was gone
+  ///   before.
   public func logOut(
     _ sessions: [SessionSnapshot], timeout: Duration = .seconds(15)
   ) async -> [Result<LogoutReport, OperationError>] {

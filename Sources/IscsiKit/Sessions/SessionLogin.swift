@@ -99,7 +99,7 @@ struct SessionLogin {
       throw .transport(error)
     }
     progress(.create)
-    var transport = KernelLoginTransport(session: try await bind(socket, until: deadline))
+    var transport = KernelPDUTransport(session: try await bind(socket, until: deadline))
     // From here on the kernel has a reference of its own.
     progress(.negotiate)
     let outcome: NegotiationOutcome

@@ -62,7 +62,7 @@ struct SessionLogout {
     switch consume adopted {
     case .up(let session):
       try await removeDevices(of: session, snapshot.targetState, &report)
-      var transport = KernelFullFeatureTransport(session: session)
+      var transport = KernelPDUTransport(session: session)
       await sayGoodbye(over: &transport, expStatSN: snapshot.connection?.expStatSN ?? 0, &report)
       try await destroy(transport.session)
     case .broken(let session):
@@ -88,7 +88,7 @@ struct SessionLogout {
   }
 
   private func sayGoodbye(
-    over transport: inout KernelFullFeatureTransport, expStatSN: UInt32, _ report: inout LogoutReport
+    over transport: inout KernelPDUTransport<KernelPhase.Up>, expStatSN: UInt32, _ report: inout LogoutReport
   ) async {
     // The kernel puts its own tag, CmdSN and ExpStatSN in.
     var exchange = LogoutExchange(initiatorTaskTag: nil, commandSN: 0, expStatSN: expStatSN)

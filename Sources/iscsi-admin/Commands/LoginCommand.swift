@@ -59,7 +59,6 @@ struct LoginCommand: ReportingCommand {
       let link = try await KernelLink.open()
       if link.hasLoadedModule, isProgressShown { StandardError.warn("loaded the kernel module iscsi_tcp") }
       let answer = try await discovery?.run(at: portal)
-      if let answer, answer.targets.isEmpty { throw NothingFound(portal: portal) }
       let found = answer?.targets.flatMap { target in target.portals.map { (target.name, $0) } }
       let requests = (found ?? places).map { target, portal in
         LoginRequest(initiator: initiator, target: target, portal: portal, options: options)
@@ -67,7 +66,7 @@ struct LoginCommand: ReportingCommand {
       let progress = LoginProgress(requests, isShown: isProgressShown)
       let results = await KernelSessions(link: link).login(requests) { progress.note($0, $1) }
       progress.end()
-      return LoginOutcome(results, discovery: answer)
+      return LoginOutcome(results, after: answer.map { (portal, $0) })
     }
     return try outcome.output(report)
   }

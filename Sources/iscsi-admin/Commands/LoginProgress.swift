@@ -25,9 +25,9 @@ struct LoginTally: Sendable {
 
   /// The line that is due when this much time has passed; nil if none is.
   mutating func line(after elapsed: Duration) -> String? {
-    guard elapsed >= due, !names.isEmpty else { return nil }
+    guard elapsed >= due else { return nil }
     while due <= elapsed { due *= 2 }
-    return "\(text) (\(elapsed.components.seconds) s)"
+    return names.isEmpty ? nil : "\(text) (\(elapsed.components.seconds) s)"
   }
 
   private var text: String {

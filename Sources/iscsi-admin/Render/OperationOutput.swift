@@ -35,19 +35,22 @@ extension CommandOutput {
 
 /// How the logins of a call ended.
 struct LoginOutcome: Sendable {
-  private let discovery: SendTargetsResponse?
   private let results: [Result<LoginReport, OperationError>]
+  private let discovery: (portal: Portal, answer: SendTargetsResponse)?
 
-  /// An outcome from the library's results, and from what was discovered before the logins.
-  init(_ results: [Result<LoginReport, OperationError>], discovery: SendTargetsResponse? = nil) {
-    self.discovery = discovery
+  /// An outcome from the library's results, and from the discovery before the logins if there was one.
+  init(_ results: [Result<LoginReport, OperationError>], after discovery: (Portal, SendTargetsResponse)? = nil) {
     self.results = results
+    self.discovery = discovery
   }
 
   /// What the command prints.
   func output(_ options: ReportOptions) throws -> CommandOutput {
     var output = CommandOutput()
-    if let discovery { output.warn(of: discovery) }
+    if let discovery {
+      output.warn(of: discovery.answer)
+      if discovery.answer.targets.isEmpty { output.fail(NothingFound(portal: discovery.portal)) }
+    }
     var reports: [LoginReport] = []
     for result in results {
       switch result {

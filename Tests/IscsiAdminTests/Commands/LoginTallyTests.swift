@@ -55,5 +55,6 @@ struct LoginTallyTests {
     var tally = LoginTally([])
     tally.note(3, .scan)
     #expect(tally.line(after: .seconds(9)) == nil)
+    #expect(tally.due == .seconds(16))
   }
 }

@@ -164,6 +164,7 @@ struct SessionShowTests {
     #expect(output.text == "1\n")
     #expect(output.diagnostics == "iscsi-admin: there is no session 99; iscsi-admin session list shows the sessions\n")
     #expect(output.status == .sessionNotFound)
+    #expect(try show(tree, "--json", "99", "1").failures.map(\.session) == [99])
   }
 
   @Test("no sessions end with 21")

@@ -72,10 +72,19 @@ struct OperationOutputTests {
 
   @Test("login --all: what is odd in the discovery is told too")
   func loginOfAll() throws {
-    let output = try LoginOutcome([.success(try Samples.login(1))], discovery: Samples.discovery())
+    let output = try LoginOutcome([.success(try Samples.login(1))], after: (Samples.portal, Samples.discovery()))
       .output(ReportOptions.parse([]))
     try Golden.expect(output.diagnostics, is: "discover.stderr")
     #expect(output.status == .success)
+  }
+
+  @Test("login --all: a portal without usable targets ends with 21, after what was refused")
+  func loginOfNothing() throws {
+    let answer = SendTargetsResponse(text: Array("nonsense\0".utf8), discoveryPortal: Samples.portal)
+    let output = try LoginOutcome([], after: (Samples.portal, answer)).output(ReportOptions.parse(["--json"]))
+    #expect(output.diagnosticLines.map { $0.prefix(24) } == ["iscsi-admin: refused non", "iscsi-admin: discovery a"])
+    #expect(output.failures.map(\.portal?.address) == ["san"])
+    #expect(output.status == .noObjectsFound)
   }
 
   @Test("logout: all well, with a problem, failed, and not there", arguments: forms)

@@ -75,7 +75,9 @@ struct SendTargetsTests {
     var told = error?.description ?? ""
     dump(error, to: &told)
     #expect(!told.contains("wrongSecret1234"))
-    #expect(await failure(try makeDiscovery(), server.portal)?.cause == .login(.authenticationRequired))
+    #expect(
+      await failure(try makeDiscovery(), server.portal)?.cause
+        == .login(.authenticationRequired(.authenticationFailure)))
     await expectClosed(server)
   }
 

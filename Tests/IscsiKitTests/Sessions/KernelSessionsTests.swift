@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Glibc
 import IscsiKit
 import IscsiKitTesting
 import Synchronization
@@ -55,6 +56,19 @@ struct KernelSessionsTests {
     let closed = try TestListener().portal
     let fixture = try await redirecting(peers: 1) { _, _ in closed }
     #expect(await fixture.failure(try fixture.request()) == .transport(.refused))
+    await fixture.expectNothingLeft()
+  }
+
+  @Test("Redirects by slow targets take no longer than one login may")
+  func slowRedirects() async throws {
+    let fixture = try await redirecting(peers: 10) { index, portals in
+      // A target that takes its time; eight of them take more than a login has.
+      usleep(100_000)
+      return portals[(index + 1) % 10]
+    }
+    let cause = await fixture.failure(try fixture.request(timeout: .milliseconds(300)))
+    #expect(cause != .login(.tooManyRedirects(8)))
+    #expect(fixture.peers[9].connectionCount == 0)
     await fixture.expectNothingLeft()
   }
 

@@ -173,7 +173,7 @@ struct SessionLoginFailureTests {
   @Test("A target that wants CHAP from who has no secret says so, and one that gets a wrong one too")
   func authentication() async throws {
     let fixture = try await SessionFixture(try testTarget(authentication: try TestAccounts.chap()))
-    #expect(await fixture.failure(try fixture.request()) == .login(.authenticationRequired))
+    #expect(await fixture.failure(try fixture.request()) == .login(.authenticationRequired(.authenticationFailure)))
     let wrong = CHAPCredentials(name: "host", secret: try #require(Secret("wrongSecret1234")))
     let request = try fixture.request(Authentication(outgoing: wrong))
     #expect(await fixture.failure(request) == .login(.rejected(.authenticationFailure)))

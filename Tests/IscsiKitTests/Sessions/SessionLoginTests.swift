@@ -54,7 +54,8 @@ struct SessionLoginTests {
   func socket() async throws {
     let fixture = try await SessionFixture()
     _ = try await fixture.sessions.login(try fixture.request())
-    #expect(TestListener.connections(to: fixture.portal.port) == 1)
+    let port = fixture.portal.port
+    #expect(await eventually { TestListener.connections(to: port) == 1 })
   }
 
   @Test("With CHAP, both names are set and three more requests are sent")
@@ -112,7 +113,7 @@ struct SessionLoginTests {
     request.options.scan = .all
     let steps = Mutex<[LoginStep]>([])
     _ = try await fixture.sessions.login(request) { step in steps.withLock { $0.append(step) } }
-    #expect(steps.withLock { $0 } == [.connect, .create, .negotiate, .start, .scan])
+    #expect(steps.withLock { $0 } == [.connect, .create, .negotiate, .start, .scan, .end])
   }
 
   @Test(
