@@ -91,7 +91,7 @@ extension KernelSession where Phase: ConnectedKernelSessionPhase {
   ) async throws(KernelError) {
     try Self.check(header: header, data: data)
     if let objection = Phase.objection(to: header[0], hasData: !data.isEmpty) { throw .invalidArgument(objection) }
-    _ = try await core.perform(.sendPDU(id, .leading, header: header, data: data), until: deadline)
+    try await core.send(.sendPDU(id, .leading, header: header, data: data), until: deadline)
   }
 
   /// The lengths that the kernel takes on trust.

@@ -2,6 +2,7 @@
 # shellcheck shell=bash
 # A login that fails, at whatever step and in whatever way, says why and leaves nothing behind.
 # limit: 180
+# kernels: 6.12
 
 options=()
 # attempt CODE REGEX STEP...: logs in to a target that plays these steps.

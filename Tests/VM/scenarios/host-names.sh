@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # Portals by name: resolved, each address tried in turn, and kept as they were given.
+# kernels: 6.12
 
 target_start lio
 expect_exit 0 iscsi-admin discover target

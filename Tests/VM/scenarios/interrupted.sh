@@ -63,6 +63,7 @@ for signal in INT TERM; do
   sleep 0.5
   end_login $signal
   expect_equal 1 $STATUS
+  expect_stderr 'cancelled|interrupted'
   expect_sessions 1
   expect_exit 0 iscsi-admin logout --all --timeout 2
   expect_nothing_left 4000

@@ -2,6 +2,7 @@
 # shellcheck shell=bash
 # Many sessions by one command: 64 targets, and 16 targets with two portals each.
 # limit: 120
+# kernels: 6.12
 
 count=64
 target_add_many lio $count

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # Every kind of refusal of RFC 7143, 11.13.5 keeps its own text and the status that scripts know.
+# kernels: 6.12
 
 port=4000
 while read -r status code; do
