@@ -45,11 +45,14 @@ vm: $(ISCSI_ADMIN) setup-test ## a shell in the test machine, with iscsi-admin a
 
 ##@ Check
 
-test: unit-test vm-test ## unit tests and the scenarios on real kernels
+test: unit-test executable-test vm-test ## unit tests, checks of the executable, and the scenarios on real kernels
 
 unit-test: setup-build setup-test ## unit tests
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build --disable-xctest
+
+executable-test: $(ISCSI_ADMIN) ## that the executable is static, stripped and lean, and answers
+	Scripts/check-executable $(ISCSI_ADMIN)
 
 vm-test: $(ISCSI_ADMIN) setup-test ## the scenarios, on each kernel of KERNELS
 	Tests/VM/machine run $(addprefix --kernel ,$(KERNELS))
@@ -92,4 +95,4 @@ help: ## this list
 	@awk 'BEGIN { FS = ":.*##" } /^##@/ { printf "\n%s\n", substr($$0, 5) } \
 	  /^[a-z-]+:.*##/ { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: build debug demo vm test unit-test vm-test bench lint man install install-compat setup setup-build setup-test clean help
+.PHONY: build debug demo vm test unit-test executable-test vm-test bench lint man install install-compat setup setup-build setup-test clean help
