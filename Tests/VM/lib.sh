@@ -103,7 +103,7 @@ expect_sessions() {
 expect_nothing_left() {
   local class entry
   for class in iscsi_session iscsi_connection iscsi_host; do
-    for entry in /sys/class/$class/*; do
+    for entry in "/sys/class/$class"/*; do
       [[ ! -e $entry ]] || fail "left behind: $class/${entry##*/}"
     done
   done
