@@ -51,7 +51,7 @@ target_resize() {
   "$1_resize" "$2" "$3" "$4"
 }
 
-# target_add_many KIND COUNT [PORTAL...]: COUNT targets without disks, each at every portal; for discovery.
+# target_add_many KIND COUNT [PORTAL...]: COUNT targets $IQN-1, ... without disks, each at every portal.
 target_add_many() {
   local kind=$1 count=$2
   shift 2
@@ -218,6 +218,18 @@ lio_add_many() {
   done
 }
 
+# lio_share_disk COUNT MIB: gives the targets of target_add_many the same disk as LUN 0.
+lio_share_disk() {
+  local number store=$LIO/core/fileio_1/shared
+  file_size "$TARGET_FILES/shared" "$2"
+  mkdir -p "$store"
+  printf 'fd_dev_name=%s,fd_dev_size=%s' "$TARGET_FILES/shared" $(($2 << 20)) >"$store/control"
+  echo 1 >"$store/enable"
+  for ((number = 1; number <= $1; number++)); do echo "$LIO/iscsi/$IQN-$number/tpgt_1/lun/lun_0"; done >"$WORK/luns"
+  xargs mkdir <"$WORK/luns"
+  sed 's/$/\/store/' "$WORK/luns" | xargs -n 1 ln -s "$store"
+}
+
 # configfs wants everything taken down in the reverse order, and each directory by name.
 lio_stop() {
   [[ -d $LIO/iscsi ]] || return 0
@@ -240,17 +252,19 @@ lio_stop() {
   )
 }
 
-# fake_target PORT STATUS [TEXT]: something at $TARGET_ADDRESS:PORT that refuses every login with that status (see
-# guest/fake-target), or that never answers (status "silent").
+# fake_target PORT STEP...: something at $TARGET_ADDRESS:PORT that plays these steps (guest/fake-target) on each connection. Called
+# again with the same port it changes what is played.
 fake_target() {
+  local port=$1 script=/tmp/fake-$1
+  shift
   network_up
-  local script
-  script=$(mktemp -p /tmp fake.XXXXXX)
-  printf '#!/bin/bash\nexec /vm/guest/fake-target %q %q\n' "$2" "${3:-}" >"$script"
-  chmod +x "$script"
-  in_target setsid nc -ll -p "$1" -e "$script" >/dev/null 2>&1 &
-  wait_until 5 port_listens "$1"
+  printf '#!/bin/bash\nexec /vm/guest/fake-target%s\n' "$(printf ' %q' "$@")" >"$script.new"
+  chmod +x "$script.new"
+  mv "$script.new" "$script"
+  ! port_listens "$port" || return 0
+  in_target setsid nc -ll -p "$port" -e "$script" >/dev/null 2>&1 &
+  wait_until 5 port_listens "$port"
 }
 port_listens() {
-  in_target busybox netstat -tln | grep ":$1 "
+  in_target busybox netstat -tln | grep -q ":$1 "
 }

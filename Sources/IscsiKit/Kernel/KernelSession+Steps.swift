@@ -91,23 +91,7 @@ extension KernelSession where Phase: ConnectedKernelSessionPhase {
   ) async throws(KernelError) {
     try Self.check(header: header, data: data)
     if let objection = Phase.objection(to: header[0], hasData: !data.isEmpty) { throw .invalidArgument(objection) }
-    let request = KernelRequest.sendPDU(id, .leading, header: header, data: data)
-    // The kernel has one task for Login and Text, and gives the target's answer away a moment before it frees the task:
-    // who is quick is refused. Nothing tells when it is free, so the request is made again, for a second at most.
-    var pause = Duration.milliseconds(1)
-    let lastTry = min(deadline, .now + .seconds(1))
-    while true {
-      do throws(KernelError) {
-        _ = try await core.perform(request, until: deadline)
-        return
-      } catch {
-        let isTaskBusy = error == .rejected(.sendPDU, .notPermitted, by: .transport)
-        guard isTaskBusy, [0x03, 0x04].contains(header[0] & 0x3F), .now + pause < lastTry,
-          (try? await Reactor.shared.sleep(until: .now + pause)) != nil
-        else { throw error }
-      }
-      pause = min(pause * 2, .milliseconds(50))
-    }
+    try await core.send(.sendPDU(id, .leading, header: header, data: data), until: deadline)
   }
 
   /// The lengths that the kernel takes on trust.

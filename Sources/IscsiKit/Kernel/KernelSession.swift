@@ -185,6 +185,23 @@ final class SessionCore: Sendable {
     }
   }
 
+  /// Sends a PDU, again if the kernel is not done with the one before.
+  ///
+  /// libiscsi tells of a Login or Text Response before it frees the request's task, and refuses the next request until
+  /// then ("Login/Text in progress"). Whoever is quick on another processor meets that moment.
+  func send(_ request: KernelRequest, until deadline: ContinuousClock.Instant) async throws(KernelError) {
+    for attempt in 0..<9 {
+      do throws(KernelError) {
+        _ = try await perform(request, until: deadline)
+        return
+      } catch .rejected(.sendPDU, .notPermitted, by: .transport) {
+        let pause = Duration.milliseconds(1 << attempt)
+        guard (try? await Reactor.shared.sleep(until: .now + pause)) != nil else { throw .cancelled }
+      }
+    }
+    _ = try await perform(request, until: deadline)
+  }
+
   func set(_ parameters: [KernelParameter], until deadline: ContinuousClock.Instant) async throws(KernelError) {
     try await performAll(try requests(setting: parameters), until: deadline)
   }

@@ -35,6 +35,8 @@ struct OperationalNegotiation: Sendable {
       guard pair.constant == nil else { return nil }
       let answer = try Self.value(of: key, pair)
       guard let result = key.result(offer: offer, answer: answer) else {
+        // Targets answer None to say no, though they should choose from the list or reject it.
+        if [.headerDigest, .dataDigest].contains(key), pair.value == Digest.none.rawValue { throw .digestRefused(key) }
         throw .violation(.answerNotOffered(key: pair.key, value: pair.value))
       }
       results[key] = result

@@ -164,13 +164,22 @@ private func expectGone(_ removal: consuming KernelSessionRemoval, sourceLocatio
   }
 
   @Test func `A PDU that the transport refuses is not a lack of permission`() async throws {
-    let up = try await makeUp()
-    kernel.inject(.returnCode(.notPermitted), into: .sendPDU)
+    let bound = try await makeBound()
+    for _ in 0..<10 { kernel.inject(.returnCode(.notPermitted), into: .sendPDU) }
     var header = [UInt8](repeating: 0, count: 48)
-    header[0] = 0x46
+    header[0] = 0x43
     await #expect(throws: KernelError.rejected(.sendPDU, .notPermitted, by: .transport)) {
-      try await up.send(header: header, data: [], until: soon)
+      try await bound.send(header: header, data: [], until: soon)
     }
+  }
+
+  @Test func `A PDU that comes before the kernel is done with the last one is sent again`() async throws {
+    let bound = try await makeBound()
+    for _ in 0..<3 { kernel.inject(.returnCode(.notPermitted), into: .sendPDU) }
+    var header = [UInt8](repeating: 0, count: 48)
+    header[0] = 0x43
+    try await bound.send(header: header, data: [], until: soon)
+    #expect(kernel.requests.filter { $0.type == .sendPDU }.count == 4)
   }
 
   @Test(arguments: [

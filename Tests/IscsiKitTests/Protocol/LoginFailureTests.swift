@@ -242,7 +242,7 @@ struct LoginFailureTests {
 
   @Test("A digest that we insist on and the target does not do ends the login")
   func digestRefused() throws {
-    for text in [["HeaderDigest=Reject"], []] {
+    for text in [["HeaderDigest=Reject"], ["HeaderDigest=None"], []] {
       var configuration = try Conversation.configuration()
       configuration.operational.headerDigest = [.crc32c]
       var login = try Conversation(configuration)

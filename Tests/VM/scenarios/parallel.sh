@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# Sixteen processes log in at once to different targets, and to the same one, where exactly one may win.
-# targets: tgt lio
+# Eight processes log in at once to different targets, and to the same one, where exactly one may win.
+# targets: tgt
 # limit: 120
 
-count=16
+count=8
 for ((number = 1; number <= count; number++)); do
   target_start "$TARGET" --name "$IQN-$number" --lun 1
 done

@@ -2,6 +2,7 @@
 # shellcheck shell=bash
 # A target is tried from user space alone, without the kernel's driver and without privileges.
 # targets: tgt lio
+# kernels: 6.12
 
 target_start "$TARGET"
 lun=$(first_lun "$TARGET")

@@ -3,6 +3,7 @@
 # The targets work, independent of our code: open-iscsi discovers, logs in without CHAP, with it, and both ways.
 # targets: tgt lio
 # reference: open-iscsi
+# kernels: 6.12
 # limit: 120
 
 # login NAME SETTING=VALUE...: makes a record of the target and logs in; STATUS is iscsiadm's.

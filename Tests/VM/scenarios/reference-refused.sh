@@ -2,6 +2,7 @@
 # shellcheck shell=bash
 # The scripted target is understood: open-iscsi sees each status it is told to send, and follows its redirect.
 # reference: open-iscsi
+# kernels: 6.12
 # limit: 90
 
 # login PORT: logs in to the scripted target there.
@@ -11,9 +12,9 @@ login() {
 }
 
 target_start tgt
-fake_target 4001 0201
-fake_target 4002 0203
-fake_target 4003 0101 "TargetAddress=$TARGET_ADDRESS:3260,1"
+fake_target 4001 read answer status=0201
+fake_target 4002 read answer status=0203
+fake_target 4003 read answer status=0101 "text=TargetAddress=$TARGET_ADDRESS:3260,1"
 start_iscsid
 login 4001
 expect_equal 24 "$STATUS"

@@ -18,7 +18,7 @@ expect_within 4000
 path_restore 0
 
 # Connected, but no answer to the Login Request.
-fake_target 4000 silent
-expect_exit '8|11' iscsi-admin login "$IQN" --portal "$TARGET_ADDRESS:4000" --timeout 2
+fake_target 4000 read silent
+expect_exit 11 iscsi-admin login "$IQN" --portal "$TARGET_ADDRESS:4000" --timeout 2
 expect_within 4000
 expect_sessions 0

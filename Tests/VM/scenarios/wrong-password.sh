@@ -2,6 +2,7 @@
 # shellcheck shell=bash
 # A wrong secret, user or no secret at all ends with status 24 and names the reason.
 # targets: tgt lio
+# kernels: 6.12
 
 target_start "$TARGET" --user alice --secret wonderland12
 wrong=$(password_file wrongwrongwrong)

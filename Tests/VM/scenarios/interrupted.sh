@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# SIGINT, SIGTERM and SIGKILL at each step of a login.
+# limit: 120
+
+# start_login PORT OPTION...: logs in in the background; sets LOGIN, its process.
+start_login() {
+  local port=$1
+  shift
+  # Job control: without it a shell starts background commands with SIGINT ignored.
+  set -m
+  iscsi-admin login "$IQN" --portal "$TARGET_ADDRESS:$port" --timeout 30 "$@" >"$OUT/stdout" 2>"$OUT/stderr" &
+  LOGIN=$!
+  set +m
+}
+
+# end_login SIGNAL: sends it and waits for the end; sets STATUS and ELAPSED_MS.
+end_login() {
+  local started=$EPOCHREALTIME
+  kill -s "$1" "$LOGIN"
+  STATUS=0
+  wait "$LOGIN" || STATUS=$?
+  ELAPSED_MS=$(((${EPOCHREALTIME/./} - ${started/./}) / 1000))
+  echo "SIG$1: status $STATUS after $ELAPSED_MS ms: $(<"$OUT/stderr")"
+}
+sessions_are() { [[ $(session_count) == "$1" ]]; }
+connects() { busybox netstat -tn | grep -q 'SYN_SENT'; }
+
+network_up
+for signal in INT TERM; do
+  # Nobody answers the connection.
+  path_cut 0
+  start_login 3260
+  wait_until 5 connects
+  end_login $signal
+  expect_equal 1 $STATUS
+  expect_within 1000
+  expect_stderr 'cancelled|interrupted'
+  expect_nothing_left
+  path_restore 0
+
+  # Nobody answers the Login Request, the first and the second one.
+  for steps in 'read silent' 'read answer flags=04 read silent'; do
+    # shellcheck disable=SC2086
+    fake_target 4000 $steps
+    start_login 4000
+    wait_until 5 sessions_are 1
+    sleep 0.5
+    end_login $signal
+    expect_equal 1 $STATUS
+    expect_within 1000
+    expect_stderr 'cancelled|interrupted'
+    expect_nothing_left 4000
+  done
+done
+
+# The session is up and stays up; only the scan is given up.
+logged_in() { grep -q LOGGED_IN /sys/class/iscsi_session/session*/state; }
+for signal in INT TERM; do
+  fake_target 4000 read answer text=TargetPortalGroupTag=1 silent
+  start_login 4000 --noop-interval 2 --noop-timeout 2 --replacement-timeout 1
+  wait_until 5 logged_in
+  sleep 0.5
+  end_login $signal
+  expect_equal 1 $STATUS
+  expect_stderr 'cancelled|interrupted'
+  expect_sessions 1
+  expect_exit 0 iscsi-admin logout --all --timeout 2
+  expect_nothing_left 4000
+done
+
+# A program that is killed leaves its half-made session, which can be seen and removed.
+for steps in 'read silent' 'read answer flags=04 read silent'; do
+  # shellcheck disable=SC2086
+  fake_target 4000 $steps
+  start_login 4000
+  wait_until 5 sessions_are 1
+  sleep 0.5
+  end_login KILL
+  expect_equal 137 $STATUS
+  expect_sessions 1
+  expect_exit 0 iscsi-admin session list
+  # What comes when nobody listens any more makes the kernel fail the connection.
+  expect_stdout "^ *[0-9]+ .*(FREE +bound|FAILED +failed) .*$IQN"
+  expect_exit 0 iscsi-admin session show
+  expect_exit 0 iscsi-admin session list --json
+  expect_json '.sessions | length == 1 and (.[0].state | . == "FREE" or . == "FAILED")'
+  # It is in the way of another login until it is removed.
+  expect_exit 15 iscsi-admin login "$IQN" --portal "$TARGET_ADDRESS:4000"
+  expect_exit 0 iscsi-admin logout "$(sid_of "$IQN")" --timeout 5
+  expect_within 3000
+  expect_nothing_left 4000
+done
