@@ -12,11 +12,14 @@ SWIFT ?= swift
 KERNELS ?= 6.1 6.12
 ISCSI_ADMIN := .build/iscsi-admin
 MANUAL := .build/man
+COMPAT_NAMES := iscsiadm iscsid iscsistart
 
-# Debian packages: what a build needs, and what the test machine needs besides.
+# Debian packages: what a build needs, and what the test machine, the unit tests and lint need besides.
 BUILD_PACKAGES := libiscsi-dev libnl-3-dev libnl-genl-3-dev libnl-route-3-dev nettle-dev libibverbs-dev librdmacm-dev \
   pkg-config
-TEST_PACKAGES := tgt qemu-system-x86 busybox-static cpio kmod shellcheck
+VM_PACKAGES := qemu-system-x86 cpio kmod xz-utils
+UNIT_PACKAGES := tgt
+LINT_PACKAGES := shellcheck
 
 # libiscsi.a refers to RDMA libraries that its pkg-config file does not name; their archives complete a static link.
 STATIC_FLAGS := -Xswiftc -static-executable -Xlinker -lrdmacm -Xlinker -libverbs -Xlinker -lnl-route-3 \
@@ -26,7 +29,7 @@ SOURCES := $(shell find Sources -type f) Package.swift Makefile
 
 ##@ Build
 
-build: $(ISCSI_ADMIN) ## build the static, stripped executable (.build/iscsi-admin)
+build: $(ISCSI_ADMIN) man ## build the static, stripped executable (.build/iscsi-admin) and its man pages (.build/man)
 
 $(ISCSI_ADMIN): $(SOURCES) | setup-build
 	$(SWIFT) build -c release --product iscsi-admin $(STATIC_FLAGS)
@@ -37,56 +40,63 @@ debug: setup-build ## build everything for debugging, tests included
 
 ##@ Try
 
-demo: $(ISCSI_ADMIN) setup-test ## boot a machine with two targets and do the whole job on it
+demo: $(ISCSI_ADMIN) setup-vm ## boot a machine with two targets and do the whole job on it
 	Tests/VM/machine demo
 
-vm: $(ISCSI_ADMIN) setup-test ## a shell in the test machine, with iscsi-admin and targets in it
+vm: $(ISCSI_ADMIN) setup-vm ## a shell in the test machine, with iscsi-admin and targets in it
 	Tests/VM/machine shell
 
 ##@ Check
 
 test: unit-test executable-test vm-test ## unit tests, checks of the executable, and the scenarios on real kernels
 
-unit-test: setup-build setup-test ## unit tests
+unit-test: setup-build setup-unit ## unit tests
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build --disable-xctest
 
 executable-test: $(ISCSI_ADMIN) ## that the executable is static, stripped and lean, and answers
 	Scripts/check-executable $(ISCSI_ADMIN)
 
-vm-test: $(ISCSI_ADMIN) setup-test ## the scenarios, on each kernel of KERNELS
+vm-test: $(ISCSI_ADMIN) setup-vm ## the scenarios, on each kernel of KERNELS
 	Tests/VM/machine run $(addprefix --kernel ,$(KERNELS))
 
-bench: $(ISCSI_ADMIN) setup-test ## times beside open-iscsi's, in one test machine
+bench: $(ISCSI_ADMIN) setup-vm ## times beside open-iscsi's, in one test machine
 	Tests/VM/bench.sh
 
-lint: setup-build setup-test ## formatting, shell scripts and the direction of imports
+lint: setup-build setup-lint ## formatting, shell scripts and the direction of imports
 	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests
 	Scripts/check-layers
 	shellcheck .ci/run $$(grep -rlE '^#!/bin/(ba)?sh|^# shellcheck shell' Tests Scripts 2>/dev/null)
 
 ##@ Install
 
-install: $(ISCSI_ADMIN) man ## install the executable, man pages and completions below DESTDIR and PREFIX
+install: $(ISCSI_ADMIN) $(MANUAL)/iscsi-admin.8 ## install the executable, man pages and completions below DESTDIR and PREFIX
 	Scripts/install "$(ISCSI_ADMIN)" "$(MANUAL)" "$(DESTDIR)" "$(PREFIX)" "$(SBINDIR)"
 
-man: $(ISCSI_ADMIN) ## man pages from the commands' own help (.build/man)
-	$(SWIFT) build --product generate-manual
-	rm -rf $(MANUAL) && mkdir -p $(MANUAL)
-	"$$($(SWIFT) build --show-bin-path)/generate-manual" $(ISCSI_ADMIN) --multi-page --section 8 --output-directory $(MANUAL)
+man: $(MANUAL)/iscsi-admin.8 ## man pages from the commands' own help (.build/man)
 
-install-compat: install ## links that give the executable the names of open-iscsi's programs
-	for name in iscsiadm iscsid iscsistart; do ln -sf iscsi-admin "$(DESTDIR)$(SBINDIR)/$$name"; done
+$(MANUAL)/iscsi-admin.8: $(ISCSI_ADMIN) Scripts/manual docs/manual.mdoc
+	$(SWIFT) build --product generate-manual
+	Scripts/manual "$$($(SWIFT) build --show-bin-path)/generate-manual" $(ISCSI_ADMIN) $(MANUAL)
+
+install-compat: install ## links that give the executable the names of open-iscsi's programs; never over files of others
+	Scripts/install-compat "$(DESTDIR)$(SBINDIR)" $(COMPAT_NAMES)
 
 ##@ Set up
 
-setup: setup-build setup-test ## install missing Debian packages (needs root or sudo)
+setup: setup-build setup-vm setup-unit setup-lint ## install missing Debian packages (needs root or sudo)
 
 setup-build:
 	@Scripts/setup $(BUILD_PACKAGES)
 
-setup-test:
-	@Scripts/setup $(TEST_PACKAGES)
+setup-vm:
+	@Scripts/setup $(VM_PACKAGES)
+
+setup-unit:
+	@Scripts/setup $(UNIT_PACKAGES)
+
+setup-lint:
+	@Scripts/setup $(LINT_PACKAGES)
 
 clean: ## remove what was built; the test machine's downloads in .vm stay
 	rm -rf .build
@@ -95,4 +105,4 @@ help: ## this list
 	@awk 'BEGIN { FS = ":.*##" } /^##@/ { printf "\n%s\n", substr($$0, 5) } \
 	  /^[a-z-]+:.*##/ { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: build debug demo vm test unit-test executable-test vm-test bench lint man install install-compat setup setup-build setup-test clean help
+.PHONY: build debug demo vm test unit-test executable-test vm-test bench lint man install install-compat setup setup-build setup-vm setup-unit setup-lint clean help

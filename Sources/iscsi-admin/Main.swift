@@ -24,6 +24,7 @@ struct IscsiAdmin: ParsableCommand {
 @main
 enum Main {
   static func main() {
+    StandardDescriptors.occupy()
     let name = CommandLine.arguments.first.map(basename) ?? ""
     if let personality = Personality(rawValue: name) { exit(Int32(personality.run().rawValue)) }
     exit(run(Array(CommandLine.arguments.dropFirst())))

@@ -3,7 +3,7 @@ import IscsiKit
 
 /// The targets that a discovery found, a line a portal.
 func targetTable(_ targets: [DiscoveredTarget], for terminal: Terminal) -> String {
-  var table = Table([Table.Column(header: "PORTAL"), Table.Column(header: "TARGET", minimumWidth: 16)])
+  var table = Table([Table.Column(header: "PORTAL"), Table.Column(header: "TARGET")])
   for target in targets {
     for portal in target.portals {
       table.add([Table.Cell(portal.description), Table.Cell(target.name.description)])

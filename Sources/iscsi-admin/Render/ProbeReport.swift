@@ -53,7 +53,8 @@ private func probeTable(_ units: [ProbeReport.Unit], for terminal: Terminal) -> 
     Table.Column(header: "LUN", alignment: .right), Table.Column(header: "TYPE"),
     Table.Column(header: "SIZE", alignment: .right), Table.Column(header: "BLOCK", alignment: .right),
     Table.Column(header: "MODEL", minimumWidth: 8), Table.Column(header: "SERIAL", minimumWidth: 6),
-    Table.Column(header: "ID", minimumWidth: 8), Table.Column(header: "FLAGS"), Table.Column(header: "ACCESS"),
+    Table.Column(header: "ID", minimumWidth: 8), Table.Column(header: "FLAGS", isOptional: true),
+    Table.Column(header: "ACCESS", isOptional: true),
     Table.Column(header: "READ", alignment: .right), Table.Column(header: "STATE", minimumWidth: 8),
   ])
   for unit in units {

@@ -3,8 +3,8 @@
 /// A table of text for people, one line a row.
 ///
 /// Without a width every cell is shown whole. When a terminal is too narrow, the columns that may shrink lose characters
-/// from their middle, the widest first, down to their minimum; if that is not enough the lines wrap. Widths are
-/// counted in characters, so that East Asian wide ones can move a column.
+/// from their middle, the widest first, down to their minimum; if that is not enough, nothing is cut and the lines wrap.
+/// Widths are counted in characters, so that East Asian wide ones can move a column.
 struct Table {
   /// A column.
   struct Column {
@@ -17,6 +17,8 @@ struct Table {
     var alignment = Alignment.left
     /// The fewest characters that it can shrink to; nil if it must not.
     var minimumWidth: Int?
+    /// Whether it is left out if no row has anything in it.
+    var isOptional = false
   }
 
   /// A cell.
@@ -47,6 +49,14 @@ struct Table {
 
   /// The lines of the table, header first, without blanks at their ends.
   func lines(for terminal: Terminal, indent: Int = 0) -> [String] {
+    let shown = columns.indices.filter { index in
+      !columns[index].isOptional || rows.contains { index < $0.count && $0[index].text != Cell(nil).text }
+    }
+    guard shown.count == columns.count else {
+      var rest = Table(shown.map { columns[$0] })
+      rest.rows = rows.map { row in shown.filter(row.indices.contains).map { row[$0] } }
+      return rest.lines(for: terminal, indent: indent)
+    }
     let widths = widths(for: terminal, indent: indent)
     let headers = columns.map { Cell($0.header) }
     return ([headers] + rows).map { row in
@@ -71,6 +81,9 @@ struct Table {
     }
     guard let limit = terminal.width else { return widths }
     var excess = indent + widths.reduce(0, +) + Self.gap * max(0, columns.count - 1) - limit
+    let slack = columns.indices.reduce(0) { $0 + max(0, widths[$1] - (columns[$1].minimumWidth ?? widths[$1])) }
+    // A line that wraps anyway is better whole.
+    guard excess <= slack else { return widths }
     while excess > 0 {
       let shrinkable = columns.indices.filter { widths[$0] > (columns[$0].minimumWidth ?? .max) }
       guard let widest = shrinkable.max(by: { widths[$0] < widths[$1] }) else { break }

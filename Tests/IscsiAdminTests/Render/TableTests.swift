@@ -24,9 +24,20 @@ struct TableTests {
       ])
   }
 
+  @Test("a line that must wrap anyway is not cut, and an optional column without content is left out")
+  func whole() {
+    var table = Table([
+      Table.Column(header: "N"), Table.Column(header: "NAME", minimumWidth: 5),
+      Table.Column(header: "MORE", isOptional: true),
+    ])
+    table.add([Table.Cell("1"), Table.Cell("abcdefghijkl"), Table.Cell(nil)])
+    #expect(table.lines(for: Terminal(width: 6)) == ["N  NAME", "1  abcdefghijkl"])
+    #expect(table.lines(for: Terminal(width: 10)).last?.contains("…") == true)
+  }
+
   @Test(
     "a narrow terminal takes from the middle of what may shrink, down to its minimum",
-    arguments: [(23, "abcdefghijkl"), (22, "abc…fghijkl"), (18, "ab…ijkl"), (16, "a…jkl"), (5, "a…jkl")])
+    arguments: [(23, "abcdefghijkl"), (22, "abc…fghijkl"), (18, "ab…ijkl"), (16, "a…jkl"), (16, "a…jkl")])
   func shrinking(width: Int, name: String) {
     let line = table.lines(for: Terminal(width: width))[1]
     #expect(line.split(separator: " ")[1] == name)
