@@ -196,10 +196,20 @@ struct TCPSocketTests {
       (InterfaceBinding.device("nosuch0"), TransportError.noSuchDevice("nosuch0")),
       (.device("../x"), .noSuchDevice("../x")),
       (.sourceAddress(.v4(0xC000_0201)), .sourceNotLocal(.v4(0xC000_0201))),
+      (.sourceAddress(.v6([0, 0, 0, 0, 0, 0, 0, 1])), .sourceOfOtherFamily(.v6([0, 0, 0, 0, 0, 0, 0, 1]))),
     ])
   func bindings(binding: InterfaceBinding, error: TransportError) async throws {
     await #expect(throws: error) {
       _ = try await TCPSocket.connect(to: Portal("127.0.0.1"), through: binding, until: .now + .seconds(60))
+    }
+  }
+
+  @Test("Only an address that this machine lacks is called that")
+  func sourceWithoutScope() async throws {
+    // The kernel answers EINVAL: a link-local address needs a link, and the destination names none.
+    await #expect(throws: TransportError.system("bind", .invalidArgument)) {
+      _ = try await TCPSocket.connect(
+        to: Portal("[::1]:3260"), through: .sourceAddress(#require(IPAddress("fe80::1"))), until: .now + .seconds(60))
     }
   }
 
