@@ -6,7 +6,7 @@ internal import Synchronization
 ///
 /// What a connection reported before a recovery stop is dropped when the kernel has confirmed the stop: an event that
 /// comes out after it belongs to the connection after it. At most 512 events wait; when more come, all that wait are
-/// replaced by one `overrun`.
+/// replaced by one `overrun`. When the kernel's buffer has lost events, an `overrun` follows those that were received.
 ///
 /// The subscription ends with this object. An event goes to one reader: subscribe once for each.
 public final class KernelEvents: AsyncSequence, Sendable {
@@ -81,10 +81,10 @@ final class EventQueue: Sendable {
   func post(_ event: KernelEvent) {
     let reader = state.withLock { state -> CheckedContinuation<Outcome, Never>? in
       guard state.readers.isEmpty else { return state.readers.removeFirst().continuation }
-      if event == .overrun || state.waiting.count >= Self.limit {
+      if state.waiting.count >= Self.limit {
         // What was lost and what was not cannot be told apart by then: the subscriber reads sysfs for both.
         state.waiting = [.overrun]
-      } else {
+      } else if event != .overrun || state.waiting.last != .overrun {
         state.waiting.append(event)
       }
       return nil

@@ -11,14 +11,17 @@ public import SystemPackage
 /// Callers never block: all methods suspend, and resume at their deadline even when the kernel holds the thread.
 public final class KernelLink: Sendable {
   let core: LinkCore
+  /// Where to see what became of a session when the kernel's own word was lost.
+  let sysfs: Sysfs
   /// Whether opening the link has loaded the kernel module `iscsi_tcp`.
   public let hasLoadedModule: Bool
 
   /// What a request may take when its caller has no opinion: 30 seconds from now.
   public static var defaultDeadline: ContinuousClock.Instant { .now + .seconds(30) }
 
-  private init(core: LinkCore, hasLoadedModule: Bool) {
+  init(core: LinkCore, sysfs: Sysfs, hasLoadedModule: Bool) {
     self.core = core
+    self.sysfs = sysfs
     self.hasLoadedModule = hasLoadedModule
   }
 
@@ -39,22 +42,32 @@ public final class KernelLink: Sendable {
       let handle = try TransportHandle.read(sysfs: root)
       return (try NetlinkSocket(), handle, hasLoaded)
     }
-    return try await open(channel: socket, handle: handle, hasLoadedModule: hasLoaded, until: deadline)
+    let core = LinkCore(channel: socket, handle: handle, claims: .kernel)
+    return try await open(KernelLink(core: core, sysfs: Sysfs(root: root), hasLoadedModule: hasLoaded), until: deadline)
   }
 
   /// Opens the link over another channel than the kernel's socket, such as `ScriptedKernel` in tests.
+  ///
+  /// - Parameters:
+  ///   - channel: The way to the kernel.
+  ///   - handle: The handle that requests must name.
+  ///   - root: The sysfs that belongs to the channel's kernel.
+  ///   - deadline: When to give up.
+  /// - Returns: The link, ready for sessions.
+  /// - Throws: Why the first request failed.
   public static func open(
-    channel: any KernelChannel, handle: TransportHandle,
+    channel: any KernelChannel, handle: TransportHandle, sysfs root: FilePath = "/sys",
     until deadline: ContinuousClock.Instant = KernelLink.defaultDeadline
   ) async throws(KernelError) -> KernelLink {
-    try await open(channel: channel, handle: handle, hasLoadedModule: false, until: deadline)
+    let core = LinkCore(channel: channel, handle: handle, claims: SessionClaims())
+    return try await open(KernelLink(core: core, sysfs: Sysfs(root: root), hasLoadedModule: false), until: deadline)
   }
 
-  private static func open(
-    channel: any KernelChannel, handle: TransportHandle, hasLoadedModule: Bool, until deadline: ContinuousClock.Instant
+  /// Starts the link's thread and makes the first request.
+  static func open(
+    _ link: KernelLink, until deadline: ContinuousClock.Instant = KernelLink.defaultDeadline
   ) async throws(KernelError) -> KernelLink {
-    let core = LinkCore(channel: channel, handle: handle)
-    let link = KernelLink(core: core, hasLoadedModule: hasLoadedModule)
+    let core = link.core
     do throws(Errno) {
       try DedicatedThread.start(named: "iscsi-netlink") { core.run() }
     } catch {
@@ -105,16 +118,6 @@ public final class KernelLink: Sendable {
   func perform(
     _ requests: [KernelRequest], keeping socket: DuplicatedSocket? = nil, until deadline: ContinuousClock.Instant
   ) async throws(KernelError) -> RequestBatch.Answers {
-    guard let first = requests.first else { return [] }
-    guard deadline > .now else { throw .timedOut(first.type) }
-    let batch = RequestBatch(requests, handle: core.handle, socket: socket)
-    // Not the link's thread: it may be held by the kernel just then.
-    let timer = Reactor.shared.schedule(at: deadline) { batch.expire() }
-    defer { timer.cancel() }
-    let result = await withCheckedContinuation { continuation in
-      batch.install(continuation)
-      core.submit(batch)
-    }
-    return try result.get()
+    try await core.perform(requests, keeping: socket, until: deadline)
   }
 }

@@ -12,7 +12,9 @@ extension KernelSession where Phase == KernelPhase.Unbound {
   ///   - queueDepth: Commands in flight a logical unit; 0 means 32.
   ///   - deadline: When to give up.
   /// - Returns: The session, in the phase without a socket.
-  /// - Throws: `rejected` with `ENOMEM` for whatever the kernel could not make. Nothing is left behind.
+  /// - Throws: `rejected` with `ENOMEM` for whatever the kernel could not make. Nothing is left behind then, nor after
+  ///   `timedOut` if the answer still comes while the link is open. After `overrun` the kernel may have a session without
+  ///   a target name that nobody knows of: the answer with its number is lost.
   public static func create(
     on link: KernelLink, initialCommandSN: UInt32, maxCommands: UInt16, queueDepth: UInt16,
     until deadline: ContinuousClock.Instant = KernelLink.defaultDeadline
@@ -136,7 +138,7 @@ extension KernelLink {
   /// Only a connection that is `up` is known to have a socket and to need none. Anything else is stopped for recovery
   /// before it gets one: who has bound what before is not shown anywhere.
   ///
-  /// - Throws: `alreadyOwned` if a value of this link drives the session.
+  /// - Throws: `alreadyOwned` if a value of this process drives the session.
   public func adopt(
     _ session: SessionID, host: HostNumber, connectionState: KernelConnectionState?
   ) throws(KernelError) -> AdoptedKernelSession {

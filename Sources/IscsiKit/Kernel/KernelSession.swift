@@ -58,8 +58,12 @@ public enum KernelPhase {
 /// ever; `start` exists only after a bind, since the kernel calls a session without a socket logged in. A step that fails
 /// gives a `Broken` session, since it is not known then how far the kernel has come.
 ///
-/// A value that is dropped changes nothing in the kernel: the session stays, and `adopt` can take it up again. In one
-/// link a session has one value at a time.
+/// A value that is dropped changes nothing in the kernel: the session stays, and `adopt` can take it up again.
+///
+/// A session has one value at a time in a process, whatever number of links the process has. Between processes nothing
+/// keeps two from adopting one session and binding a socket each, which hangs the kernel: whoever deploys this library
+/// must see to it that one program at a time drives a session, a daemon that owns its sessions or one command after the
+/// other (`OperationLocks` can tell them apart).
 public struct KernelSession<Phase: KernelSessionPhase>: ~Copyable, Sendable {
   let core: SessionCore
 
@@ -153,16 +157,16 @@ final class SessionCore: Sendable {
   /// Whether the kernel has removed the devices: it tells only once.
   private let devicesRemoved = Atomic(false)
 
-  /// Claims the session; throws if this link has a value for it already.
+  /// Claims the session; throws if this process has a value for it already.
   init(link: KernelLink, id: SessionID, host: HostNumber) throws(KernelError) {
-    guard link.core.claim(id) else { throw .alreadyOwned(id) }
+    guard link.core.claims.claim(id) else { throw .alreadyOwned(id) }
     self.link = link
     self.id = id
     self.host = host
     events = link.events(for: id)
   }
 
-  deinit { link.core.disclaim(id) }
+  deinit { link.core.claims.release(id) }
 
   func perform(
     _ request: KernelRequest, until deadline: ContinuousClock.Instant
@@ -215,22 +219,48 @@ final class SessionCore: Sendable {
   }
 
   /// Waits for an event that a request announces. The subscription must be older than the request.
+  ///
+  /// The kernel sends an event once. If it may be among what was lost, sysfs is looked at again and again as well.
+  ///
+  /// - Parameters:
+  ///   - event: What to wait for.
+  ///   - events: Where it comes.
+  ///   - request: What has announced it.
+  ///   - replyIsLost: Whether something was lost before the wait.
+  ///   - deadline: When to give up.
+  ///   - hasHappened: Whether sysfs shows what the event tells.
+  /// - Throws: `timedOut` at the deadline, or why the link has ended.
   private func wait(
-    for event: KernelEvent, in events: KernelEvents, of request: KernelMessageType,
-    until deadline: ContinuousClock.Instant
+    for event: KernelEvent, in events: KernelEvents, of request: KernelMessageType, replyIsLost: Bool,
+    until deadline: ContinuousClock.Instant, orUntil hasHappened: () throws(SysfsError) -> Bool
   ) async throws(KernelError) {
-    while let next = try await events.next(until: deadline) {
-      if next == event { return }
-      if next == .overrun { throw .overrun(request) }
+    var mayBeLost = replyIsLost
+    while true {
+      // A sysfs that cannot be read now says nothing: the next look may.
+      if mayBeLost, (try? hasHappened()) == true { return }
+      let pause = mayBeLost ? min(deadline, .now + .milliseconds(100)) : deadline
+      switch try await events.next(until: pause) {
+      case event: return
+      case .overrun: mayBeLost = true
+      case nil where pause == deadline: throw .timedOut(request)
+      default: continue
+      }
     }
-    throw .timedOut(request)
   }
 
   func removeDevices(until deadline: ContinuousClock.Instant) async throws(KernelError) {
     guard !devicesRemoved.load(ordering: .acquiring) else { return }
     let events = link.events(for: id)
-    _ = try await link.perform(.unbindSession(id), until: deadline)
-    try await wait(for: .devicesRemoved, in: events, of: .unbindSession, until: deadline)
+    var replyIsLost = false
+    do throws(KernelError) {
+      _ = try await link.perform(.unbindSession(id), until: deadline)
+    } catch .overrun {
+      // The kernel has executed it nevertheless.
+      replyIsLost = true
+    }
+    try await wait(
+      for: .devicesRemoved, in: events, of: .unbindSession, replyIsLost: replyIsLost, until: deadline
+    ) { () throws(SysfsError) in try link.sysfs.hasRemovedDevices(of: id) }
     devicesRemoved.store(true, ordering: .releasing)
   }
 
@@ -249,22 +279,17 @@ final class SessionCore: Sendable {
 
   private func destroyNow(until deadline: ContinuousClock.Instant) async throws(KernelError) {
     let events = link.events(for: id)
-    let answers = try await link.perform(
-      [
-        .stopConnection(id, .leading, .terminate), .destroyConnection(id, .leading), .destroySessionAsync(id),
-      ], until: deadline)
-    // There may be no connection to stop or destroy: only the session's own answer counts.
-    switch answers.last {
-    case .success?:
-      try await wait(for: .sessionDestroyed, in: events, of: .destroySessionAsync, until: deadline)
-    case .failure(.rejected(_, .noFunction, by: .interface))?:
-      // Before Linux 5.7 there is only the request that waits.
-      _ = try await link.perform(.destroySession(id), until: deadline)
-    case .failure(let error)?:
-      throw error
-    case nil:
-      throw .unexpectedReply(.destroySessionAsync)
+    var replyIsLost = false
+    do throws(KernelError) {
+      let isAnnounced = try await link.core.destroySession(
+        id, after: [.stopConnection(id, .leading, .terminate), .destroyConnection(id, .leading)], until: deadline)
+      guard isAnnounced else { return }
+    } catch .overrun {
+      replyIsLost = true
     }
+    try await wait(
+      for: .sessionDestroyed, in: events, of: .destroySessionAsync, replyIsLost: replyIsLost, until: deadline
+    ) { () throws(SysfsError) in try !link.sysfs.hasSession(id) }
   }
 }
 

@@ -13,8 +13,6 @@ final class LinkCore: Sendable {
     /// Who listens, by session: an event costs one look-up however many sessions there are.
     var subscribers: [SessionID: [(ticket: UInt64, queue: EventQueue)]] = [:]
     var lastTicket: UInt64 = 0
-    /// The sessions that have a `KernelSession` value now.
-    var owned: Set<SessionID> = []
     /// Why nothing more is sent; nil while the link works.
     var end: KernelError?
   }
@@ -28,11 +26,14 @@ final class LinkCore: Sendable {
 
   private let channel: any KernelChannel
   let handle: TransportHandle
+  /// The sessions of this kernel that have a `KernelSession` value now.
+  let claims: SessionClaims
   private let state = Mutex(State())
 
-  init(channel: any KernelChannel, handle: TransportHandle) {
+  init(channel: any KernelChannel, handle: TransportHandle, claims: SessionClaims) {
     self.channel = channel
     self.handle = handle
+    self.claims = claims
   }
 
   // MARK: - For callers
@@ -72,14 +73,44 @@ final class LinkCore: Sendable {
     }
   }
 
-  /// Notes that a value drives the session; false if there is one already.
-  func claim(_ session: SessionID) -> Bool {
-    state.withLock { $0.owned.insert(session).inserted }
+  /// Makes several requests and returns an answer for each; see `KernelLink`, whose work this is.
+  func perform(
+    _ requests: [KernelRequest], keeping socket: DuplicatedSocket? = nil, until deadline: ContinuousClock.Instant
+  ) async throws(KernelError) -> RequestBatch.Answers {
+    guard let first = requests.first else { return [] }
+    guard deadline > .now else { throw .timedOut(first.type) }
+    let batch = RequestBatch(requests, handle: handle, socket: socket)
+    // Not the link's thread: it may be held by the kernel just then.
+    let timer = Reactor.shared.schedule(at: deadline) { batch.expire() }
+    defer { timer.cancel() }
+    let result = await withCheckedContinuation { continuation in
+      guard batch.install(continuation) else {
+        return continuation.resume(returning: .failure(.timedOut(first.type)))
+      }
+      submit(batch)
+    }
+    return try result.get()
   }
 
-  /// Notes that no value drives the session any more.
-  func disclaim(_ session: SessionID) {
-    state.withLock { _ = $0.owned.remove(session) }
+  /// Asks for the removal of a session, after the requests that it needs before, in one datagram.
+  ///
+  /// - Returns: Whether the session is still to go, which an event will tell; false if it is gone.
+  func destroySession(
+    _ session: SessionID, after requests: [KernelRequest] = [], until deadline: ContinuousClock.Instant
+  ) async throws(KernelError) -> Bool {
+    // There may be no connection to stop or destroy: only the session's own answer counts.
+    switch try await perform(requests + [.destroySessionAsync(session)], until: deadline).last {
+    case .success?:
+      return true
+    case .failure(.rejected(_, .noFunction, by: .interface))?:
+      // Before Linux 5.7 there is only the request that waits.
+      _ = try await perform([.destroySession(session)], until: deadline).first?.get()
+      return false
+    case .failure(let error)?:
+      throw error
+    case nil:
+      throw .unexpectedReply(.destroySessionAsync)
+    }
   }
 
   // MARK: - The thread
@@ -88,26 +119,30 @@ final class LinkCore: Sendable {
   /// events and replies is the order in which they are handled.
   func run() {
     var pending: [Pending] = []
-    while true {
+    while end == nil {
       channel.wait()
-      let (batches, ended) = state.withLock { state in
-        defer { state.outbox = [] }
-        return (state.outbox, state.end != nil)
-      }
-      guard !ended else {
-        for batch in batches { batch.fail(.closed) }
-        break
-      }
-      for batch in batches { send(batch, pending: &pending) }
+      while let batch = nextBatch() { send(batch, pending: &pending) }
       drain(&pending)
     }
     finish(pending)
+  }
+
+  /// Why nothing more is sent; nil while the link works.
+  private var end: KernelError? { state.withLock(\.end) }
+
+  /// Takes the oldest batch that was not sent. There is none when the link has ended: `finish` has the rest.
+  private func nextBatch() -> RequestBatch? {
+    state.withLock { $0.end == nil && !$0.outbox.isEmpty ? $0.outbox.removeFirst() : nil }
   }
 
   private func send(_ batch: RequestBatch, pending: inout [Pending]) {
     // A batch whose caller has gone before it was sent stays unsent.
     guard batch.claim() else { return }
     for datagram in batch.datagrams {
+      // With a full receive buffer the kernel would try to multicast the answer to GET_STATS for ever, and hold up every
+      // iSCSI request of the machine with it.
+      drain(&pending)
+      if let end { return batch.fail(end) }
       pending.append(contentsOf: datagram.entries.map { Pending(batch: batch, index: $0) })
       do throws(Errno) {
         try channel.send(datagram.octets)
@@ -118,9 +153,9 @@ final class LinkCore: Sendable {
           error == .connectionRefused ? .wrongNetworkNamespace : .system(.send, error)
         for index in datagram.entries { batch.answer(index, with: .failure(failure)) }
       }
-      // The answers are queued by now: taking them at once keeps room for events.
-      drain(&pending)
     }
+    // The answers are queued by now: taking them at once keeps room for events.
+    drain(&pending)
   }
 
   /// Handles all that is queued.
@@ -179,7 +214,7 @@ final class LinkCore: Sendable {
       let isAwaited = request.batch.answer(request.index, with: .success(reply))
       if !isAwaited, case .sessionCreated(let session, _) = reply {
         // Whoever asked for it has given up, and nobody else will ever know of it.
-        submit(RequestBatch([.destroySessionAsync(session)], handle: handle))
+        Task { try? await destroySession(session, until: KernelLink.defaultDeadline) }
       }
     } catch {
       request.batch.answer(request.index, with: .failure(error))

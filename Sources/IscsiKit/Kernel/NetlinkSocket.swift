@@ -36,7 +36,9 @@ internal import SystemPackage
     do throws(KernelError) {
       try unsafe Self.connect(socket)
       let descriptor = unsafe nl_socket_get_fd(socket)
+      // First: from the moment of joining the kernel fills the buffer.
       try Self.enlargeBuffers(of: descriptor)
+      try unsafe Self.join(socket)
       let wakeDescriptor = eventfd(0, Int32(EFD_CLOEXEC) | Int32(EFD_NONBLOCK))
       guard wakeDescriptor >= 0 else { throw .system(.open, Errno(rawValue: errno)) }
       unsafe self.socket = socket
@@ -59,10 +61,14 @@ internal import SystemPackage
     guard connected >= 0 else {
       throw connected == -Int32(NLE_PROTO_MISMATCH) ? .transportMissing : Self.failure(.open, connected)
     }
-    let joined = unsafe nl_socket_add_membership(socket, eventGroup)
-    guard joined >= 0 else { throw Self.failure(.join, joined) }
     let nonblocking = unsafe nl_socket_set_nonblocking(socket)
     guard nonblocking >= 0 else { throw Self.failure(.open, nonblocking) }
+  }
+
+  private static func join(_ socket: OpaquePointer) throws(KernelError) {
+    // The pointer is valid, as in `connect`.
+    let joined = unsafe nl_socket_add_membership(socket, eventGroup)
+    guard joined >= 0 else { throw Self.failure(.join, joined) }
   }
 
   /// The error behind a code of libnl, which has no errno of its own for most.

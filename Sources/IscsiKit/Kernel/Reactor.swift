@@ -130,8 +130,9 @@ public final class Reactor: Sendable {
     let (refused, isFirst) = state.withLock { state -> (Errno?, Bool) in
       state.waits[token] = wait
       if let descriptor = wait.descriptor {
-        var events = EPOLLONESHOT.rawValue | EPOLLRDHUP.rawValue
-        if interest.contains(.read) { events |= EPOLLIN.rawValue }
+        var events = EPOLLONESHOT.rawValue
+        // A peer that has closed its half can still be written to: only a reader is told of it.
+        if interest.contains(.read) { events |= EPOLLIN.rawValue | EPOLLRDHUP.rawValue }
         if interest.contains(.write) { events |= EPOLLOUT.rawValue }
         guard clinux_epoll_add(epoll, descriptor, events, token) == 0 else {
           state.waits[token] = nil
@@ -170,12 +171,13 @@ public final class Reactor: Sendable {
       let timeout = state.withLock { $0.deadlines.millisecondsToFirst() }
       // The C function fills `event` before it returns and keeps no pointer to it.
       let count = unsafe clinux_epoll_wait(epoll, &event, timeout)
+      // Before the event: who waits again and again for what is always ready still meets the deadline.
+      for token in state.withLock({ $0.deadlines.removeExpired() }) { finish(token, .failure(.timedOut)) }
       if count == 1, event.token == Self.wakeToken {
         clinux_eventfd_drain(wake)
       } else if count == 1 {
         finish(event.token, .success(Self.interest(of: event.events)))
       }
-      for token in state.withLock({ $0.deadlines.removeExpired() }) { finish(token, .failure(.timedOut)) }
     }
   }
 

@@ -74,9 +74,13 @@ final class RequestBatch: Sendable {
     state = Mutex(State(answers: Array(repeating: nil, count: entries.count), missing: entries.count))
   }
 
-  /// Sets who waits.
-  func install(_ continuation: CheckedContinuation<Result<Answers, KernelError>, Never>) {
-    state.withLock { $0.continuation = continuation }
+  /// Sets who waits; false if the deadline has passed already, so that nothing would ever resume the caller.
+  func install(_ continuation: CheckedContinuation<Result<Answers, KernelError>, Never>) -> Bool {
+    state.withLock { state in
+      guard state.phase != .over else { return false }
+      state.continuation = continuation
+      return true
+    }
   }
 
   /// Takes the batch for sending; false if its deadline has passed already: it must not be sent any more.

@@ -92,7 +92,7 @@ extension Portal {
       let port = port
       let outcome: Result<[SocketAddress], TransportError>
       do throws(WaitError) {
-        outcome = try await BlockingWork.shared.run(until: deadline) { lookUp(name, port: port) }
+        outcome = try await BlockingWork.resolver.run(until: deadline) { lookUp(name, port: port) }
       } catch {
         throw error == .timedOut ? .unresolvable("the resolver did not answer in time") : TransportError(error)
       }

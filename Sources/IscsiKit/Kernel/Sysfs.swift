@@ -128,7 +128,7 @@ public struct Sysfs: Sendable {
   }
 
   /// Runs `body` on a class directory; nil if the class does not exist.
-  private func reading<Answer>(
+  func reading<Answer>(
     _ name: String, _ body: (borrowing SysfsDirectory) throws(Errno) -> Answer
   ) throws(SysfsError) -> Answer? {
     let path = root.appending("class").appending(name)

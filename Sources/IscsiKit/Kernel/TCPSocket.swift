@@ -28,8 +28,13 @@ public struct TCPSocket: ~Copyable, Sendable {
     to portal: Portal, through binding: InterfaceBinding = .automatic, sysfs: FilePath = "/sys",
     until deadline: ContinuousClock.Instant
   ) async throws(TransportError) -> TCPSocket {
-    let addresses = try await portal.resolve(until: deadline)
+    var addresses = try await portal.resolve(until: deadline)
     var failure = TransportError.unresolvable("no address")
+    if case .sourceAddress(let source) = binding {
+      // An address that cannot be reached from the source must not hide why the others failed.
+      addresses.removeAll { $0.address.isIPv6 != source.isIPv6 }
+      failure = .sourceOfOtherFamily(source)
+    }
     for (index, address) in addresses.enumerated() {
       let share = (deadline - .now) / (addresses.count - index)
       do throws(TransportError) {
@@ -106,11 +111,13 @@ public struct TCPSocket: ~Copyable, Sendable {
     let socket = TCPSocket(descriptor: descriptor)
     // iSCSI sends short requests and waits for the answer. The kernel does not set this when it takes the socket over.
     try socket.setOption(Int32(IPPROTO_TCP), TCP_NODELAY, 1)
-    try socket.bind(through: binding, family: family, sysfs: sysfs)
+    try socket.bind(through: binding, to: address, sysfs: sysfs)
     return socket
   }
 
-  private func bind(through binding: InterfaceBinding, family: Int32, sysfs: FilePath) throws(TransportError) {
+  private func bind(
+    through binding: InterfaceBinding, to destination: SocketAddress, sysfs: FilePath
+  ) throws(TransportError) {
     switch binding {
     case .automatic: return
     case .device(let name): try bind(toDevice: name)
@@ -118,10 +125,13 @@ public struct TCPSocket: ~Copyable, Sendable {
       guard let name = NetworkDevices(sysfs: sysfs).name(of: address) else { throw .noSuchHardwareAddress(address) }
       try bind(toDevice: name)
     case .sourceAddress(let source):
-      guard source.isIPv6 == (family == AF_INET6) else { throw .sourceNotLocal(source) }
-      let failed =
-        unsafe SocketAddress(source, port: 0).withSocketAddress { unsafe Glibc.bind(descriptor, $0, $1) } != 0
-      if failed { throw .sourceNotLocal(source) }
+      // A link-local source is on the link of the destination.
+      let address = SocketAddress(source, port: 0, scope: source.isLinkLocal ? destination.scope : 0)
+      // The kernel copies the address.
+      guard unsafe address.withSocketAddress({ unsafe Glibc.bind(descriptor, $0, $1) }) == 0 else {
+        let failure = Errno(rawValue: errno)
+        throw failure == .addressNotAvailable ? .sourceNotLocal(source) : .system("bind", failure)
+      }
     }
   }
 

@@ -21,6 +21,8 @@ public enum TransportError: DiagnosableError, Hashable {
   case noSuchHardwareAddress(HardwareAddress)
   /// The source address is not an address of this machine.
   case sourceNotLocal(IPAddress)
+  /// The portal has no address of the family (IPv4, IPv6) of the source address.
+  case sourceOfOtherFamily(IPAddress)
   /// The task was cancelled.
   case cancelled
   /// Another error of the operating system, and the call that it came from.
@@ -30,7 +32,7 @@ public enum TransportError: DiagnosableError, Hashable {
   public var exitStatus: ExitStatus {
     switch self {
     case .timedOut: .transportTimeout
-    case .noSuchDevice, .noSuchHardwareAddress, .missingScope, .sourceNotLocal: .invalidArgument
+    case .noSuchDevice, .noSuchHardwareAddress, .missingScope, .sourceNotLocal, .sourceOfOtherFamily: .invalidArgument
     case .cancelled: .failure
     case .refused, .unreachable, .closedByPeer, .unresolvable, .system: .transport
     }
@@ -48,6 +50,8 @@ public enum TransportError: DiagnosableError, Hashable {
     case .noSuchDevice(let name): "there is no network device \(name)"
     case .noSuchHardwareAddress(let address): "no network device has the address \(address)"
     case .sourceNotLocal(let address): "\(address) is not an address of this machine"
+    case .sourceOfOtherFamily(let address):
+      "the portal has no \(address.isIPv6 ? "IPv6" : "IPv4") address to reach from \(address)"
     case .cancelled: "cancelled"
     case .system(let call, let errno): "\(call): \(errno)"
     }
@@ -64,6 +68,7 @@ public enum TransportError: DiagnosableError, Hashable {
     case .missingScope: "write it as fe80::1%eth0"
     case .noSuchDevice, .noSuchHardwareAddress: "ip link shows the devices of this network namespace"
     case .sourceNotLocal: "ip address shows the addresses of this network namespace"
+    case .sourceOfOtherFamily: "bind to a source address of the portal's family"
     case .cancelled, .system: nil
     }
   }

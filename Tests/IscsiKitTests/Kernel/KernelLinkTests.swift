@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import IscsiKitTesting
+import Synchronization
 import SystemPackage
 import Testing
 
@@ -127,6 +128,24 @@ private let two = SessionID(rawValue: 2)
     #expect(kernel.requests.map(\.type) == [.getParameter])
   }
 
+  @Test func `A caller whose deadline passes before it waits is not left to wait`() async {
+    let batch = RequestBatch([.unbindSession(one)], handle: TransportHandle(rawValue: 1))
+    batch.expire()
+    let result = await withCheckedContinuation { continuation in
+      if !batch.install(continuation) { continuation.resume(returning: .failure(.closed)) }
+    }
+    #expect(result == .failure(.closed))
+  }
+
+  @Test func `What has come is read before anything is sent`() async throws {
+    let channel = WatchedChannel()
+    let link = try await KernelLink.open(channel: channel, handle: channel.kernel.handle)
+    let answers = try await link.perform(Array(repeating: .unbindSession(one), count: 700), until: soon)
+    #expect(answers.count == 700)
+    #expect(channel.kernel.datagramCount > 2)
+    #expect(channel.sendsWithoutReading == 0)
+  }
+
   @Test func `Events go to the subscribers of their session only, in order`() async throws {
     let (link, kernel) = try await KernelLink.scripted(sessions: 2)
     let first = link.events(for: one)
@@ -174,6 +193,18 @@ private let two = SessionID(rawValue: 2)
     _ = try await link.perform(.unbindSession(one), until: soon)
     #expect(try await events.next(until: soon) == .overrun)
     #expect(try await events.next(until: soon) == .devicesRemoved)
+  }
+
+  @Test func `Events that were received stay when later ones are lost`() async throws {
+    let (link, kernel) = try await KernelLink.scripted(sessions: 1)
+    let events = link.events(for: one)
+    kernel.multicast(.sessionUnbound, words: [1, 2])
+    kernel.overflow()
+    kernel.overflow()
+    _ = try await link.perform(.setParameter(one, .leading, .fastAbort(true)), until: soon)
+    #expect(try await events.next(until: soon) == .devicesRemoved)
+    #expect(try await events.next(until: soon) == .overrun)
+    #expect(try await events.next(until: .now) == nil)
   }
 
   @Test func `A stop drops what its connection has reported before`() async throws {
@@ -234,6 +265,58 @@ private let two = SessionID(rawValue: 2)
     }
   }
 
+  @Test func `A link that has failed sends nothing more, and gives the reason`() async throws {
+    let (link, kernel) = try await KernelLink.scripted(sessions: 1)
+    kernel.inject(.stuck, into: .startConnection)
+    let first = Task { try await link.perform(.startConnection(one, .leading), until: soon) }
+    while kernel.datagramCount < 2 { await Task.yield() }
+    let batch = RequestBatch([.unbindSession(one)], handle: kernel.handle)
+    let result = await withCheckedContinuation { continuation in
+      #expect(batch.install(continuation))
+      link.core.submit(batch)
+      kernel.failReceive(.ioError)
+      kernel.releaseSends()
+    }
+    #expect(result == .failure(.system(.receive, .ioError)))
+    #expect(!kernel.requests.contains { $0.type == .unbindSession })
+    // An answer that is there is given nevertheless.
+    #expect(try await first.value == .done)
+  }
+
+  @Test func `A session whose maker has given up is removed, also by a kernel without the asynchronous removal`()
+    async throws
+  {
+    let (link, kernel) = try await KernelLink.scripted()
+    kernel.inject(.lateReply, into: .createSession)
+    kernel.inject(.refuse(.noFunction), into: .destroySessionAsync)
+    let request = KernelRequest.createSession(initialCommandSN: 1, maxCommands: 128, queueDepth: 32)
+    let batch = RequestBatch([request], handle: kernel.handle)
+    link.core.submit(batch)
+    while kernel.sessions.isEmpty { await Task.yield() }
+    batch.fail(.timedOut(.createSession))
+    kernel.releaseReplies()
+    while !kernel.sessions.isEmpty { await Task.yield() }
+    #expect(kernel.requests.map(\.type).suffix(2) == [.destroySessionAsync, .destroySession])
+  }
+
+  @Test func `A session has one value at a time, over all links to one kernel`() async throws {
+    let claims = SessionClaims()
+    func link() async throws -> KernelLink {
+      let kernel = ScriptedKernel()
+      let core = LinkCore(channel: kernel, handle: kernel.handle, claims: claims)
+      return try await KernelLink.open(KernelLink(core: core, sysfs: Sysfs(), hasLoadedModule: false))
+    }
+    let (first, second) = (try await link(), try await link())
+    let host = HostNumber(rawValue: 2)
+    guard case .up(let up) = try first.adopt(one, host: host, connectionState: .up) else {
+      Issue.record("not up")
+      return
+    }
+    #expect(throws: KernelError.alreadyOwned(one)) { _ = try second.adopt(one, host: host, connectionState: .up) }
+    up.release()
+    _ = try second.adopt(one, host: host, connectionState: .up)
+  }
+
   @Test func `Cancellation ends a wait for events`() async throws {
     let (link, _) = try await KernelLink.scripted(sessions: 1)
     let events = link.events(for: one)
@@ -252,6 +335,31 @@ private let two = SessionID(rawValue: 2)
     }
     while channel != nil { await Task.yield() }
   }
+}
+
+/// A scripted kernel's channel that notes what is sent while something may wait unread.
+private final class WatchedChannel: KernelChannel {
+  let kernel = ScriptedKernel()
+  private let state = Mutex((isEmpty: false, sendsWithoutReading: 0))
+
+  var sendsWithoutReading: Int { state.withLock(\.sendsWithoutReading) }
+
+  func send(_ datagram: [UInt8]) throws(Errno) {
+    state.withLock { state in
+      if !state.isEmpty { state.sendsWithoutReading += 1 }
+      state.isEmpty = false
+    }
+    try kernel.send(datagram)
+  }
+
+  func receive() throws(Errno) -> KernelDatagram? {
+    let datagram = try kernel.receive()
+    state.withLock { $0.isEmpty = datagram == nil }
+    return datagram
+  }
+
+  func wait() { kernel.wait() }
+  func wake() { kernel.wake() }
 }
 
 @Suite(.timeLimit(.minutes(1))) struct `Opening the kernel link` {

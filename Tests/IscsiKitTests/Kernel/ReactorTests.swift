@@ -25,6 +25,40 @@ struct ReactorTests {
     #expect(try await Reactor.shared.wait(for: pipe.readEnd.rawValue, .read, until: nil).contains(.read))
   }
 
+  @Test("A peer that has closed its half does not end a wait for room to write")
+  func halfClosed() async throws {
+    let (ours, theirs) = try socketPair()
+    defer {
+      try? ours.close()
+      try? theirs.close()
+    }
+    #expect(fcntl(ours.rawValue, F_SETFL, O_NONBLOCK) == 0)
+    while (try? ours.writeAll([UInt8](repeating: 0, count: 4096))) != nil {}
+    #expect(shutdown(theirs.rawValue, Int32(SHUT_WR)) == 0)
+    await #expect(throws: WaitError.timedOut) {
+      try await Reactor.shared.wait(for: ours.rawValue, .write, until: .now + .milliseconds(50))
+    }
+    #expect(try await Reactor.shared.wait(for: ours.rawValue, .read, until: .now + .seconds(20)).contains(.read))
+  }
+
+  @Test("A deadline that has passed ends a wait for what is ready, too")
+  func deadlineFirst() async throws {
+    let (ours, theirs) = try socketPair()
+    defer {
+      try? ours.close()
+      try? theirs.close()
+    }
+    await #expect(throws: WaitError.timedOut) {
+      try await Reactor.shared.wait(for: ours.rawValue, .write, until: .now - .seconds(1))
+    }
+  }
+
+  private func socketPair() throws -> (FileDescriptor, FileDescriptor) {
+    var pair: [Int32] = [-1, -1]
+    guard unsafe socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &pair) == 0 else { throw Errno(rawValue: errno) }
+    return (FileDescriptor(rawValue: pair[0]), FileDescriptor(rawValue: pair[1]))
+  }
+
   @Test("A wait ends at its deadline, the earliest first, however they were added")
   func deadlines() async throws {
     let order = Shared<[Int]>([])
@@ -162,10 +196,20 @@ struct TCPSocketTests {
       (InterfaceBinding.device("nosuch0"), TransportError.noSuchDevice("nosuch0")),
       (.device("../x"), .noSuchDevice("../x")),
       (.sourceAddress(.v4(0xC000_0201)), .sourceNotLocal(.v4(0xC000_0201))),
+      (.sourceAddress(.v6([0, 0, 0, 0, 0, 0, 0, 1])), .sourceOfOtherFamily(.v6([0, 0, 0, 0, 0, 0, 0, 1]))),
     ])
   func bindings(binding: InterfaceBinding, error: TransportError) async throws {
     await #expect(throws: error) {
       _ = try await TCPSocket.connect(to: Portal("127.0.0.1"), through: binding, until: .now + .seconds(60))
+    }
+  }
+
+  @Test("Only an address that this machine lacks is called that")
+  func sourceWithoutScope() async throws {
+    // The kernel answers EINVAL: a link-local address needs a link, and the destination names none.
+    await #expect(throws: TransportError.system("bind", .invalidArgument)) {
+      _ = try await TCPSocket.connect(
+        to: Portal("[::1]:3260"), through: .sourceAddress(#require(IPAddress("fe80::1"))), until: .now + .seconds(60))
     }
   }
 
