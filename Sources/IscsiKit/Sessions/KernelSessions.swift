@@ -76,7 +76,8 @@ public struct KernelSessions: Sendable {
   ) async -> [Result<LogoutReport, OperationError>] {
     await inParallel(sessions) { _, snapshot in
       do throws(OperationError.Cause) {
-        return .success(try await SessionLogout(link: link, logoutTimeout: timeout).run(snapshot))
+        return .success(try await SessionLogout(link: link, sysfs: sysfs, logoutTimeout: timeout).run(snapshot.id))
+  /// A summary of each session is enough: what a logout goes by is read again when it begins.
       } catch {
         return .failure(OperationError(.logout(snapshot.id, target: snapshot.targetName), error))
       }

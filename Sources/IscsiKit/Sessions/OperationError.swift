@@ -45,7 +45,9 @@ public struct OperationError: DiagnosableError, Hashable {
     case sessionExists(SessionID)
     /// There is no such session.
     case noSession
-    /// A login of this program to the same target, portal and interface is under way.
+    /// The session's transport, as far as sysfs shows it, is not `tcp`, the only one that is driven here.
+    case unsupportedTransport(String?)
+    /// A login of this or of another program to the same target, portal and interface is under way.
     case loginUnderWay
     /// The scan did not end in time; it goes on in the kernel.
     case scanTimedOut
@@ -86,7 +88,8 @@ extension OperationError.Cause: DiagnosableError {
     case .kernel(let error): error
     case .text(let error): error
     case .sysfs(let error): error
-    case .unexpectedPDU, .sessionExists, .noSession, .loginUnderWay, .scanTimedOut, .cancelled: nil
+    case .unexpectedPDU, .sessionExists, .noSession, .unsupportedTransport, .loginUnderWay, .scanTimedOut, .cancelled:
+      nil
     }
   }
 
@@ -106,6 +109,7 @@ extension OperationError.Cause: DiagnosableError {
   public var description: String {
     switch self {
     case .unexpectedPDU(let opcode): "the target answered the login with \(opcode)"
+    case .unsupportedTransport: .notSupported
     case .sessionExists(let session): "session \(session) has this target, portal and interface already"
     case .noSession: "there is no such session"
     case .loginUnderWay: "a login to the same target, portal and interface is under way"
@@ -118,6 +122,8 @@ extension OperationError.Cause: DiagnosableError {
   /// What to do about it.
   public var advice: String? {
     switch self {
+    case .unsupportedTransport(let name?): "the session is of transport \(name), and only tcp is supported"
+    case .unsupportedTransport(nil): "the kernel does not tell the session's transport, and only tcp is supported"
     case .unexpectedPDU: "look at the target's log"
     case .sessionExists, .loginUnderWay, .cancelled: nil
     case .noSession: "iscsi-admin session list shows the sessions"
@@ -126,3 +132,4 @@ extension OperationError.Cause: DiagnosableError {
     }
   }
 }
+    case .unsupportedTransport: "use the program that logged in, such as iscsiadm"
