@@ -97,6 +97,8 @@ public enum LoginFailure: DiagnosableError, Hashable {
   /// Targets that do not know an algorithm should answer `CHAP_A=Reject` but do this; and tgt takes 7, which is
   /// SHA-256, for SHA-1, and then finds the response too long.
   case algorithmsRejected([CHAPAlgorithm])
+  /// A redirect names this portal, whose address is 0.0.0.0 or [::].
+  case redirectToNowhere(Portal)
   /// The target did not prove who it is.
   case targetNotAuthenticated(TargetAuthenticationFault)
   /// The target does not do the digest that we insist on.
@@ -123,9 +125,10 @@ public enum LoginFailure: DiagnosableError, Hashable {
       .targetNotAuthenticated, .rejected(.authenticationFailure), .rejected(.authorizationFailure):
       .authentication
     case .rejected(let status): status.statusClass == 1 || status.statusClass == 3 ? .login : .fatalLogin
-    case .algorithmsRejected, .digestRefused, .malformedText, .violation, .redirectLoop, .tooManyRedirects: .fatalLogin
-    case .timedOut(waitingFor: .connection): .transportTimeout
-    case .timedOut(waitingFor: .response): .pduTimeout
+    case .algorithmsRejected, .digestRefused, .malformedText, .violation, .redirectToNowhere, .redirectLoop,
+      .tooManyRedirects:
+      .fatalLogin
+    case .timedOut: .pduTimeout
     case .connectionClosed: .transport
     }
   }

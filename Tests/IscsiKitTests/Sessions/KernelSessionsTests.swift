@@ -53,9 +53,18 @@ struct KernelSessionsTests {
 
   @Test("A redirect to where nobody listens fails as a connection does")
   func redirectToNowhere() async throws {
-    let closed = try TestListener().portal
+    // A port that no other test can get in the meantime.
+    let closed = try Portal("127.0.0.1:1")
     let fixture = try await redirecting(peers: 1) { _, _ in closed }
     #expect(await fixture.failure(try fixture.request()) == .transport(.refused))
+    await fixture.expectNothingLeft()
+  }
+
+  @Test("A redirect to the unspecified address is refused, and nothing is left", arguments: ["0.0.0.0", "[::]:3261"])
+  func redirectToUnspecified(text: String) async throws {
+    let nowhere = try Portal(text)
+    let fixture = try await redirecting(peers: 1) { _, _ in nowhere }
+    #expect(await fixture.failure(try fixture.request()) == .login(.redirectToNowhere(nowhere)))
     await fixture.expectNothingLeft()
   }
 
