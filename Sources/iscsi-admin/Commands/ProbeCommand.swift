@@ -9,7 +9,8 @@ struct ProbeCommand: ReportingCommand {
     abstract: "Log in to a target from user space and list its units.",
     discussion: """
       Makes no device and needs no root. Every unit is asked what it is, and block 0 of each disk is read. \
-      The URL is iscsi://[user@]host[:port]/target-name[/lun].
+      The URL is iscsi://[user@]host[:port]/target-name[/lun]. \
+      Mutual CHAP is refused (27), since nothing here could check the target's proof: iscsi-admin login does.
       """)
 
   @Argument(help: "The target, and the unit if only one is of interest.", transform: parseTargetURL)
