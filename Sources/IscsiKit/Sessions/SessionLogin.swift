@@ -209,8 +209,8 @@ extension LoginRequest {
       .abortTimeout(timeouts.abort),
       .luResetTimeout(timeouts.luReset),
       .targetResetTimeout(timeouts.targetReset),
-      .noopTimeout(timeouts.noopTimeout),
-      .noopInterval(timeouts.noopInterval),
+      .noopTimeout(isChecked ? timeouts.noopTimeout : .zero),
+      .noopInterval(isChecked ? timeouts.noopInterval : .zero),
       .interfaceName(options.interfaceName),
       .initiatorName(initiator.description),
       .discoverySession(false),
@@ -235,6 +235,8 @@ extension LoginResult {
       .dataSequenceInOrder(negotiated.dataSequenceInOrder),
       .errorRecoveryLevel(0),
       .expStatSN(statSN &+ 1),
+    // One zero alone is "not set" to the kernel, which puts 5 in its place: only two turn the check off.
+    let isChecked = timeouts.noopInterval > .zero && timeouts.noopTimeout > .zero
     ]
     if let tag { parameters.append(.targetPortalGroupTag(tag)) }
     return parameters
