@@ -120,6 +120,28 @@ struct KernelSessionsTests {
     #expect(fixture.kernel.sessions.count == 1)
   }
 
+  @Test("A login that another program has under way is not made, and one that ended in this call is free for others")
+  func claimed() async throws {
+    let fixture = try await SessionFixture()
+    let request = try fixture.request()
+    let key = "\(request.target) \(request.portal.host) \(request.portal.port) default"
+    let others = OperationLocks(directory: fixture.tree.root)
+    #expect(others.claim(key) == .claimed)
+    #expect(await fixture.failure(request) == .loginUnderWay)
+    others.release(key)
+    #expect(await fixture.sessions.login([request, request]).count == 2)
+    #expect(others.claim(key) == .claimed)
+  }
+
+  @Test("Where nothing can be locked, logins go on")
+  func noLocks() async throws {
+    let fixture = try await SessionFixture()
+    let sessions = KernelSessions(
+      link: fixture.link, sysfs: Sysfs(root: fixture.tree.root), runtimeDirectory: "/nonexistent/directory")
+    _ = try await sessions.login(try fixture.request())
+    #expect(fixture.kernel.sessions.count == 1)
+  }
+
   @Test("A login that failed can be made again")
   func again() async throws {
     let fixture = try await SessionFixture()
