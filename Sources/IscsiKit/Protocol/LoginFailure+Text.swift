@@ -23,8 +23,7 @@ extension LoginFailure {
     case .redirectToNowhere(let portal): "the target redirected the login to \(portal.address), which is nowhere"
     case .redirectLoop(let portal): "the redirects lead back to \(portal.address)"
     case .tooManyRedirects(let limit): "the target redirected the login more than \(limit) times"
-    case .timedOut(waitingFor: .connection): "no connection in time"
-    case .timedOut(waitingFor: .response): "no Login Response in time"
+    case .timedOut: "no Login Response in time"
     case .connectionClosed: "the target closed the connection"
     }
   }

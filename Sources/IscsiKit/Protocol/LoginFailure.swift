@@ -1,13 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What a login waits for.
-public enum LoginPhase: Hashable, Sendable {
-  /// The TCP connection.
-  case connection
-  /// A Login Response.
-  case response
-}
-
 /// Why a target did not prove who it is, although mutual CHAP asks for it.
 public enum TargetAuthenticationFault: Hashable, Sendable {
   /// It chose AuthMethod=None.
@@ -97,8 +89,6 @@ public enum LoginFailure: DiagnosableError, Hashable {
   /// Targets that do not know an algorithm should answer `CHAP_A=Reject` but do this; and tgt takes 7, which is
   /// SHA-256, for SHA-1, and then finds the response too long.
   case algorithmsRejected([CHAPAlgorithm])
-  /// A redirect names this portal, whose address is 0.0.0.0 or [::].
-  case redirectToNowhere(Portal)
   /// The target did not prove who it is.
   case targetNotAuthenticated(TargetAuthenticationFault)
   /// The target does not do the digest that we insist on.
@@ -107,17 +97,19 @@ public enum LoginFailure: DiagnosableError, Hashable {
   case malformedText(TextError)
   /// The target broke the protocol.
   case violation(LoginViolation)
+  /// A redirect names this portal, whose address is 0.0.0.0 or [::].
+  case redirectToNowhere(Portal)
   /// A redirect led back to this portal.
   case redirectLoop(Portal)
   /// More redirects in a row than this.
   case tooManyRedirects(Int)
-  /// Nothing came in time.
-  case timedOut(waitingFor: LoginPhase)
+  /// No Login Response came in time.
+  case timedOut
   /// The target closed the connection.
   case connectionClosed
 
-  /// 24 for authentication and authorization, 7 for what we cannot offer, 5 for a target that may work later, 8 and
-  /// 11 for timeouts, 4 for a closed connection, and 19 for what no retry mends.
+  /// 24 for authentication and authorization, 7 for what we cannot offer, 5 for a target that may work later,
+  /// 11 for a timeout, 4 for a closed connection, and 19 for what no retry mends.
   public var exitStatus: ExitStatus {
     switch self {
     case .incompleteCredentials, .noAlgorithms, .badCHAPName, .invalidParameter: .invalidArgument

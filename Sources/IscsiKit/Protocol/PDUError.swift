@@ -10,8 +10,6 @@ public enum PDUError: DiagnosableError, Hashable {
   case dataTooLong(declared: Int, limit: Int)
   /// CSG or NSG has the value 2, which RFC 7143 section 11.12.3 reserves.
   case reservedStage
-  /// The peer closed the stream inside a PDU, of which `received` octets had come.
-  case truncated(received: Int)
 
   /// The reason in words.
   public var description: String {
@@ -22,7 +20,6 @@ public enum PDUError: DiagnosableError, Hashable {
     case .dataTooLong(let declared, let limit):
       "the PDU header announces \(declared) octets of data, more than the limit of \(limit)"
     case .reservedStage: "the Login PDU names the reserved login stage 2"
-    case .truncated(let received): "the peer closed the connection \(received) octets into a PDU"
     }
   }
 

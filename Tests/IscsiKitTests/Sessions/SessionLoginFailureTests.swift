@@ -95,7 +95,7 @@ struct SessionLoginFailureTests {
 
   @Test("A target that does not answer is given up at the login's time")
   func silentTarget() async throws {
-    try await timeOut(.login(.timedOut(waitingFor: .response)), at: .sendPDU) {
+    try await timeOut(.login(.timedOut), at: .sendPDU) {
       $0.serve { _ in SilentNode() }
     } _: {
       await $0.expectNothingLeft()
