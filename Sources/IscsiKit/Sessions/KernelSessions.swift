@@ -31,7 +31,7 @@ public struct KernelSessions: Sendable {
   ///   - request: Who logs in to what.
   ///   - progress: Is told each step as it begins; called by the task that logs in.
   /// - Returns: The session, and what the scan found.
-  /// - Throws: `OperationError`; nothing of the attempt is left in the kernel then.
+  /// - Throws: `OperationError`; nothing of the attempt is left in the kernel then, unless its `leftover` says so.
   public func login(
     _ request: LoginRequest, progress: @escaping @Sendable (LoginStep) -> Void = { _ in }
   ) async throws(OperationError) -> LoginReport {
@@ -61,12 +61,17 @@ public struct KernelSessions: Sendable {
   ) async -> Result<LoginReport, OperationError> {
     // The claim ends with the login. What is taken may be another login's of the same call, and is not ours to release.
     defer { if claim == .claimed { locks.release(request.key.description) } }
+    let operation = OperationError.Operation.login(request.target, request.portal)
     do throws(OperationError.Cause) {
       if let session = try existing.get()[request.key] { throw .sessionExists(session) }
       if claim == .taken { throw .loginUnderWay }
+    } catch {
+      return .failure(OperationError(operation, error))
+    }
+    do throws(SessionLogin.Failure) {
       return .success(try await SessionLogin(link: link, sysfs: sysfs, request: request, progress: progress).run())
     } catch {
-      return .failure(OperationError(.login(request.target, request.portal), error))
+      return .failure(OperationError(operation, error.cause, leftover: error.leftover))
     }
   }
 

@@ -59,10 +59,13 @@ public struct OperationError: DiagnosableError, Hashable {
   public let operation: Operation
   /// Why it failed.
   public let cause: Cause
+  /// What a failed login could not remove: the kernel may still have this session.
+  public let leftover: SessionID?
 
   /// An error from its parts. A cancellation is `cancelled`, in whatever step the task was.
-  public init(_ operation: Operation, _ cause: Cause) {
+  public init(_ operation: Operation, _ cause: Cause, leftover: SessionID? = nil) {
     self.operation = operation
+    self.leftover = leftover
     self.cause =
       switch cause {
       case .transport(.cancelled), .kernel(.cancelled), .pdu(.transport(.cancelled)), .pdu(.kernel(.cancelled)):
@@ -72,11 +75,18 @@ public struct OperationError: DiagnosableError, Hashable {
   }
 
   /// The whole sentence: `login to iqn... at 10.0.0.1:3260 failed: connection refused`.
-  public var description: String { "\(operation) failed: \(cause)" }
+  public var description: String {
+    let remains = leftover.map { "; session \($0) could not be removed and is still in the kernel" }
+    return "\(operation) failed: \(cause)\(remains ?? "")"
+  }
   /// The code of the cause.
   public var exitStatus: ExitStatus { cause.exitStatus }
-  /// What to do about it.
-  public var advice: String? { cause.advice }
+  /// What to do about it; the removal of what is left comes first.
+  public var advice: String? {
+    guard let leftover else { return cause.advice }
+    let removal = "remove the session with iscsi-admin logout \(leftover)"
+    return cause.advice.map { "\(removal), then \($0)" } ?? removal
+  }
 }
 
 extension OperationError.Cause: DiagnosableError {
@@ -99,6 +109,7 @@ extension OperationError.Cause: DiagnosableError {
     case .unexpectedPDU: .fatalLogin
     case .sessionExists, .loginUnderWay: .sessionExists
     case .noSession: .sessionNotFound
+    case .unsupportedTransport: .notSupported
     case .scanTimedOut: .requestTimeout
     case .cancelled: .failure
     default: underlying?.exitStatus ?? .failure
@@ -109,9 +120,10 @@ extension OperationError.Cause: DiagnosableError {
   public var description: String {
     switch self {
     case .unexpectedPDU(let opcode): "the target answered the login with \(opcode)"
-    case .unsupportedTransport: .notSupported
     case .sessionExists(let session): "session \(session) has this target, portal and interface already"
     case .noSession: "there is no such session"
+    case .unsupportedTransport(let name?): "the session is of transport \(name), and only tcp is supported"
+    case .unsupportedTransport(nil): "the kernel does not tell the session's transport, and only tcp is supported"
     case .loginUnderWay: "a login to the same target, portal and interface is under way"
     case .scanTimedOut: "the scan did not end in time"
     case .cancelled: "cancelled"
@@ -122,14 +134,12 @@ extension OperationError.Cause: DiagnosableError {
   /// What to do about it.
   public var advice: String? {
     switch self {
-    case .unsupportedTransport(let name?): "the session is of transport \(name), and only tcp is supported"
-    case .unsupportedTransport(nil): "the kernel does not tell the session's transport, and only tcp is supported"
     case .unexpectedPDU: "look at the target's log"
     case .sessionExists, .loginUnderWay, .cancelled: nil
     case .noSession: "iscsi-admin session list shows the sessions"
+    case .unsupportedTransport: "use the program that logged in, such as iscsiadm"
     case .scanTimedOut: "it goes on in the kernel; look at the kernel's log and at the target"
     default: underlying?.advice
     }
   }
 }
-    case .unsupportedTransport: "use the program that logged in, such as iscsiadm"

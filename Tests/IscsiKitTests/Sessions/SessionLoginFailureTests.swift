@@ -155,6 +155,43 @@ struct SessionLoginFailureTests {
     await fixture.expectNothingLeft()
   }
 
+  @Test("Options that cannot be offered are refused before anybody is asked")
+  func badOptions() async throws {
+    let fixture = try await SessionFixture()
+    let same = try TestAccounts.ours()
+    let cases: [(LoginFailure, (inout SessionOptions) -> Void)] = [
+      (.equalSecrets, { $0.authentication = Authentication(outgoing: same, incoming: same) }),
+      (.invalidParameter(.headerDigest, value: ""), { $0.operational.headerDigest = [] }),
+      (.invalidParameter(.maxBurstLength, value: "511"), { $0.operational.maxBurstLength = 511 }),
+    ]
+    for (failure, change) in cases {
+      var request = try fixture.request()
+      change(&request.options)
+      #expect(await fixture.failure(request) == .login(failure))
+    }
+    #expect(fixture.requestTypes.isEmpty && fixture.peers[0].connectionCount == 0)
+  }
+
+  @Test("A session that a failed login cannot remove is named", arguments: [LoginStatus.notFound, .movedTemporarily])
+  func leftover(status: LoginStatus) async throws {
+    var target = try testTarget()
+    let refused = KernelError.rejected(.destroySessionAsync, .resourceBusy, by: .interface)
+    if status == .movedTemporarily {
+      target.login.redirect = try Portal("127.0.0.2")
+    } else {
+      target.login.refusal = status
+    }
+    let fixture = try await SessionFixture(target)
+    fixture.kernel.inject(.refuse(.resourceBusy), into: .destroySessionAsync)
+    let request = try fixture.request()
+    let error = try #require(await #expect(throws: OperationError.self) { try await fixture.sessions.login(request) })
+    let cause: OperationError.Cause = status == .movedTemporarily ? .kernel(refused) : .login(.rejected(status))
+    #expect(error.cause == cause && error.exitStatus == cause.exitStatus)
+    #expect(error.leftover == SessionID(rawValue: 1) && fixture.kernel.sessions.count == 1)
+    #expect(error.description.hasSuffix("failed: \(cause); session 1 could not be removed and is still in the kernel"))
+    #expect(error.advice?.hasPrefix("remove the session with iscsi-admin logout 1") == true)
+  }
+
   private static let statuses: [LoginStatus] = [
     .initiatorError, .authorizationFailure, .notFound, .targetRemoved, .unsupportedVersion, .tooManyConnections,
     .missingParameter, .cannotIncludeInSession, .sessionTypeNotSupported, .sessionDoesNotExist, .invalidDuringLogin,
