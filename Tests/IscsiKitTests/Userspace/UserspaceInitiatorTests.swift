@@ -252,6 +252,36 @@ struct UserspaceTransportTests {
     #expect(TestListener.connections(to: listener.port) == 0)
   }
 
+  /// The connection to a target that sends logins on to a portal.
+  private func connect(redirectedTo portal: Portal) async throws -> UserspaceInitiator {
+    var node = try testTarget()
+    node.login.redirect = portal
+    let redirecting = node
+    let target = try LoopbackTarget { _ in redirecting }
+    return try await UserspaceInitiator.connect(
+      to: node.name, at: target.portal, initiator: InitiatorName("iqn.2026-01.org.example:host"),
+      until: .now + .seconds(20))
+  }
+
+  @Test("A redirect is followed")
+  func redirect() async throws {
+    let honest = try testTarget()
+    let target = try LoopbackTarget { _ in honest }
+    #expect(try await connect(redirectedTo: target.portal).portal.address == target.portal.address)
+  }
+
+  @Test("A redirect to the unspecified address is refused", arguments: ["0.0.0.0", "[::]:3260"])
+  func redirectToUnspecified(text: String) async throws {
+    let nowhere = try Portal(text)
+    let error = await #expect(throws: UserspaceError.self) { try await connect(redirectedTo: nowhere) }
+    guard case .redirection(.redirectToNowhere(let portal))? = error?.reason else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    #expect(portal.host == nowhere.host)
+    #expect(error?.exitStatus == .fatalLogin)
+  }
+
   @Test("A cancelled task ends at once, and the socket is closed")
   func cancellation() async throws {
     let listener = try TestListener()
