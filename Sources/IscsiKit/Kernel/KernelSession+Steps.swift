@@ -133,15 +133,30 @@ extension KernelSession where Phase: StoppableKernelSessionPhase {
 }
 
 extension KernelLink {
+  /// The transport whose sessions a link drives.
+  static let transport = "tcp"
+
   /// Takes up a session that is in the kernel already, by what sysfs says of its connection.
   ///
   /// Only a connection that is `up` is known to have a socket and to need none. Anything else is stopped for recovery
   /// before it gets one: who has bound what before is not shown anywhere.
   ///
-  /// - Throws: `alreadyOwned` if a value of this process drives the session.
+  /// - Parameters:
+  ///   - session: The kernel's number of the session.
+  ///   - host: The session's SCSI host.
+  ///   - transport: The session's transport, as sysfs shows it. Requests go out with the handle of `tcp`, and the
+  ///     kernel does not check that the session is of that transport: it runs the functions of the one on the objects
+  ///     of the other, which corrupts its memory.
+  ///   - connectionState: The state of the session's connection.
+  /// - Returns: The session, in the phase that its connection is in.
+  /// - Throws: `alreadyOwned` if a value of this process drives the session, `invalidArgument` for any transport but
+  ///   `tcp`.
   public func adopt(
-    _ session: SessionID, host: HostNumber, connectionState: KernelConnectionState?
+    _ session: SessionID, host: HostNumber, transport: String?, connectionState: KernelConnectionState?
   ) throws(KernelError) -> AdoptedKernelSession {
+    guard transport == Self.transport else {
+      throw .invalidArgument("session \(session) is of transport \(transport ?? "unknown"), not of \(Self.transport)")
+    }
     let core = try SessionCore(link: self, id: session, host: host)
     return connectionState == .up ? .up(KernelSession(core: core)) : .broken(KernelSession(core: core))
   }

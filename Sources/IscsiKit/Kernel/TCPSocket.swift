@@ -49,7 +49,7 @@ public struct TCPSocket: ~Copyable, Sendable {
     throw failure
   }
 
-  /// Reads up to `limit` octets as soon as there are some; never reads more, so that what follows stays in the socket.
+  /// Reads up to `limit` octets as soon as there are some.
   ///
   /// - Throws: `.closedByPeer` at the end of the stream.
   public func read(upTo limit: Int, until deadline: ContinuousClock.Instant) async throws(TransportError) -> [UInt8] {

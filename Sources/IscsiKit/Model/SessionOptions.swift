@@ -88,14 +88,13 @@ public struct SessionTimeouts: Hashable, Sendable {
   public var luReset: Duration = .seconds(30)
   /// `node.session.err_timeo.tgt_reset_timeout`: how long it waits for a TARGET RESET; whole seconds.
   public var targetReset: Duration = .seconds(30)
-  /// `noop_out_interval`: silence after which the kernel sends a NOP-Out; zero turns the check off; whole seconds.
+  /// `noop_out_interval`: silence after which the kernel sends a NOP-Out; whole seconds. If this or `noopTimeout` is
+  /// zero there is no check; the kernel is sent zero for both then, as it takes a single one for its default.
   public var noopInterval: Duration = .seconds(5)
-  /// `noop_out_timeout`: how long it waits for the answer; zero turns the check off; whole seconds.
+  /// `noop_out_timeout`: how long it waits for the answer; zero turns the check off too; whole seconds.
   public var noopTimeout: Duration = .seconds(5)
   /// How long one login may take from the TCP connect on, redirects included.
   public var login: Duration = .seconds(15)
-  /// How long a Logout Response may take.
-  public var logout: Duration = .seconds(15)
 
   /// The defaults.
   public init() {}
@@ -164,7 +163,7 @@ public struct SessionOptions: Hashable, Sendable {
   public var maxCommands: UInt16 = 128
   /// `node.session.queue_depth`: commands in flight a logical unit, 1 to 1024.
   public var queueDepth: UInt16 = 32
-  /// `node.session.iscsi.FastAbort`: whether the kernel answers R2Ts of a command that it aborts.
+  /// `node.session.iscsi.FastAbort`: whether the kernel leaves R2Ts of a command that it aborts unanswered.
   public var fastAbort = true
   /// What to scan for after the login.
   public var scan = ScanMode.all

@@ -49,7 +49,9 @@ extension Authentication {
 
   /// Refuses what must not be sent. Equal secrets would let a target answer our challenge with what it can have us
   /// compute (RFC 7143, section 9.2.1). An incoming name that is empty lets the target have any name.
-  func validate() throws(LoginFailure) {
+  ///
+  /// - Throws: `incompleteCredentials`, `noAlgorithms`, `badCHAPName` or `equalSecrets`.
+  public func validate() throws(LoginFailure) {
     guard let outgoing else {
       guard incoming == nil else { throw .incompleteCredentials }
       return

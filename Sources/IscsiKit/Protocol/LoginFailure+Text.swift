@@ -20,10 +20,10 @@ extension LoginFailure {
     case .digestRefused(let key): "the target refuses \(key)=CRC32C"
     case .malformedText(let error): "the target sent a malformed text: \(error)"
     case .violation(let violation): "protocol violation by the target: \(violation)"
+    case .redirectToNowhere(let portal): "the target redirected the login to \(portal.address), which is nowhere"
     case .redirectLoop(let portal): "the redirects lead back to \(portal.address)"
     case .tooManyRedirects(let limit): "the target redirected the login more than \(limit) times"
-    case .timedOut(waitingFor: .connection): "no connection in time"
-    case .timedOut(waitingFor: .response): "no Login Response in time"
+    case .timedOut: "no Login Response in time"
     case .connectionClosed: "the target closed the connection"
     }
   }
@@ -41,10 +41,9 @@ extension LoginFailure {
     case .targetNotAuthenticated(let fault): fault.advice
     case .digestRefused: "offer None behind CRC32C, or turn the digest on at the target"
     case .rejected(let status): status.advice
-    case .redirectLoop, .tooManyRedirects: "check the redirects that are configured on the target"
-    case .timedOut(waitingFor: .connection), .connectionClosed:
-      "check the portal's address, the network and that the target listens"
-    case .timedOut(waitingFor: .response): "check the target; it accepted the connection but does not answer"
+    case .redirectToNowhere, .redirectLoop, .tooManyRedirects: "check the redirects that are configured on the target"
+    case .connectionClosed: "check the portal's address, the network and that the target listens"
+    case .timedOut: "check the target; it accepted the connection but does not answer"
     case .badCHAPName, .invalidParameter, .malformedText, .violation: nil
     }
   }

@@ -1,13 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What a login waits for.
-public enum LoginPhase: Hashable, Sendable {
-  /// The TCP connection.
-  case connection
-  /// A Login Response.
-  case response
-}
-
 /// Why a target did not prove who it is, although mutual CHAP asks for it.
 public enum TargetAuthenticationFault: Hashable, Sendable {
   /// It chose AuthMethod=None.
@@ -105,17 +97,19 @@ public enum LoginFailure: DiagnosableError, Hashable {
   case malformedText(TextError)
   /// The target broke the protocol.
   case violation(LoginViolation)
+  /// A redirect names this portal, whose address is 0.0.0.0 or [::].
+  case redirectToNowhere(Portal)
   /// A redirect led back to this portal.
   case redirectLoop(Portal)
   /// More redirects in a row than this.
   case tooManyRedirects(Int)
-  /// Nothing came in time.
-  case timedOut(waitingFor: LoginPhase)
+  /// No Login Response came in time.
+  case timedOut
   /// The target closed the connection.
   case connectionClosed
 
-  /// 24 for authentication and authorization, 7 for what we cannot offer, 5 for a target that may work later, 8 and
-  /// 11 for timeouts, 4 for a closed connection, and 19 for what no retry mends.
+  /// 24 for authentication and authorization, 7 for what we cannot offer, 5 for a target that may work later,
+  /// 11 for a timeout, 4 for a closed connection, and 19 for what no retry mends.
   public var exitStatus: ExitStatus {
     switch self {
     case .incompleteCredentials, .noAlgorithms, .badCHAPName, .invalidParameter: .invalidArgument
@@ -123,9 +117,10 @@ public enum LoginFailure: DiagnosableError, Hashable {
       .targetNotAuthenticated, .rejected(.authenticationFailure), .rejected(.authorizationFailure):
       .authentication
     case .rejected(let status): status.statusClass == 1 || status.statusClass == 3 ? .login : .fatalLogin
-    case .algorithmsRejected, .digestRefused, .malformedText, .violation, .redirectLoop, .tooManyRedirects: .fatalLogin
-    case .timedOut(waitingFor: .connection): .transportTimeout
-    case .timedOut(waitingFor: .response): .pduTimeout
+    case .algorithmsRejected, .digestRefused, .malformedText, .violation, .redirectToNowhere, .redirectLoop,
+      .tooManyRedirects:
+      .fatalLogin
+    case .timedOut: .pduTimeout
     case .connectionClosed: .transport
     }
   }

@@ -40,13 +40,10 @@ public struct LoginRoute: Hashable, Sendable {
 
   /// Goes where the target says.
   ///
-  /// A link-local IPv6 address takes over the scope of the portal that sent it, since a target cannot know ours.
-  /// - Throws: `redirectLoop` for a portal that this chain of redirects has been to, `tooManyRedirects` behind 8.
+  /// - Throws: `redirectToNowhere` for an unspecified address, `redirectLoop` for a portal that this chain of redirects
+  ///   has been to, `tooManyRedirects` behind 8.
   public mutating func follow(_ redirect: LoginRedirect) throws(LoginFailure) {
-    var next = redirect.portal
-    if case .address(let address, nil) = next.host, address.isLinkLocal, case .address(_, let scope) = current.host {
-      next.host = .address(address, scope: scope)
-    }
+    guard let next = redirect.portal.named(by: current) else { throw .redirectToNowhere(redirect.portal) }
     guard !visited.contains(next.address) else { throw .redirectLoop(next) }
     guard visited.count <= Self.limit else { throw .tooManyRedirects(Self.limit) }
     visited.append(next.address)

@@ -49,24 +49,6 @@ public struct PDUAssembler: Sendable {
     }
   }
 
-  /// How many octets are still missing: first to the end of the next header, then to the end of its PDU; 0 if a whole
-  /// PDU is there. Who reads no more than this from a socket never takes octets behind the PDU.
-  ///
-  /// - Throws: `dataTooLong` if the header announces too much.
-  public func missingCount() throws(PDUError) -> Int {
-    if let failure { throw failure }
-    let wanted = try pendingLengths()?.total ?? PDUSegmentLengths.basicHeader
-    return max(0, wanted - pendingCount)
-  }
-
-  /// Checks that the stream may end here.
-  ///
-  /// - Throws: `truncated` if part of a PDU came.
-  public func finish() throws(PDUError) {
-    if let failure { throw failure }
-    guard pendingCount == 0 else { throw .truncated(received: pendingCount) }
-  }
-
   private var pendingCount: Int { buffer.count - start }
 
   private func pendingLengths() throws(PDUError) -> PDUSegmentLengths? {

@@ -10,8 +10,8 @@ public enum PDUError: DiagnosableError, Hashable {
   case dataTooLong(declared: Int, limit: Int)
   /// CSG or NSG has the value 2, which RFC 7143 section 11.12.3 reserves.
   case reservedStage
-  /// The peer closed the stream inside a PDU, of which `received` octets had come.
-  case truncated(received: Int)
+  /// The PDU has additional header segments where none can be.
+  case additionalHeader
 
   /// The reason in words.
   public var description: String {
@@ -22,12 +22,12 @@ public enum PDUError: DiagnosableError, Hashable {
     case .dataTooLong(let declared, let limit):
       "the PDU header announces \(declared) octets of data, more than the limit of \(limit)"
     case .reservedStage: "the Login PDU names the reserved login stage 2"
-    case .truncated(let received): "the peer closed the connection \(received) octets into a PDU"
+    case .additionalHeader: "the PDU has additional header segments"
     }
   }
 
-  /// 4: such a stream cannot be used any further.
-  public var exitStatus: ExitStatus { .transport }
+  /// 19: who sends this breaks the protocol, or does not speak it.
+  public var exitStatus: ExitStatus { .fatalLogin }
 
   /// What to look at.
   public var advice: String? { "check that the portal is an iSCSI target and look at its log" }

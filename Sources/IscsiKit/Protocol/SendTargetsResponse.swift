@@ -155,14 +155,10 @@ extension SendTargetsResponse {
     }
 
     private func usable(_ text: String) throws(RefusalReason) -> Portal {
-      var portal: Portal
+      let portal: Portal
       do throws(PortalError) { portal = try Portal(text) } catch { throw .address(error) }
-      guard case .address(let address, _) = portal.host else { return portal }
-      guard address.octets.contains(where: { $0 != 0 }) else { throw .unspecifiedAddress }
-      var scope: String?
-      if address.isLinkLocal, case .address(_, let discoveryScope) = discoveryPortal.host { scope = discoveryScope }
-      portal.host = .address(address, scope: scope)
-      return portal
+      guard let usable = portal.named(by: discoveryPortal) else { throw .unspecifiedAddress }
+      return usable
     }
 
     /// The targets; who sent no address at all is reached where the answer came from.

@@ -27,6 +27,8 @@ extension KernelEvents {
       switch event {
       case nil: throw .transport(.timedOut)
       case .received(let header, let data):
+        // The kernel passes no additional header segments on, and none of these PDUs has a use for one.
+        guard header[4] == 0 else { throw .malformed(.additionalHeader) }
         do throws(PDUError) { return try PDU(header: header, data: data) } catch { throw .malformed(error) }
       case .connectionFailed(let code): throw .connection(code)
       case .sessionDestroyed: throw .connection(.invalidHost)

@@ -31,12 +31,14 @@ public struct KernelSessions: Sendable {
   ///   - request: Who logs in to what.
   ///   - progress: Is told each step as it begins; called by the task that logs in.
   /// - Returns: The session, and what the scan found.
-  /// - Throws: `OperationError`; nothing of the attempt is left in the kernel then.
+  /// - Throws: `OperationError`; nothing of the attempt is left in the kernel then, unless its `leftover` says so.
   public func login(
     _ request: LoginRequest, progress: @escaping @Sendable (LoginStep) -> Void = { _ in }
   ) async throws(OperationError) -> LoginReport {
     defer { progress(.end) }
-    return try await login(request, claim(request.key), existing: existing(), progress: progress).get()
+    let locks = OperationLocks(directory: runtimeDirectory)
+    let claim = locks.claim(request.key.description)
+    return try await login(request, claim, of: locks, existing: existing(), progress: progress).get()
   }
 
   /// Logs in to many targets at a time. The results stand in the order of the requests; of those with the same target,
@@ -44,31 +46,38 @@ public struct KernelSessions: Sendable {
   public func login(
     _ requests: [LoginRequest], progress: @escaping @Sendable (Int, LoginStep) -> Void = { _, _ in }
   ) async -> [Result<LoginReport, OperationError>] {
-    let claims = requests.map { claim($0.key) }
+    let locks = OperationLocks(directory: runtimeDirectory)
+    let claims = requests.map { locks.claim($0.key.description) }
     let existing = existing()
     return await inParallel(Array(zip(requests, claims))) { index, item in
       defer { progress(index, .end) }
-      return await login(item.0, item.1, existing: existing) { progress(index, $0) }
+      return await login(item.0, item.1, of: locks, existing: existing) { progress(index, $0) }
     }
   }
 
   private func login(
-    _ request: LoginRequest, _ claim: Claim, existing: Result<[SessionKey: SessionID], OperationError.Cause>,
-    progress: @escaping @Sendable (LoginStep) -> Void
+    _ request: LoginRequest, _ claim: OperationLocks.Outcome, of locks: OperationLocks,
+    existing: Result<[SessionKey: SessionID], OperationError.Cause>, progress: @escaping @Sendable (LoginStep) -> Void
   ) async -> Result<LoginReport, OperationError> {
-    // The claim ends with the login.
-    defer { withExtendedLifetime(claim) {} }
+    // The claim ends with the login. What is taken may be another login's of the same call, and is not ours to release.
+    defer { if claim == .claimed { locks.release(request.key.description) } }
+    let operation = OperationError.Operation.login(request.target, request.portal)
     do throws(OperationError.Cause) {
       if let session = try existing.get()[request.key] { throw .sessionExists(session) }
-      if case .taken = claim { throw .loginUnderWay }
+      if claim == .taken { throw .loginUnderWay }
+    } catch {
+      return .failure(OperationError(operation, error))
+    }
+    do throws(SessionLogin.Failure) {
       return .success(try await SessionLogin(link: link, sysfs: sysfs, request: request, progress: progress).run())
     } catch {
-      return .failure(OperationError(.login(request.target, request.portal), error))
+      return .failure(OperationError(operation, error.cause, leftover: error.leftover))
     }
   }
 
   /// Logs out of many sessions at a time. The results stand in the order of the sessions.
   ///
+  /// A summary of each session is enough: what a logout goes by is read again when it begins.
   /// - Throws (in a result): `OperationError` only if the session is still there, or with `noSession` if it was gone
   ///   before.
   public func logOut(
@@ -76,28 +85,10 @@ public struct KernelSessions: Sendable {
   ) async -> [Result<LogoutReport, OperationError>] {
     await inParallel(sessions) { _, snapshot in
       do throws(OperationError.Cause) {
-        return .success(try await SessionLogout(link: link, logoutTimeout: timeout).run(snapshot))
+        return .success(try await SessionLogout(link: link, sysfs: sysfs, logoutTimeout: timeout).run(snapshot.id))
       } catch {
         return .failure(OperationError(.logout(snapshot.id, target: snapshot.targetName), error))
       }
-    }
-  }
-
-  /// What keeps others from the same login.
-  private enum Claim: Sendable {
-    /// The lock is ours.
-    case held(OperationLock)
-    /// The lock is another's: of this program or of another one.
-    case taken
-    /// There is nowhere to lock.
-    case unguarded
-  }
-
-  private func claim(_ key: SessionKey) -> Claim {
-    do throws(Errno) {
-      return try OperationLock.tryAcquire(key.description, in: runtimeDirectory).map(Claim.held) ?? .taken
-    } catch {
-      return .unguarded
     }
   }
 

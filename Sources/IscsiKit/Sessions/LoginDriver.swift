@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import SystemPackage
 
 /// How a negotiation that did not fail ended.
 enum NegotiationOutcome {
@@ -34,7 +35,7 @@ extension LoginNegotiation {
     until deadline: ContinuousClock.Instant
   ) async throws(OperationError.Cause) -> Action {
     // A login that used its time up on the way is the target's doing, not that of a transport without time to send.
-    guard .now < deadline else { throw .login(.timedOut(waitingFor: .response)) }
+    guard .now < deadline else { throw .login(.timedOut) }
     let unexpected: PDUOpcode
     do throws(PDUTransportError) {
       try await transport.send(.loginRequest(request), until: deadline)
@@ -51,9 +52,18 @@ extension LoginNegotiation {
   /// In a login, silence and a closed connection are answers of the target and not faults of the way.
   private static func cause(of error: PDUTransportError) -> OperationError.Cause {
     switch error {
-    case .transport(.timedOut): .login(.timedOut(waitingFor: .response))
+    case .transport(.timedOut): .login(.timedOut)
     case .transport(.closedByPeer), .connection(.connectionClosed): .login(.connectionClosed)
+    case .kernel(let error) where error.isLostConnection: .login(.connectionClosed)
     default: .pdu(error)
     }
+  }
+}
+
+extension KernelError {
+  /// Whether a request was refused because the connection has failed meanwhile: the kernel answers so until it is
+  /// stopped.
+  var isLostConnection: Bool {
+    if case .rejected(_, .socketNotConnected, by: _) = self { true } else { false }
   }
 }

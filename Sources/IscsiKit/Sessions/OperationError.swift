@@ -45,8 +45,12 @@ public struct OperationError: DiagnosableError, Hashable {
     case sessionExists(SessionID)
     /// There is no such session.
     case noSession
-    /// A login of this program to the same target, portal and interface is under way.
+    /// The session's transport, as far as sysfs shows it, is not `tcp`, the only one that is driven here.
+    case unsupportedTransport(String?)
+    /// A login of this or of another program to the same target, portal and interface is under way.
     case loginUnderWay
+    /// The session has no connection (any more), so that nothing can be scanned.
+    case connectionLost
     /// The scan did not end in time; it goes on in the kernel.
     case scanTimedOut
     /// The task was cancelled.
@@ -57,10 +61,13 @@ public struct OperationError: DiagnosableError, Hashable {
   public let operation: Operation
   /// Why it failed.
   public let cause: Cause
+  /// What a failed login could not remove: the kernel may still have this session.
+  public let leftover: SessionID?
 
   /// An error from its parts. A cancellation is `cancelled`, in whatever step the task was.
-  public init(_ operation: Operation, _ cause: Cause) {
+  public init(_ operation: Operation, _ cause: Cause, leftover: SessionID? = nil) {
     self.operation = operation
+    self.leftover = leftover
     self.cause =
       switch cause {
       case .transport(.cancelled), .kernel(.cancelled), .pdu(.transport(.cancelled)), .pdu(.kernel(.cancelled)):
@@ -70,11 +77,18 @@ public struct OperationError: DiagnosableError, Hashable {
   }
 
   /// The whole sentence: `login to iqn... at 10.0.0.1:3260 failed: connection refused`.
-  public var description: String { "\(operation) failed: \(cause)" }
+  public var description: String {
+    let remains = leftover.map { "; session \($0) could not be removed and is still in the kernel" }
+    return "\(operation) failed: \(cause)\(remains ?? "")"
+  }
   /// The code of the cause.
   public var exitStatus: ExitStatus { cause.exitStatus }
-  /// What to do about it.
-  public var advice: String? { cause.advice }
+  /// What to do about it; the removal of what is left comes first.
+  public var advice: String? {
+    guard let leftover else { return cause.advice }
+    let removal = "remove the session with iscsi-admin logout \(leftover)"
+    return cause.advice.map { "\(removal), then \($0)" } ?? removal
+  }
 }
 
 extension OperationError.Cause: DiagnosableError {
@@ -86,7 +100,9 @@ extension OperationError.Cause: DiagnosableError {
     case .kernel(let error): error
     case .text(let error): error
     case .sysfs(let error): error
-    case .unexpectedPDU, .sessionExists, .noSession, .loginUnderWay, .scanTimedOut, .cancelled: nil
+    case .unexpectedPDU, .sessionExists, .noSession, .unsupportedTransport, .loginUnderWay, .connectionLost,
+      .scanTimedOut, .cancelled:
+      nil
     }
   }
 
@@ -96,6 +112,8 @@ extension OperationError.Cause: DiagnosableError {
     case .unexpectedPDU: .fatalLogin
     case .sessionExists, .loginUnderWay: .sessionExists
     case .noSession: .sessionNotFound
+    case .unsupportedTransport: .notSupported
+    case .connectionLost: .transport
     case .scanTimedOut: .requestTimeout
     case .cancelled: .failure
     default: underlying?.exitStatus ?? .failure
@@ -108,7 +126,10 @@ extension OperationError.Cause: DiagnosableError {
     case .unexpectedPDU(let opcode): "the target answered the login with \(opcode)"
     case .sessionExists(let session): "session \(session) has this target, portal and interface already"
     case .noSession: "there is no such session"
+    case .unsupportedTransport(let name?): "the session is of transport \(name), and only tcp is supported"
+    case .unsupportedTransport(nil): "the kernel does not tell the session's transport, and only tcp is supported"
     case .loginUnderWay: "a login to the same target, portal and interface is under way"
+    case .connectionLost: "the session has lost its connection"
     case .scanTimedOut: "the scan did not end in time"
     case .cancelled: "cancelled"
     default: underlying?.description ?? ""
@@ -121,6 +142,8 @@ extension OperationError.Cause: DiagnosableError {
     case .unexpectedPDU: "look at the target's log"
     case .sessionExists, .loginUnderWay, .cancelled: nil
     case .noSession: "iscsi-admin session list shows the sessions"
+    case .unsupportedTransport: "use the program that logged in, such as iscsiadm"
+    case .connectionLost: "iscsi-admin session show tells its state; to mend it, log out and in again"
     case .scanTimedOut: "it goes on in the kernel; look at the kernel's log and at the target"
     default: underlying?.advice
     }

@@ -63,9 +63,17 @@ struct SessionLogin {
   let request: LoginRequest
   let progress: @Sendable (LoginStep) -> Void
 
-  /// CmdSN of the first command of every session. A constant, so that a program that takes a session over can tell
-  /// the present number from the kernel's counters.
-  private static let initialCommandSN: UInt32 = 1
+  /// Why a login failed, and what it left in the kernel.
+  struct Failure: Error {
+    var cause: OperationError.Cause
+    /// The session that could not be removed.
+    var leftover: SessionID?
+
+    init(_ cause: OperationError.Cause, leftover: SessionID? = nil) {
+      self.cause = cause
+      self.leftover = leftover
+    }
+  }
 
   private enum Attempt: ~Copyable {
     case up(UpKernelSession, LoginResult)
@@ -73,30 +81,34 @@ struct SessionLogin {
   }
 
   /// Follows redirects to where the target is.
-  func run() async throws(OperationError.Cause) -> LoginReport {
+  func run() async throws(Failure) -> LoginReport {
+    // Nothing is asked for, of the target or the kernel, that could not end well.
+    do throws(LoginFailure) { try request.configuration(isid: .random()).validate() } catch {
+      throw Failure(.login(error))
+    }
     var route = LoginRoute(request.portal)
     let deadline = ContinuousClock.now + request.options.timeouts.login
     while true {
       switch try await attempt(at: route.current, until: deadline) {
       case .redirected(let redirect):
-        do throws(LoginFailure) { try route.follow(redirect) } catch { throw .login(error) }
+        do throws(LoginFailure) { try route.follow(redirect) } catch { throw Failure(.login(error)) }
       case .up(let session, let login):
         return await finish(session, login, at: route.current)
       }
     }
   }
 
-  /// One login at one portal; a failure leaves nothing in the kernel.
+  /// One login at one portal; a failure leaves nothing in the kernel, or names it.
   private func attempt(
     at portal: Portal, until deadline: ContinuousClock.Instant
-  ) async throws(OperationError.Cause) -> Attempt {
+  ) async throws(Failure) -> Attempt {
     progress(.connect)
     let socket: TCPSocket
     do throws(TransportError) {
       socket = try await TCPSocket.connect(
         to: portal, through: request.options.binding, sysfs: sysfs.root, until: deadline)
     } catch {
-      throw .transport(error)
+      throw Failure(.transport(error))
     }
     progress(.create)
     var transport = KernelPDUTransport(session: try await bind(socket, until: deadline))
@@ -107,18 +119,21 @@ struct SessionLogin {
       var negotiation = try makeNegotiation(of: transport.session.id)
       outcome = try await negotiation.run(over: &transport, until: deadline)
     } catch {
-      _ = await transport.session.destroy()
-      throw error
+      throw await Self.failure(error, removing: transport.session)
     }
     switch outcome {
     case .redirected(let redirect):
-      _ = await transport.session.destroy()
+      let id = transport.session.id
+      do throws(OperationError.Cause) {
+        try await transport.session.remove()
+      } catch {
+        guard error == .noSession else { throw Failure(error, leftover: id) }
+      }
       return .redirected(redirect)
     case .loggedIn(let login):
       progress(.start)
       guard !Task.isCancelled else {
-        _ = await transport.session.destroy()
-        throw .cancelled
+        throw await Self.failure(.cancelled, removing: transport.session)
       }
       let tag = login.tag ?? portal.tag
       return .up(try await start(transport.session, login.kernelParameters(tag: tag), until: deadline), login)
@@ -128,44 +143,55 @@ struct SessionLogin {
   /// Makes a kernel session and gives it the socket and the parameters that do not depend on the negotiation.
   private func bind(
     _ socket: borrowing TCPSocket, until deadline: ContinuousClock.Instant
-  ) async throws(OperationError.Cause) -> BoundKernelSession {
+  ) async throws(Failure) -> BoundKernelSession {
     let created: UnboundKernelSession
     do throws(KernelError) {
       created = try await UnboundKernelSession.create(
-        on: link, initialCommandSN: Self.initialCommandSN, maxCommands: request.options.maxCommands,
+        on: link, initialCommandSN: LoginRequest.initialCommandSN, maxCommands: request.options.maxCommands,
         queueDepth: request.options.queueDepth, until: deadline)
     } catch {
-      throw .kernel(error)
+      throw Failure(.kernel(error))
     }
     switch await created.bind(socket.fileDescriptor, parameters: request.parametersBeforeLogin, until: deadline) {
     case .done(let session):
       return session
     case .failed(let broken, let error):
-      _ = await broken.destroy()
-      throw .kernel(error)
+      throw await Self.failure(
+        error.isLostConnection ? .login(.connectionClosed) : .kernel(error), removing: broken)
     }
   }
 
+  /// Removes the session of a login that failed. The cause stays what it is; that the session may still be there is
+  /// told beside it.
+  private static func failure<Phase>(
+    _ cause: OperationError.Cause, removing session: consuming KernelSession<Phase>
+  ) async -> Failure {
+    let id = session.id
+    do throws(OperationError.Cause) {
+      try await session.remove()
+    } catch {
+      guard error == .noSession else { return Failure(cause, leftover: id) }
+    }
+    return Failure(cause)
+  }
+
   private func makeNegotiation(of session: SessionID) throws(OperationError.Cause) -> LoginNegotiation {
-    var configuration = LoginConfiguration(
-      initiatorName: request.initiator, sessionType: .normal(request.target), isid: ISID(session: session))
-    configuration.authentication = request.options.authentication
-    configuration.operational = request.options.operational
-    configuration.initialCommandSN = Self.initialCommandSN
-    // The kernel puts its own tag in.
-    configuration.initiatorTaskTag = nil
-    do throws(LoginFailure) { return try LoginNegotiation(configuration) } catch { throw .login(error) }
+    do throws(LoginFailure) {
+      return try LoginNegotiation(request.configuration(isid: ISID(session: session)))
+    } catch {
+      throw .login(error)
+    }
   }
 
   private func start(
     _ session: consuming BoundKernelSession, _ parameters: [KernelParameter], until deadline: ContinuousClock.Instant
-  ) async throws(OperationError.Cause) -> UpKernelSession {
+  ) async throws(Failure) -> UpKernelSession {
     switch await session.start(parameters, until: deadline) {
     case .done(let up):
       return up
     case .failed(let broken, let error):
-      _ = await broken.destroy()
-      throw .kernel(error)
+      throw await Self.failure(
+        error.isLostConnection ? .login(.connectionClosed) : .kernel(error), removing: broken)
     }
   }
 
@@ -192,10 +218,27 @@ struct SessionLogin {
 }
 
 extension LoginRequest {
+  /// CmdSN of the first command of every session. A constant, so that a program that takes a session over can tell
+  /// the present number from the kernel's counters.
+  fileprivate static let initialCommandSN: UInt32 = 1
+
+  /// What the negotiation is made of.
+  fileprivate func configuration(isid: ISID) -> LoginConfiguration {
+    var configuration = LoginConfiguration(initiatorName: initiator, sessionType: .normal(target), isid: isid)
+    configuration.authentication = options.authentication
+    configuration.operational = options.operational
+    configuration.initialCommandSN = Self.initialCommandSN
+    // The kernel puts its own tag in.
+    configuration.initiatorTaskTag = nil
+    return configuration
+  }
+
   /// What the kernel is told before the login, in the order of open-iscsi. The CHAP secrets are not among it: the
   /// kernel would only show them.
   var parametersBeforeLogin: [KernelParameter] {
     let timeouts = options.timeouts
+    // One zero alone is "not set" to the kernel, which puts 5 in its place: only two turn the check off.
+    let isChecked = timeouts.noopInterval > .zero && timeouts.noopTimeout > .zero
     var parameters: [KernelParameter] = [
       .targetName(target.description),
       .persistentAddress(portal.host.description),
@@ -209,8 +252,8 @@ extension LoginRequest {
       .abortTimeout(timeouts.abort),
       .luResetTimeout(timeouts.luReset),
       .targetResetTimeout(timeouts.targetReset),
-      .noopTimeout(timeouts.noopTimeout),
-      .noopInterval(timeouts.noopInterval),
+      .noopTimeout(isChecked ? timeouts.noopTimeout : .zero),
+      .noopInterval(isChecked ? timeouts.noopInterval : .zero),
       .interfaceName(options.interfaceName),
       .initiatorName(initiator.description),
       .discoverySession(false),

@@ -44,18 +44,20 @@ public struct LogoutReport: Hashable, Sendable {
 /// session goes.
 struct SessionLogout {
   let link: KernelLink
+  let sysfs: Sysfs
   /// How long the removal of the devices may take: their caches are flushed.
   var removalTimeout: Duration = .seconds(30)
   /// How long the target may take to answer.
   var logoutTimeout: Duration = .seconds(15)
 
-  func run(_ snapshot: SessionSnapshot) async throws(OperationError.Cause) -> LogoutReport {
-    guard let host = snapshot.host?.number else { throw .noSession }
+  func run(_ session: SessionID) async throws(OperationError.Cause) -> LogoutReport {
     guard !Task.isCancelled else { throw .cancelled }
-    var report = LogoutReport(session: snapshot.id, target: snapshot.targetName, portal: snapshot.configuredPortal)
+    let (snapshot, host) = try look(at: session)
+    var report = LogoutReport(session: session, target: snapshot.targetName, portal: snapshot.configuredPortal)
     let adopted: AdoptedKernelSession
     do throws(KernelError) {
-      adopted = try link.adopt(snapshot.id, host: host, connectionState: snapshot.connection?.state)
+      adopted = try link.adopt(
+        session, host: host, transport: snapshot.transport, connectionState: snapshot.connection?.state)
     } catch {
       throw .kernel(error)
     }
@@ -64,13 +66,24 @@ struct SessionLogout {
       try await removeDevices(of: session, snapshot.targetState, &report)
       var transport = KernelPDUTransport(session: session)
       await sayGoodbye(over: &transport, expStatSN: snapshot.connection?.expStatSN ?? 0, &report)
-      try await destroy(transport.session)
+      try await transport.session.remove()
     case .broken(let session):
       report.problems.append(.notConnected)
       try await removeDevices(of: session, snapshot.targetState, &report)
-      try await destroy(session)
+      try await session.remove()
     }
     return report
+  }
+
+  /// The session as it is now: a listing is old by the time that a logout of many sessions comes to its last.
+  private func look(at session: SessionID) throws(OperationError.Cause) -> (SessionSnapshot, HostNumber) {
+    let snapshot: SessionSnapshot?
+    do throws(SysfsError) { snapshot = try sysfs.session(session) } catch { throw .sysfs(error) }
+    guard let snapshot, let host = snapshot.host?.number else { throw .noSession }
+    // Requests name the transport by the handle of `tcp`. For a session of another transport the kernel would run
+    // the functions of `iscsi_tcp` on that transport's objects.
+    guard snapshot.transport == KernelLink.transport else { throw .unsupportedTransport(snapshot.transport) }
+    return (snapshot, host)
   }
 
   private func removeDevices(
@@ -97,17 +110,6 @@ struct SessionLogout {
       if case .failure(let error) = outcome { report.problems.append(.refused(error)) }
     } catch {
       report.problems.append(.notLoggedOut(error))
-    }
-  }
-
-  private func destroy<Phase>(_ session: consuming KernelSession<Phase>) async throws(OperationError.Cause) {
-    guard case .failed(_, let error) = await session.destroy() else { return }
-    switch error {
-    // What the kernel says of a number that it does not have: somebody else was faster.
-    case .rejected(.destroySession, .invalidArgument, by: .interface),
-      .rejected(.destroySessionAsync, .invalidArgument, by: .interface):
-      throw .noSession
-    default: throw .kernel(error)
     }
   }
 }

@@ -68,10 +68,14 @@ struct SessionScan {
     if case .failure(let error) = result { throw .sysfs(error) }
   }
 
-  private func devices(of session: SessionID) throws(OperationError.Cause) -> [DeviceSnapshot] {
+  private func devices(
+    of session: SessionID, _ detail: Sysfs.Detail = .full
+  ) throws(OperationError.Cause) -> [DeviceSnapshot] {
     let snapshot: SessionSnapshot?
-    do throws(SysfsError) { snapshot = try sysfs.session(session) } catch { throw .sysfs(error) }
+    do throws(SysfsError) { snapshot = try sysfs.session(session, detail) } catch { throw .sysfs(error) }
     guard let snapshot else { throw .noSession }
+    // The kernel takes a scan of a session without a connection, and does nothing.
+    if snapshot.state == .failed || snapshot.state == .free { throw .connectionLost }
     return snapshot.devices
   }
 
@@ -80,16 +84,20 @@ struct SessionScan {
   private func attachedDevices(of session: SessionID) async throws(OperationError.Cause) -> [DeviceSnapshot] {
     let deadline = ContinuousClock.now + attachTimeout
     var pause = Self.pauses.first
-    while true {
-      let devices = try devices(of: session)
-      let isComplete = devices.allSatisfy { $0.type != 0 || $0.blockDevice != nil }
-      if isComplete || .now >= deadline { return devices }
+    let found = try devices(of: session)
+    var missing = Set(found.filter { $0.type == 0 && $0.blockDevice == nil }.map(\.address))
+    guard !missing.isEmpty else { return found }
+    while !missing.isEmpty, .now < deadline {
       do throws(WaitError) {
         try await Reactor.shared.sleep(until: .now + pause)
       } catch {
         throw .transport(TransportError(error))
       }
       pause = min(pause * 2, Self.pauses.longest)
+      // A disk that has gone is not waited for either.
+      let waiting = try devices(of: session, .summary).filter { $0.blockDevice == nil }
+      missing.formIntersection(waiting.map(\.address))
     }
+    return try devices(of: session)
   }
 }

@@ -86,7 +86,7 @@ enum ISCSIContextError: Error, Hashable, Sendable {
     releaseTask()
   }
 
-  /// Makes this a session with `target`, or a discovery session if it is nil.
+  /// Makes this a session with `target`, or a discovery session if it is nil. Only our own credentials are used.
   func configure(target: TargetName?, authentication: Authentication) throws(ISCSIContextError) {
     let context = unsafe try alive()
     if let target {
@@ -96,9 +96,6 @@ enum ISCSIContextError: Error, Hashable, Sendable {
     _ = unsafe iscsi_set_session_type(context, target == nil ? ISCSI_SESSION_DISCOVERY : ISCSI_SESSION_NORMAL)
     if let outgoing = authentication.outgoing {
       try unsafe set(outgoing) { unsafe iscsi_set_initiator_username_pwd(context, $0, $1) }
-    }
-    if let incoming = authentication.incoming {
-      try unsafe set(incoming) { unsafe iscsi_set_target_username_pwd(context, $0, $1) }
     }
   }
 

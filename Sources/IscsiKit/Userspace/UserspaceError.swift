@@ -10,10 +10,10 @@ public struct UserspaceError: DiagnosableError, Hashable {
     case loginRejected(LoginStatus)
     /// The target asks for CHAP, and we have no name and secret.
     case authenticationRequired
-    /// The target did not prove who it is (mutual CHAP), in libiscsi's words.
-    case targetNotAuthenticated(String)
-    /// The target sends us from portal to portal.
-    case tooManyRedirections
+    /// The target is to prove who it is (mutual CHAP), which libiscsi does not check.
+    case mutualAuthentication
+    /// The target sends us in a circle, too far, or to nowhere.
+    case redirection(LoginFailure)
     /// The target sends us to this, which is no portal.
     case badRedirection(String)
     /// libiscsi gave up, in its own words.
@@ -26,10 +26,8 @@ public struct UserspaceError: DiagnosableError, Hashable {
     case busy
     /// libiscsi knows CHAP with MD5 only.
     case unsupportedAlgorithms([CHAPAlgorithm])
-    /// A CHAP name or secret cannot be given to libiscsi (1 to 255 octets, no NUL), or a mutual one stands alone.
+    /// A CHAP name or secret cannot be given to libiscsi (1 to 255 octets, no NUL).
     case unusableCredentials
-    /// Both directions of CHAP have the same secret, which lets an attacker play our own answer back.
-    case equalSecrets
     /// libiscsi addresses units by the first level of their LUN only.
     case unaddressable
     /// The unit refused a command with this sense data.
@@ -86,15 +84,15 @@ public struct UserspaceError: DiagnosableError, Hashable {
     switch reason {
     case .transport(let error): error.exitStatus
     case .library, .disconnected: .transport
-    case .authenticationRequired, .targetNotAuthenticated, .loginRejected(.authenticationFailure),
-      .loginRejected(.authorizationFailure):
+    case .authenticationRequired, .loginRejected(.authenticationFailure), .loginRejected(.authorizationFailure):
       .authentication
-    case .loginRejected(.notFound), .loginRejected(.targetRemoved): .noObjectsFound
-    case .loginRejected, .tooManyRedirections, .badRedirection: .login
+    case .loginRejected(let status): LoginFailure.rejected(status).exitStatus
+    case .redirection(let error): error.exitStatus
+    case .badRedirection: .login
     case .closed: .sessionNotConnected
     case .busy: .busy
-    case .unsupportedAlgorithms: .notSupported
-    case .unusableCredentials, .equalSecrets, .unaddressable, .noBlocks: .invalidArgument
+    case .unsupportedAlgorithms, .mutualAuthentication: .notSupported
+    case .unusableCredentials, .unaddressable, .noBlocks: .invalidArgument
     case .noMemory: .noMemory
     case .sense, .status, .malformedAnswer: .failure
     }
@@ -105,12 +103,12 @@ public struct UserspaceError: DiagnosableError, Hashable {
     switch reason {
     case .transport(let error): error.advice
     case .authenticationRequired: "give a CHAP name and secret"
-    case .targetNotAuthenticated: "check the mutual CHAP name and secret; if they are right, this is not your target"
+    case .mutualAuthentication: "log in with the kernel, which checks it: iscsi-admin login"
+    case .redirection(let error): error.advice
     case .loginRejected(.authenticationFailure): "check the CHAP name and secret on both sides"
     case .loginRejected(.authorizationFailure): "allow this initiator name on the target"
     case .loginRejected(.notFound): "list the targets that the portal offers with a discovery"
     case .unsupportedAlgorithms: "offer MD5 too"
-    case .equalSecrets: "set a secret of its own for each direction, here and on the target"
     default: nil
     }
   }
@@ -122,9 +120,9 @@ extension UserspaceError.Reason: CustomStringConvertible {
     switch self {
     case .transport(let error): error.description
     case .authenticationRequired: "the target asks for CHAP (\(LoginStatus.authenticationFailure))"
-    case .targetNotAuthenticated(let text): "the target did not prove who it is: \(text)"
+    case .mutualAuthentication: "libiscsi does not check the proof of the target (mutual CHAP)"
     case .loginRejected(let status): "\(Self.words(for: status)) (\(status))"
-    case .tooManyRedirections: "the target redirected the login too often"
+    case .redirection(let error): error.description
     case .badRedirection(let text): "the target redirected the login to \(text.debugDescription), which is no portal"
     case .library(let text): text.isEmpty ? "libiscsi gave up" : text
     case .disconnected: "the target closed the connection or broke the protocol"
@@ -132,8 +130,7 @@ extension UserspaceError.Reason: CustomStringConvertible {
     case .busy: "another command of this session is under way"
     case .unsupportedAlgorithms(let algorithms):
       "libiscsi knows CHAP with MD5 only, not \(algorithms.map(\.description).joined(separator: ","))"
-    case .unusableCredentials: "a CHAP name or secret is missing, has a NUL or is longer than 255 octets"
-    case .equalSecrets: "the CHAP secrets of both directions are equal"
+    case .unusableCredentials: "a CHAP name or secret is empty, has a NUL or is longer than 255 octets"
     case .unaddressable: "libiscsi cannot address a LUN of more than one level"
     case .sense(let sense): "the unit says: \(sense)"
     case .status(let status): "SCSI status 0x\(status.hexadecimal)"

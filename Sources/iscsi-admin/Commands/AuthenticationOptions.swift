@@ -54,11 +54,10 @@ struct AuthenticationOptions: ParsableArguments {
       user: user ?? urlUser, file: passwordFile, environment[Self.passwordVariable], .outgoing, warn)
     let incoming = try Self.credentials(
       user: mutualUser, file: mutualPasswordFile, environment[Self.mutualPasswordVariable], .incoming, warn)
-    if let incoming {
-      guard let outgoing else { throw .mutualAlone }
-      guard incoming.secret != outgoing.secret else { throw .equalSecrets }
-    }
-    return Authentication(outgoing: outgoing, incoming: incoming, algorithms: chapAlgorithms.words)
+    let authentication = Authentication(outgoing: outgoing, incoming: incoming, algorithms: chapAlgorithms.words)
+    do throws(LoginFailure) { try authentication.validate() } catch { throw .unusable(error) }
+    for warning in authentication.warnings { warn(warning.description) }
+    return authentication
   }
 
   private static func credentials(
@@ -104,10 +103,8 @@ enum AuthenticationOptionsError: DiagnosableError, Hashable {
   case badVariable(Direction)
   /// The file gives no secret.
   case file(SecretFileError)
-  /// Mutual CHAP without CHAP.
-  case mutualAlone
-  /// One secret for both directions.
-  case equalSecrets
+  /// The options together are refused.
+  case unusable(LoginFailure)
 
   /// The reason in words.
   var description: String {
@@ -119,8 +116,7 @@ enum AuthenticationOptionsError: DiagnosableError, Hashable {
     case .noSecret(let direction): "the name of \(direction.userOption) has no secret"
     case .badVariable(let direction): "$\(direction.variable) is no secret: 1 to 255 octets on one line"
     case .file(let error): error.description
-    case .mutualAlone: "mutual CHAP needs a name and a secret of ours too"
-    case .equalSecrets: "the CHAP secrets of both directions are equal, which lets an attacker play our answer back"
+    case .unusable(let reason): reason.description
     }
   }
 
@@ -133,8 +129,8 @@ enum AuthenticationOptionsError: DiagnosableError, Hashable {
   var advice: String? {
     switch self {
     case .noSecret(let direction): "give it with \(direction.fileOption) FILE or in $\(direction.variable)"
-    case .mutualAlone: "add --user and its secret"
-    case .equalSecrets: "set a secret of its own for each direction, here and on the target"
+    case .unusable(.incompleteCredentials): "add --user and its secret"
+    case .unusable(let reason): reason.advice
     case .file(let error): error.advice
     default: nil
     }

@@ -42,12 +42,14 @@ struct LogoutCommand: ReportingCommand {
 
   func perform(for terminal: Terminal) throws -> CommandOutput {
     let sysfs = location.sysfs
-    let (chosen, missing) = choose(from: try sysfs.sessions())
+    let (chosen, missing) = choose(from: try sysfs.sessions(.summary))
     let timeout = time.duration
     let results =
       try chosen.isEmpty
       ? []
-      : runBlocking { await KernelSessions(link: try await KernelLink.open()).logOut(chosen, timeout: timeout) }
+      : runBlocking {
+        await KernelSessions(link: try await KernelLink.open(), sysfs: sysfs).logOut(chosen, timeout: timeout)
+      }
     return try LogoutOutcome(results, missing: missing).output(report)
   }
 

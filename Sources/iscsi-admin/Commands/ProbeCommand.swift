@@ -9,7 +9,8 @@ struct ProbeCommand: ReportingCommand {
     abstract: "Log in to a target from user space and list its units.",
     discussion: """
       Makes no device and needs no root. Every unit is asked what it is, and block 0 of each disk is read. \
-      The URL is iscsi://[user@]host[:port]/target-name[/lun].
+      The URL is iscsi://[user@]host[:port]/target-name[/lun]. \
+      Mutual CHAP is refused (27), since nothing here could check the target's proof: iscsi-admin login does.
       """)
 
   @Argument(help: "The target, and the unit if only one is of interest.", transform: parseTargetURL)
@@ -48,7 +49,7 @@ struct ProbeCommand: ReportingCommand {
     } catch {
       throw ProbeFailure(url: url, error: error)
     }
-    var report = ProbeReport(target: url.target, portal: session.portal)
+    var report = ProbeReport(target: url.target, portal: session.portal, isOfOneUnit: url.lun != nil)
     for lun in luns {
       let unit = await look(at: lun, through: session, until: deadline)
       report.units.append(unit)
@@ -75,6 +76,14 @@ struct ProbeCommand: ReportingCommand {
     }
     return unit
   }
+}
+
+/// The unit that was asked for by its number does not exist.
+struct MissingUnit: DiagnosableError {
+  let lun: LUN
+  let exitStatus = ExitStatus.noObjectsFound
+  var description: String { "the target has no unit \(lun)" }
+  var advice: String? { "leave the number out to list the units" }
 }
 
 /// A probe that found no unit.

@@ -27,6 +27,8 @@ struct ProbeReport: Sendable {
   var target: TargetName
   /// The portal that took the login, after redirects.
   var portal: Portal
+  /// Whether one unit was asked for by its number.
+  var isOfOneUnit = false
   var units: [Unit] = []
 }
 
@@ -35,7 +37,9 @@ extension ProbeReport {
   func output(_ options: ReportOptions, for terminal: Terminal) throws -> CommandOutput {
     var output = CommandOutput()
     for unit in units {
-      guard let error = unit.error else { continue }
+      let isMissing = isOfOneUnit && unit.description?.isConnected == false
+      let error: (any DiagnosableError)? = unit.error ?? (isMissing ? MissingUnit(lun: unit.lun) : nil)
+      guard let error else { continue }
       output.fail(error, about: FailureSubject(target: target.description, portal: portal, lun: unit.lun))
     }
     if options.json {

@@ -25,25 +25,25 @@ struct AuthenticationOptionsTests {
 
   @Test("Secrets come from files, else from the environment")
   func sources() throws {
-    let file = try TemporaryFile("fromFile\n")
-    let mutual = try TemporaryFile("fromOther\n")
-    let environment = ["ISCSI_PASSWORD": "fromEnvironment", "ISCSI_MUTUAL_PASSWORD": "fromThere"]
+    let file = try TemporaryFile("fromTheFile1\n")
+    let mutual = try TemporaryFile("fromTheOther\n")
+    let environment = ["ISCSI_PASSWORD": "fromEnvironment", "ISCSI_MUTUAL_PASSWORD": "fromOverThere"]
     #expect(
       try resolve(["--user", "a"], environment: environment).outgoing
         == CHAPCredentials(name: "a", secret: secret("fromEnvironment")))
     #expect(
       try resolve(["--user", "a", "--password-file", file.path.string], environment: environment).outgoing?.secret
-        == secret("fromFile"))
+        == secret("fromTheFile1"))
     #expect(
       try resolve([], urlUser: "b", environment: environment).outgoing
         == CHAPCredentials(name: "b", secret: secret("fromEnvironment")))
     #expect(
       try resolve(["--user", "a", "--mutual-user", "t"], environment: environment).incoming
-        == CHAPCredentials(name: "t", secret: secret("fromThere")))
+        == CHAPCredentials(name: "t", secret: secret("fromOverThere")))
     #expect(
       try resolve(
         ["--user", "a", "--mutual-user", "t", "--mutual-password-file", mutual.path.string], environment: environment
-      ).incoming?.secret == secret("fromOther"))
+      ).incoming?.secret == secret("fromTheOther"))
   }
 
   @Test("Digests are offered in the order that was given")
@@ -62,7 +62,8 @@ struct AuthenticationOptionsTests {
       (["--user", "", "--password-file", file.path.string], [:], .badUser(.outgoing)),
       (["--user", "a"], ["ISCSI_PASSWORD": ""], .badVariable(.outgoing)),
       (["--user", "a"], ["ISCSI_PASSWORD": "x\ny"], .badVariable(.outgoing)),
-      (["--mutual-user", "t"], same, .mutualAlone), (["--user", "a", "--mutual-user", "t"], same, .equalSecrets),
+      (["--mutual-user", "t"], same, .unusable(.incompleteCredentials)),
+      (["--user", "a", "--mutual-user", "t"], same, .unusable(.equalSecrets)),
       (["--password-file", "-", "--mutual-password-file", "-"], [:], .standardInputTwice),
       (
         ["--user", "a", "--password-file", "/nonexistent"], [:],
@@ -96,10 +97,22 @@ struct AuthenticationOptionsTests {
 
   @Test("A secret that every user can read is used with a warning")
   func warning() throws {
-    let file = try TemporaryFile("x", permissions: [.ownerReadWrite, .otherRead])
+    let file = try TemporaryFile("longEnough12", permissions: [.ownerReadWrite, .otherRead])
     var warnings: [String] = []
     _ = try resolve(["--user", "a", "--password-file", file.path.string]) { warnings.append($0) }
     #expect(warnings.count == 1)
     #expect(warnings.first?.contains(file.path.string) == true)
+  }
+
+  @Test("A secret of less than 96 bits is used with a warning, which does not show it")
+  func shortSecrets() throws {
+    let environment = ["ISCSI_PASSWORD": "tooShort", "ISCSI_MUTUAL_PASSWORD": "alsoShort"]
+    var warnings: [String] = []
+    let authentication = try resolve(["--user", "a", "--mutual-user", "t"], environment: environment) {
+      warnings.append($0)
+    }
+    #expect(
+      warnings == [CHAPWarning.shortOutgoingSecret(octets: 8), .shortIncomingSecret(octets: 9)].map(\.description))
+    #expect(authentication.incoming != nil)
   }
 }

@@ -29,10 +29,10 @@ struct SendTargetsHostileTests {
   private static let causes: [HostileTarget.Case: OperationError.Cause] = [
     .garbageOctets: .pdu(.malformed(.dataTooLong(declared: 0x312E31, limit: 262_144))),
     .truncatedHeader: .login(.connectionClosed), .truncatedData: .login(.connectionClosed),
-    .lyingDataSegmentLength: .login(.timedOut(waitingFor: .response)),
+    .lyingDataSegmentLength: .login(.timedOut),
     .oversizedData: .pdu(.malformed(.dataTooLong(declared: 0xFFFFFF, limit: 262_144))),
     .reservedStage: .pdu(.malformed(.reservedStage)), .reservedOpcode: .unexpectedPDU(PDUOpcode(rawValue: 0x3A)),
-    .closesAtOnce: .login(.connectionClosed), .noAnswer: .login(.timedOut(waitingFor: .response)),
+    .closesAtOnce: .login(.connectionClosed), .noAnswer: .login(.timedOut),
 
     .wrongTaskTag: .login(.violation(.wrongTaskTag)), .wrongISID: .login(.violation(.wrongISID)),
     .zeroTSIH: .login(.violation(.zeroTSIH)), .otherCurrentStage: .login(.authenticationRequired(nil)),

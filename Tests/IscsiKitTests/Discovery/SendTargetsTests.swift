@@ -132,7 +132,7 @@ struct SendTargetsTests {
   func silent() async throws {
     let listener = try TestListener()
     let error = await failure(try makeDiscovery(timeout: .milliseconds(150)), listener.portal)
-    #expect(error?.cause == .login(.timedOut(waitingFor: .response)))
+    #expect(error?.cause == .login(.timedOut))
     #expect(error?.exitStatus == .pduTimeout)
     #expect(TestListener.connections(to: listener.port) == 0)
   }

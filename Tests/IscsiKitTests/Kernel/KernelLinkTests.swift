@@ -308,13 +308,15 @@ private let two = SessionID(rawValue: 2)
     }
     let (first, second) = (try await link(), try await link())
     let host = HostNumber(rawValue: 2)
-    guard case .up(let up) = try first.adopt(one, host: host, connectionState: .up) else {
+    guard case .up(let up) = try first.adopt(one, host: host, transport: "tcp", connectionState: .up) else {
       Issue.record("not up")
       return
     }
-    #expect(throws: KernelError.alreadyOwned(one)) { _ = try second.adopt(one, host: host, connectionState: .up) }
+    #expect(throws: KernelError.alreadyOwned(one)) {
+      _ = try second.adopt(one, host: host, transport: "tcp", connectionState: .up)
+    }
     up.release()
-    _ = try second.adopt(one, host: host, connectionState: .up)
+    _ = try second.adopt(one, host: host, transport: "tcp", connectionState: .up)
   }
 
   @Test func `Cancellation ends a wait for events`() async throws {

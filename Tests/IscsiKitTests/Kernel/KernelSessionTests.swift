@@ -304,7 +304,7 @@ private func expectGone(_ removal: consuming KernelSessionRemoval, sourceLocatio
     let up = try await makeUp()
     let (id, host) = (up.id, up.host)
     up.release()
-    guard case .up(let adopted) = try link.adopt(id, host: host, connectionState: .up) else {
+    guard case .up(let adopted) = try link.adopt(id, host: host, transport: "tcp", connectionState: .up) else {
       Issue.record("not up")
       return
     }
@@ -320,7 +320,7 @@ private func expectGone(_ removal: consuming KernelSessionRemoval, sourceLocatio
     let id = kernel.addSession(connection: state ?? .bound)
     let socket = try anySocket()
     defer { try? socket.close() }
-    switch try link.adopt(id, host: HostNumber(rawValue: 2), connectionState: state) {
+    switch try link.adopt(id, host: HostNumber(rawValue: 2), transport: "tcp", connectionState: state) {
     case .up: Issue.record("up")
     case .broken(let broken):
       let unbound = try expectDone(await broken.stopForRecovery(until: soon))
@@ -333,9 +333,20 @@ private func expectGone(_ removal: consuming KernelSessionRemoval, sourceLocatio
   @Test func `A session has one value at a time`() async throws {
     let up = try await makeUp()
     let (id, host) = (up.id, up.host)
-    #expect(throws: KernelError.alreadyOwned(id)) { _ = try link.adopt(id, host: host, connectionState: .failed) }
+    #expect(throws: KernelError.alreadyOwned(id)) {
+      _ = try link.adopt(id, host: host, transport: "tcp", connectionState: .failed)
+    }
     up.release()
-    _ = try link.adopt(id, host: host, connectionState: .up)
+    _ = try link.adopt(id, host: host, transport: "tcp", connectionState: .up)
+  }
+
+  @Test(arguments: ["iser", "qla4xxx", nil])
+  func `A session of another transport is not taken up`(_ transport: String?) throws {
+    let id = kernel.addSession(connection: .up)
+    let error = KernelError.invalidArgument("session \(id) is of transport \(transport ?? "unknown"), not of tcp")
+    #expect(throws: error) {
+      _ = try link.adopt(id, host: HostNumber(rawValue: 2), transport: transport, connectionState: .up)
+    }
   }
 
   @Test func `Sixty-four sessions at once get their own sockets and answers`() async throws {

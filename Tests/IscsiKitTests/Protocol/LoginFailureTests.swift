@@ -46,13 +46,13 @@ struct LoginFailureTests {
   @Test(
     "What is not a status has its exit code too",
     arguments: [
-      (LoginFailure.timedOut(waitingFor: .connection), IscsiKit.ExitStatus.transportTimeout, true),
-      (.timedOut(waitingFor: .response), .pduTimeout, true), (.connectionClosed, .transport, true),
+      (LoginFailure.timedOut, IscsiKit.ExitStatus.pduTimeout, true), (.connectionClosed, .transport, true),
       (.equalSecrets, .authentication, false), (.authenticationRequired(nil), .authentication, false),
       (.targetNotAuthenticated(.wrongResponse), .authentication, false),
       (.noCommonAlgorithm(offered: [.md5]), .authentication, false), (.incompleteCredentials, .invalidArgument, false),
       (.violation(.zeroTSIH), .fatalLogin, false), (.malformedText(.duplicate(key: "A")), .fatalLogin, false),
-      (.tooManyRedirects(8), .fatalLogin, false), (.algorithmsRejected([.sha1]), .fatalLogin, false),
+      (.tooManyRedirects(8), .fatalLogin, false), (.redirectToNowhere(Portal(host: .name("a"))), .fatalLogin, false),
+      (.algorithmsRejected([.sha1]), .fatalLogin, false),
     ])
   func exitCodes(failure: LoginFailure, code: IscsiKit.ExitStatus, transient: Bool) {
     #expect(failure.exitStatus == code)

@@ -61,4 +61,21 @@ struct LoginRouteTests {
     try route.follow(try redirect("[2001:db8::1]"))
     #expect(route.current == (try Portal("[2001:db8::1]")))
   }
+
+  @Test(
+    "A scope that the target names means nothing here",
+    arguments: [("[fe80::2%eth9]", "[fe80::2%eth0]"), ("[2001:db8::1%eth9]", "[2001:db8::1]")])
+  func foreignScope(named: String, used: String) throws {
+    var route = LoginRoute(try Portal("[fe80::1%eth0]"))
+    try route.follow(try redirect(named))
+    #expect(route.current == (try Portal(used)))
+  }
+
+  @Test("The unspecified address is no place to go to", arguments: ["0.0.0.0", "[::]:860,2"])
+  func unspecified(text: String) throws {
+    var route = LoginRoute(try Portal("10.0.0.1"))
+    let nowhere = try redirect(text)
+    #expect(throws: LoginFailure.redirectToNowhere(nowhere.portal)) { try route.follow(nowhere) }
+    #expect(route.current == (try Portal("10.0.0.1")))
+  }
 }

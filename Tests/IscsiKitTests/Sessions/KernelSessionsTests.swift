@@ -53,9 +53,18 @@ struct KernelSessionsTests {
 
   @Test("A redirect to where nobody listens fails as a connection does")
   func redirectToNowhere() async throws {
-    let closed = try TestListener().portal
+    // A port that no other test can get in the meantime.
+    let closed = try Portal("127.0.0.1:1")
     let fixture = try await redirecting(peers: 1) { _, _ in closed }
     #expect(await fixture.failure(try fixture.request()) == .transport(.refused))
+    await fixture.expectNothingLeft()
+  }
+
+  @Test("A redirect to the unspecified address is refused, and nothing is left", arguments: ["0.0.0.0", "[::]:3261"])
+  func redirectToUnspecified(text: String) async throws {
+    let nowhere = try Portal(text)
+    let fixture = try await redirecting(peers: 1) { _, _ in nowhere }
+    #expect(await fixture.failure(try fixture.request()) == .login(.redirectToNowhere(nowhere)))
     await fixture.expectNothingLeft()
   }
 
@@ -108,6 +117,28 @@ struct KernelSessionsTests {
       if case .failure(let error) = result { error.cause } else { nil }
     }
     #expect(causes == [nil, .loginUnderWay, .loginUnderWay])
+    #expect(fixture.kernel.sessions.count == 1)
+  }
+
+  @Test("A login that another program has under way is not made, and one that ended in this call is free for others")
+  func claimed() async throws {
+    let fixture = try await SessionFixture()
+    let request = try fixture.request()
+    let key = "\(request.target) \(request.portal.host) \(request.portal.port) default"
+    let others = OperationLocks(directory: fixture.tree.root)
+    #expect(others.claim(key) == .claimed)
+    #expect(await fixture.failure(request) == .loginUnderWay)
+    others.release(key)
+    #expect(await fixture.sessions.login([request, request]).count == 2)
+    #expect(others.claim(key) == .claimed)
+  }
+
+  @Test("Where nothing can be locked, logins go on")
+  func noLocks() async throws {
+    let fixture = try await SessionFixture()
+    let sessions = KernelSessions(
+      link: fixture.link, sysfs: Sysfs(root: fixture.tree.root), runtimeDirectory: "/nonexistent/directory")
+    _ = try await sessions.login(try fixture.request())
     #expect(fixture.kernel.sessions.count == 1)
   }
 

@@ -48,7 +48,13 @@ struct SessionLoginFailureTests {
   func faults(fault: LoginFault) async throws {
     let fixture = try await SessionFixture()
     fixture.kernel.inject(fault.fault, into: fault.type, skip: fault.skip)
-    let expected: OperationError.Cause = fault.type == .sendPDU ? .pdu(.kernel(fault.error)) : .kernel(fault.error)
+    let expected: OperationError.Cause =
+      switch (fault.fault, fault.type) {
+      // The kernel's words for a connection that has failed meanwhile.
+      case (.returnCode(.socketNotConnected), _): .login(.connectionClosed)
+      case (_, .sendPDU): .pdu(.kernel(fault.error))
+      default: .kernel(fault.error)
+      }
     #expect(await fixture.failure(try fixture.request()) == expected)
     await fixture.expectNothingLeft()
   }
@@ -95,7 +101,7 @@ struct SessionLoginFailureTests {
 
   @Test("A target that does not answer is given up at the login's time")
   func silentTarget() async throws {
-    try await timeOut(.login(.timedOut(waitingFor: .response)), at: .sendPDU) {
+    try await timeOut(.login(.timedOut), at: .sendPDU) {
       $0.serve { _ in SilentNode() }
     } _: {
       await $0.expectNothingLeft()
@@ -153,6 +159,43 @@ struct SessionLoginFailureTests {
     #expect(await fixture.failure(request) == .transport(.refused))
     #expect(fixture.requestTypes.isEmpty)
     await fixture.expectNothingLeft()
+  }
+
+  @Test("Options that cannot be offered are refused before anybody is asked")
+  func badOptions() async throws {
+    let fixture = try await SessionFixture()
+    let same = try TestAccounts.ours()
+    let cases: [(LoginFailure, (inout SessionOptions) -> Void)] = [
+      (.equalSecrets, { $0.authentication = Authentication(outgoing: same, incoming: same) }),
+      (.invalidParameter(.headerDigest, value: ""), { $0.operational.headerDigest = [] }),
+      (.invalidParameter(.maxBurstLength, value: "511"), { $0.operational.maxBurstLength = 511 }),
+    ]
+    for (failure, change) in cases {
+      var request = try fixture.request()
+      change(&request.options)
+      #expect(await fixture.failure(request) == .login(failure))
+    }
+    #expect(fixture.requestTypes.isEmpty && fixture.peers[0].connectionCount == 0)
+  }
+
+  @Test("A session that a failed login cannot remove is named", arguments: [LoginStatus.notFound, .movedTemporarily])
+  func leftover(status: LoginStatus) async throws {
+    var target = try testTarget()
+    let refused = KernelError.rejected(.destroySessionAsync, .resourceBusy, by: .interface)
+    if status == .movedTemporarily {
+      target.login.redirect = try Portal("127.0.0.2")
+    } else {
+      target.login.refusal = status
+    }
+    let fixture = try await SessionFixture(target)
+    fixture.kernel.inject(.refuse(.resourceBusy), into: .destroySessionAsync)
+    let request = try fixture.request()
+    let error = try #require(await #expect(throws: OperationError.self) { try await fixture.sessions.login(request) })
+    let cause: OperationError.Cause = status == .movedTemporarily ? .kernel(refused) : .login(.rejected(status))
+    #expect(error.cause == cause && error.exitStatus == cause.exitStatus)
+    #expect(error.leftover == SessionID(rawValue: 1) && fixture.kernel.sessions.count == 1)
+    #expect(error.description.hasSuffix("failed: \(cause); session 1 could not be removed and is still in the kernel"))
+    #expect(error.advice?.hasPrefix("remove the session with iscsi-admin logout 1") == true)
   }
 
   private static let statuses: [LoginStatus] = [

@@ -50,6 +50,20 @@ struct SessionLoginTests {
     #expect(session.connection == .up && session.peerPort == fixture.portal.port)
   }
 
+  @Test("One zero of the NOP-Out check's two turns it off, for which the kernel needs both", arguments: [true, false])
+  func noCheck(isInterval: Bool) async throws {
+    let fixture = try await SessionFixture()
+    var request = try fixture.request()
+    if isInterval {
+      request.options.timeouts.noopInterval = .zero
+    } else {
+      request.options.timeouts.noopTimeout = .zero
+    }
+    let report = try await fixture.sessions.login(request)
+    let parameters = try #require(fixture.kernel.sessions[report.session]).parameters
+    #expect(parameters[30] == "0" && parameters[31] == "0")
+  }
+
   @Test("After a login the kernel alone has the socket")
   func socket() async throws {
     let fixture = try await SessionFixture()

@@ -1,19 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
 import IscsiKitTesting
 import SystemPackage
 import Testing
 
-// SPDX-License-Identifier: Apache-2.0
 @testable import IscsiKit
 
 @Suite("Logout through the kernel", .timeLimit(.minutes(2)))
 struct SessionLogoutTests {
-  /// A session that is logged in, as sysfs would show it.
+  /// A session that is logged in, in the kernel and in sysfs.
   private func loggedIn(_ fixture: SessionFixture) async throws -> SessionSnapshot {
     let report = try await fixture.sessions.login(try fixture.request())
     var snapshot = SessionSnapshot.example(report.session.rawValue)
     snapshot.host = .example(report.host)
     snapshot.targetName = report.target.description
+    try fixture.tree.add(snapshot)
     return snapshot
+  }
+
+  /// Changes what sysfs shows of a session.
+  private func show(
+    _ snapshot: SessionSnapshot, in fixture: SessionFixture, _ change: (inout SessionSnapshot) -> Void
+  ) throws {
+    var snapshot = snapshot
+    change(&snapshot)
+    try fixture.tree.add(snapshot)
   }
 
   private func hostile(_ misbehaviour: HostileTarget.Case) throws -> HostileTarget {
@@ -46,9 +56,10 @@ struct SessionLogoutTests {
   @Test("Without a connection, the target is not told")
   func notConnected() async throws {
     let fixture = try await SessionFixture()
-    var snapshot = try await loggedIn(fixture)
+    let snapshot = try await loggedIn(fixture)
     fixture.kernel.failConnection(of: snapshot.id)
-    snapshot.connection?.state = .failed
+    // The listing is older than the failure: what counts is what sysfs shows now.
+    try show(snapshot, in: fixture) { $0.connection?.state = .failed }
     let before = fixture.requestTypes.count
     #expect(try await problems(fixture, snapshot) == [.notConnected])
     #expect(Array(fixture.requestTypes.dropFirst(before)) == [27, 18, 14, 43])
@@ -102,8 +113,9 @@ struct SessionLogoutTests {
     let snapshot = try await loggedIn(fixture)
     fixture.kernel.inject(.withoutEvent, into: .unbindSession)
     let logout = SessionLogout(
-      link: fixture.link, removalTimeout: .milliseconds(150), logoutTimeout: .seconds(60))
-    #expect(try await logout.run(snapshot).problems == [.removeDevices(.timedOut(.unbindSession))])
+      link: fixture.link, sysfs: Sysfs(root: fixture.tree.root), removalTimeout: .milliseconds(150),
+      logoutTimeout: .seconds(60))
+    #expect(try await logout.run(snapshot.id).problems == [.removeDevices(.timedOut(.unbindSession))])
     await fixture.expectNothingLeft()
   }
 
@@ -126,12 +138,14 @@ struct SessionLogoutTests {
   @Test("Devices that an earlier logout has removed are not waited for again")
   func secondLogout() async throws {
     let fixture = try await SessionFixture()
-    var snapshot = try await loggedIn(fixture)
+    let snapshot = try await loggedIn(fixture)
     fixture.kernel.inject(.refuse(.resourceBusy), into: .destroySessionAsync)
     #expect(await failure(fixture, snapshot) != nil)
     fixture.kernel.failConnection(of: snapshot.id)
-    snapshot.connection?.state = .failed
-    snapshot.targetState = .unbound
+    try show(snapshot, in: fixture) {
+      $0.connection?.state = .failed
+      $0.targetState = .unbound
+    }
     let before = fixture.requestTypes.count
     #expect(try await problems(fixture, snapshot) == [.notConnected])
     #expect(Array(fixture.requestTypes.dropFirst(before)) == [18, 14, 43])
@@ -144,6 +158,30 @@ struct SessionLogoutTests {
     #expect(try await problems(fixture, snapshot) == [])
     #expect(await failure(fixture, snapshot) == .noSession)
     #expect(OperationError.Cause.noSession.exitStatus == .sessionNotFound)
+  }
+
+  @Test("A session that is gone since the listing is not there, and the kernel is not asked")
+  func goneSinceListing() async throws {
+    let fixture = try await SessionFixture()
+    let snapshot = try await loggedIn(fixture)
+    fixture.tree.remove("class/iscsi_session/session\(snapshot.id)")
+    let before = fixture.requestTypes.count
+    #expect(await failure(fixture, snapshot) == .noSession)
+    #expect(fixture.requestTypes.count == before)
+  }
+
+  @Test(
+    "A session of another transport is left alone",
+    arguments: [("iscsi_iser", "iser"), ("qla4xxx", "qla4xxx"), (nil, nil)] as [(String?, String?)])
+  func otherTransport(driver: String?, transport: String?) async throws {
+    let fixture = try await SessionFixture()
+    let snapshot = try await loggedIn(fixture)
+    let host = try #require(snapshot.host?.number)
+    try fixture.tree.set("class/scsi_host/host\(host)/proc_name", to: driver.map { .text($0) } ?? .absent)
+    let before = fixture.requestTypes.count
+    #expect(await failure(fixture, snapshot) == .unsupportedTransport(transport))
+    #expect(fixture.requestTypes.count == before)
+    #expect(fixture.kernel.sessions[snapshot.id]?.connection == .up)
   }
 
   @Test("A kernel before 5.7 is asked for a removal that it knows")
@@ -206,10 +244,11 @@ struct SessionLogoutTests {
   @Test("64 logouts at a time end 64 sessions, and the results stand in order")
   func parallel() async throws {
     let fixture = try await SessionFixture(LogoutNode())
-    let snapshots = (0..<64).map { _ -> SessionSnapshot in
+    let snapshots = try (0..<64).map { _ -> SessionSnapshot in
       let id = fixture.kernel.addSession(connection: .up)
       var snapshot = SessionSnapshot.example(id.rawValue)
       snapshot.host = .example(HostNumber(rawValue: id.rawValue + 1))
+      try fixture.tree.add(snapshot)
       return snapshot
     }
     let reports = try await fixture.sessions.logOut(snapshots, timeout: .seconds(60)).map { try $0.get() }

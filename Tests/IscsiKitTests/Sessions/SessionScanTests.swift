@@ -38,6 +38,16 @@ struct SessionScanTests {
     #expect(try tree.contents(scanFile)?.hasPrefix("0 0 -") == true)
   }
 
+  @Test("A session without a connection is not said to be scanned", arguments: [KernelSessionState.failed, .free])
+  func lostConnection(state: KernelSessionState) async throws {
+    let tree = try SysfsTree()
+    var session = SessionSnapshot.example(1)
+    session.state = state
+    try tree.add(session)
+    let result = try await rescan(tree)
+    #expect(throws: OperationError(.scan(id), .connectionLost)) { try result.get() }
+  }
+
   @Test("A device that cannot be read again is told, and keeps neither the others nor the scan from their turn")
   func brokenDevice() async throws {
     let tree = try makeTree()
@@ -77,7 +87,24 @@ struct SessionScanTests {
     #expect(await eventually { (try? tree.contents(scanFile))??.hasPrefix("0 0 -") == true })
     session.devices[0].blockDevice = "sda"
     try tree.add(session)
-    #expect(try await devices.value.get().map(\.blockDevice) == ["sda"])
+    let found = try await devices.value.get()
+    #expect(found.map(\.blockDevice) == ["sda"])
+    // What is looked at while waiting has neither.
+    #expect(found.map(\.size) == [33_554_432] && found.map(\.model) == ["VIRTUAL-DISK"])
+  }
+
+  @Test("A disk that goes away without ever getting a block device is not waited for")
+  func vanished() async throws {
+    let tree = try SysfsTree()
+    var session = SessionSnapshot.example(1)
+    session.devices[0].blockDevice = nil
+    try tree.add(session)
+    let scan = SessionScan(sysfs: Sysfs(root: tree.root), attachTimeout: .seconds(60))
+    let id = id
+    let devices = Task { await Result { () async throws(OperationError.Cause) in try await scan.scan(id, .all) } }
+    #expect(await eventually { (try? tree.contents(scanFile))??.hasPrefix("0 0 -") == true })
+    tree.remove("devices/platform/host1/session1/target1:0:0")
+    #expect(try await devices.value.get() == [])
   }
 
   @Test("Sessions that are gone are named one by one")

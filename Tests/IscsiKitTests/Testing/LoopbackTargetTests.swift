@@ -82,7 +82,7 @@ struct LoopbackTargetTests {
     let client = try Client(target.portal)
     defer { client.close() }
     try client.send(request)
-    #expect(throws: PDUError.self) { try client.receive() }
+    #expect(throws: EndInsidePDU.self) { try client.receive() }
   }
 
   @Test("A closed target has closed its connections and takes no more")
@@ -116,6 +116,8 @@ struct LoopbackTargetTests {
 private final class Client {
   private let descriptor: FileDescriptor
   private var assembler = PDUAssembler(maxDataLength: 1 << 20)
+  /// How many octets came since the last PDU.
+  private var unread = 0
 
   init(_ portal: Portal) throws {
     descriptor = FileDescriptor(rawValue: socket(AF_INET, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0))
@@ -139,18 +141,25 @@ private final class Client {
 
   func send(_ pdu: PDU) throws { try descriptor.writeAll(pdu.encoded().streamOctets) }
 
-  /// The next PDU, or nil at the end of the stream.
+  /// The next PDU, or nil at the end of the stream behind one. The targets here send one PDU at a time.
   func receive() throws -> PDU? {
     while true {
-      if let pdu = try assembler.next() { return pdu }
-      var octets = [UInt8](repeating: 0, count: try assembler.missingCount())
+      if let pdu = try assembler.next() {
+        unread = 0
+        return pdu
+      }
+      var octets = [UInt8](repeating: 0, count: 4096)
       // The buffer is writable through the call, and `read` tells how much of it was written.
       let count = try unsafe octets.withUnsafeMutableBytes { try unsafe descriptor.read(into: $0) }
       if count == 0 {
-        try assembler.finish()
+        guard unread == 0 else { throw EndInsidePDU() }
         return nil
       }
+      unread += count
       assembler.feed(octets[..<count])
     }
   }
 }
+
+/// The stream ended inside a PDU.
+private struct EndInsidePDU: Error {}

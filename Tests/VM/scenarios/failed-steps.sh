@@ -21,16 +21,16 @@ attempt() {
   expect_nothing_left 4000
 }
 # The loss of the connection is noticed as such, or by the next request that the kernel refuses.
-closed='closed the connection|ENOTCONN' late='no Login Response in time'
+closed='closed the connection' late='no Login Response in time'
 
 # Before and after the first Login Request, in the middle of a header and of data.
-attempt '4|32' "$closed" close
-attempt '4|32' "$closed" reset
-attempt '4|32' "$closed" read close
-attempt '4|32' "$closed" read answer flags=04 reset
-attempt '4|32' "$closed" read answer flags=04 read close
-attempt '4|32' "$closed" read answer cut=20 close
-attempt '4|32' "$closed" read answer text=TargetPortalGroupTag=1 cut=60 close
+attempt 4 "$closed" close
+attempt 4 "$closed" reset
+attempt 4 "$closed" read close
+attempt 4 "$closed" read answer flags=04 reset
+attempt 4 "$closed" read answer flags=04 read close
+attempt 4 "$closed" read answer cut=20 close
+attempt 4 "$closed" read answer text=TargetPortalGroupTag=1 cut=60 close
 attempt 11 "$late" silent
 attempt 11 "$late" read silent
 attempt 11 "$late" read answer flags=04 read silent
@@ -63,16 +63,16 @@ attempt 19 'twice' read answer text=MaxBurstLength=65536 text=MaxBurstLength=655
 
 # The same in the security stage.
 options=(--user alice --password-file "$(password_file wonderland12)")
-attempt '4|32' "$closed" read close
-attempt '4|32' "$closed" read answer flags=00 text=AuthMethod=CHAP reset
+attempt 4 "$closed" read close
+attempt 4 "$closed" read answer flags=00 text=AuthMethod=CHAP reset
 attempt 11 "$late" read answer flags=00 text=AuthMethod=CHAP read silent
 challenge=(read answer flags=00 text=AuthMethod=CHAP read answer flags=00 text=CHAP_A=5 text=CHAP_I=7 text=CHAP_C=0x0123456789abcdef0123456789abcdef)
-attempt '4|32' "$closed" "${challenge[@]}" close
+attempt 4 "$closed" "${challenge[@]}" close
 attempt 11 "$late" "${challenge[@]}" silent
 attempt 24 0201 "${challenge[@]}" read answer status=0201
 # After the security stage.
-attempt '4|32' "$closed" "${challenge[@]}" read answer flags=81 close
-attempt '4|32' "$closed" "${challenge[@]}" read answer flags=81 read close
+attempt 4 "$closed" "${challenge[@]}" read answer flags=81 close
+attempt 4 "$closed" "${challenge[@]}" read answer flags=81 read close
 attempt 11 "$late" "${challenge[@]}" read answer flags=81 read silent
 attempt 19 'stage' "${challenge[@]}" read answer flags=81 read answer flags=00
 attempt 19 'CHAP_A' read answer flags=00 text=AuthMethod=CHAP read answer flags=00 text=CHAP_A=99 text=CHAP_I=7 text=CHAP_C=0x00

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+import SystemPackage
+
+extension KernelSession {
+  /// Removes the session for good.
+  ///
+  /// - Throws: `noSession` if there is no such session any more, or else why it is still there.
+  consuming func remove() async throws(OperationError.Cause) {
+    guard case .failed(_, let error) = await destroy() else { return }
+    switch error {
+    // What the kernel says of a number that it does not have: somebody else was faster.
+    case .rejected(.destroySession, .invalidArgument, by: .interface),
+      .rejected(.destroySessionAsync, .invalidArgument, by: .interface):
+      throw .noSession
+    default: throw .kernel(error)
+    }
+  }
+}
