@@ -52,7 +52,7 @@ attempt 19 'StatSN' read answer flags=04 read answer statsn=00000077
 
 # Stages and flags.
 attempt 24 'requires authentication' read answer flags=00
-attempt 4 'reserved login stage' read answer flags=08
+attempt 19 'reserved login stage' read answer flags=08
 attempt 19 'stage' read answer flags=85
 attempt 19 'T and C' read answer flags=c7
 attempt 19 'malformed' read answer text=novalue
