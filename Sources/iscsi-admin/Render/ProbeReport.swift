@@ -16,6 +16,13 @@ struct ProbeReport: Sendable {
     /// A unit of which only its number is known.
     init(_ lun: LUN) { self.lun = lun }
 
+    /// Whether the target says that there is no such unit: by the peripheral qualifier (tgt does), or by refusing
+    /// INQUIRY with LOGICAL UNIT NOT SUPPORTED (LIO does).
+    var isMissing: Bool {
+      if case .sense(let sense)? = error?.reason { return sense.code == 0x25 }
+      return error == nil && description?.isConnected == false
+    }
+
     /// How long the read of block 0 took, in whole microseconds.
     var readMicroseconds: Int64? {
       readTime.map {
@@ -37,8 +44,7 @@ extension ProbeReport {
   func output(_ options: ReportOptions, for terminal: Terminal) throws -> CommandOutput {
     var output = CommandOutput()
     for unit in units {
-      let isMissing = isOfOneUnit && unit.description?.isConnected == false
-      let error: (any DiagnosableError)? = unit.error ?? (isMissing ? MissingUnit(lun: unit.lun) : nil)
+      let error: (any DiagnosableError)? = isOfOneUnit && unit.isMissing ? MissingUnit(lun: unit.lun) : unit.error
       guard let error else { continue }
       output.fail(error, about: FailureSubject(target: target.description, portal: portal, lun: unit.lun))
     }

@@ -27,6 +27,23 @@ struct ProbeCommandTests {
     #expect(words == ["1", "disk", "16.0", "MiB", "512", "IET"])
   }
 
+  @Test("A unit that was asked for by its number and does not exist ends with 21; in a list it is no error")
+  func missingUnit() throws {
+    let all = try Samples.probe()
+    var empty = all
+    empty.units = all.units.filter { $0.description?.isConnected == false }
+    var refused = all
+    refused.units = all.units.filter { $0.error != nil }
+    refused.units[0].error = UserspaceError("INQUIRY", .sense(SCSISense(key: 5, code: 0x25, qualifier: 0)))
+    for var report in [empty, refused] {
+      report.isOfOneUnit = true
+      let output = try report.output(ReportOptions.parse([]), for: .plain)
+      #expect(output.status == .noObjectsFound)
+      #expect(output.diagnostics.contains("has no unit"))
+    }
+    #expect(try empty.output(ReportOptions.parse([]), for: .plain).status == .success)
+  }
+
   @Test("A target that cannot be reached is an error that names it")
   func unreachable() async throws {
     let url = try TargetURL("iscsi://127.0.0.1:1/iqn.2026-01.org.example:disks")
