@@ -12,13 +12,16 @@ SWIFT ?= swift
 KERNELS ?= 6.1 6.12
 ISCSI_ADMIN := .build/iscsi-admin
 MANUAL := .build/man
+# A client of the daemon in another language, which the unit tests drive: PyPI's varlink.
+VARLINK_VERSION := 31.0.0
+VARLINK_PYTHON := $(CURDIR)/.build/python/varlink-$(VARLINK_VERSION)
 COMPAT_NAMES := iscsiadm iscsid iscsistart
 
 # Debian packages: what a build needs, and what the test machine, the unit tests and lint need besides.
-BUILD_PACKAGES := libiscsi-dev libnl-3-dev libnl-genl-3-dev libnl-route-3-dev nettle-dev libibverbs-dev librdmacm-dev \
-  pkg-config
-VM_PACKAGES := qemu-system-x86 cpio kmod xz-utils
-UNIT_PACKAGES := tgt
+BUILD_PACKAGES := libiscsi-dev libnl-3-dev libnl-genl-3-dev libnl-route-3-dev nettle-dev libjansson-dev libibverbs-dev \
+  librdmacm-dev pkg-config
+VM_PACKAGES := qemu-system-x86 cpio gcc kmod libc6-dev xz-utils
+UNIT_PACKAGES := tgt python3-pip
 LINT_PACKAGES := shellcheck
 
 # libiscsi.a refers to RDMA libraries that its pkg-config file does not name; their archives complete a static link.
@@ -50,27 +53,38 @@ vm: $(ISCSI_ADMIN) setup-vm ## a shell in the test machine, with iscsi-admin and
 
 test: unit-test executable-test vm-test ## unit tests, checks of the executable, and the scenarios on real kernels
 
-unit-test: setup-build setup-unit ## unit tests
+unit-test: setup-build setup-unit $(VARLINK_PYTHON) ## unit tests
 	$(SWIFT) build --build-tests
-	$(SWIFT) test --skip-build --disable-xctest
+	VARLINK_PYTHON=$(VARLINK_PYTHON) $(SWIFT) test --skip-build --disable-xctest
+
+$(VARLINK_PYTHON): | setup-unit
+	python3 -m pip download -q --disable-pip-version-check --no-deps -d $(@D) varlink==$(VARLINK_VERSION)
+	python3 -m zipfile -e $(@D)/varlink-$(VARLINK_VERSION)-*.whl $@
 
 executable-test: $(ISCSI_ADMIN) ## that the executable is static, stripped and lean, and answers
 	Scripts/check-executable $(ISCSI_ADMIN)
 
 vm-test: $(ISCSI_ADMIN) setup-vm ## the scenarios, on each kernel of KERNELS
-	Tests/VM/machine run $(addprefix --kernel ,$(KERNELS))
+	Tests/VM/machine run --patience 2 $(addprefix --kernel ,$(KERNELS))
+
+# Not in `test`: an hour or more. SOAK_SEED repeats a run.
+SOAK_SEED ?=
+soak: $(ISCSI_ADMIN) setup-vm ## a daemon killed 100 times in each way, and 10,000 recoveries
+	Tests/VM/machine run --kernel 6.12 --limit 14400 --patience 20 --set RUNS=100 --set RECOVERIES=10000 \
+	  $(if $(SOAK_SEED),--set SEED=$(SOAK_SEED)) daemon-killed daemon-killed-creating memory
 
 bench: $(ISCSI_ADMIN) setup-vm ## times beside open-iscsi's, in one test machine
 	Tests/VM/bench.sh
 
-lint: setup-build setup-lint ## formatting, shell scripts and the direction of imports
+lint: setup-build setup-lint ## formatting, shell scripts, systemd units and the direction of imports
 	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests
 	Scripts/check-layers
+	Scripts/check-units
 	shellcheck .ci/run $$(grep -rlE '^#!/bin/(ba)?sh|^# shellcheck shell' Tests Scripts 2>/dev/null)
 
 ##@ Install
 
-install: $(ISCSI_ADMIN) $(MANUAL)/iscsi-admin.8 ## install the executable, man pages and completions below DESTDIR and PREFIX
+install: $(ISCSI_ADMIN) $(MANUAL)/iscsi-admin.8 ## install the executable, man pages, units and completions below DESTDIR and PREFIX
 	Scripts/install "$(ISCSI_ADMIN)" "$(MANUAL)" "$(DESTDIR)" "$(PREFIX)" "$(SBINDIR)"
 
 man: $(MANUAL)/iscsi-admin.8 ## man pages from the commands' own help (.build/man)
@@ -79,8 +93,8 @@ $(MANUAL)/iscsi-admin.8: $(ISCSI_ADMIN) Scripts/manual docs/manual.mdoc
 	$(SWIFT) build --product generate-manual
 	Scripts/manual "$$($(SWIFT) build --show-bin-path)/generate-manual" $(ISCSI_ADMIN) $(MANUAL)
 
-install-compat: install ## links that give the executable the names of open-iscsi's programs; never over files of others
-	Scripts/install-compat "$(DESTDIR)$(SBINDIR)" $(COMPAT_NAMES)
+install-compat: install ## links that give executable and service the names of open-iscsi's; never over files of others
+	Scripts/install-compat "$(DESTDIR)$(SBINDIR)" "$(DESTDIR)$(PREFIX)/lib/systemd/system" $(COMPAT_NAMES)
 
 ##@ Set up
 
@@ -105,4 +119,4 @@ help: ## this list
 	@awk 'BEGIN { FS = ":.*##" } /^##@/ { printf "\n%s\n", substr($$0, 5) } \
 	  /^[a-z-]+:.*##/ { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: build debug demo vm test unit-test executable-test vm-test bench lint man install install-compat setup setup-build setup-vm setup-unit setup-lint clean help
+.PHONY: build debug demo vm test unit-test executable-test vm-test soak bench lint man install install-compat setup setup-build setup-vm setup-unit setup-lint clean help

@@ -11,25 +11,27 @@ let package = Package(
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
     .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
   ],
   targets: [
     .systemLibrary(name: "CISCSI", pkgConfig: "libiscsi", providers: [.apt(["libiscsi-dev"])]),
     .systemLibrary(
       name: "CNetlink", pkgConfig: "libnl-genl-3.0", providers: [.apt(["libnl-3-dev", "libnl-genl-3-dev"])]),
+    .systemLibrary(name: "CJansson", pkgConfig: "jansson", providers: [.apt(["libjansson-dev"])]),
     .systemLibrary(name: "CLinux"),
     .systemLibrary(name: "CNettle", pkgConfig: "nettle", providers: [.apt(["nettle-dev"])]),
     .target(
       name: "IscsiKit",
       dependencies: [
-        "CISCSI", "CLinux", "CNetlink", "CNettle",
+        "CISCSI", "CJansson", "CLinux", "CNetlink", "CNettle", .product(name: "Logging", package: "swift-log"),
         .product(name: "SystemPackage", package: "swift-system"),
       ]),
     .executableTarget(
       name: "iscsi-admin",
       dependencies: [
         "IscsiKit", .product(name: "ArgumentParser", package: "swift-argument-parser"),
-        .product(name: "SystemPackage", package: "swift-system"),
+        .product(name: "Logging", package: "swift-log"), .product(name: "SystemPackage", package: "swift-system"),
       ]),
     .target(
       name: "IscsiKitTesting",
@@ -37,7 +39,10 @@ let package = Package(
       path: "Tests/IscsiKitTesting"),
     .testTarget(
       name: "IscsiKitTests",
-      dependencies: ["IscsiKit", "IscsiKitTesting", .product(name: "SystemPackage", package: "swift-system")]),
+      dependencies: [
+        "IscsiKit", "IscsiKitTesting", .product(name: "Logging", package: "swift-log"),
+        .product(name: "SystemPackage", package: "swift-system"),
+      ]),
     .testTarget(
       name: "IscsiAdminTests",
       dependencies: [

@@ -2,16 +2,31 @@
 // What Swift's Glibc module leaves out of Linux' own C interface, and wrappers for what Swift cannot call (variadics)
 // or would have to call through a union.
 #pragma once
+// Swift's module of the C library first: what is included below belongs to it then, whatever is built in which order.
+#pragma clang module import SwiftGlibc
 #include <fcntl.h>
+#include <linux/close_range.h>
+#include <malloc.h>
+#include <pthread.h>
 #include <signal.h>
+#include <errno.h>
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 // Names the calling thread; the kernel cuts at 15 octets.
 static inline void clinux_set_thread_name(const char *name) { (void)prctl(PR_SET_NAME, name, 0, 0, 0); }
+
+// Gives the calling thread a table of files of its own, with none but the standard ones (Linux 5.9).
+// glibc shows its wrapper only with _GNU_SOURCE.
+static inline int clinux_leave_files(void) { return (int)syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_UNSHARE); }
 
 // An event as epoll reports it.
 struct clinux_event {
@@ -66,9 +81,106 @@ static inline int clinux_wait_for_termination(void) {
   return sigwait(&signals, &number) == 0 ? number : 0;
 }
 
-// Locks or unlocks one octet of a file for this open file description (F_OFD_SETLK of linux/fcntl.h, which glibc shows
-// only with _GNU_SOURCE). 0, or -1 with errno: EAGAIN if another has it.
-static inline int clinux_lock_octet(int descriptor, int64_t offset, int locked) {
-  struct flock lock = {.l_type = locked ? F_WRLCK : F_UNLCK, .l_whence = SEEK_SET, .l_start = offset, .l_len = 1};
-  return fcntl(descriptor, 37, &lock);
+// Starts a thread with a stack of this size; 0 is the default of the process.
+static inline int clinux_start_thread(pthread_t *thread, size_t stack, void *(*body)(void *), void *context) {
+  pthread_attr_t attributes;
+  int number = pthread_attr_init(&attributes);
+  if (number != 0) return number;
+  if (stack > 0) number = pthread_attr_setstacksize(&attributes, stack);
+  if (number == 0) number = pthread_create(thread, &attributes, body, context);
+  (void)pthread_attr_destroy(&attributes);
+  return number;
+}
+
+// glibc shows it only with _GNU_SOURCE. Sets the stack of threads that are started without a size of their own.
+extern int pthread_setattr_default_np(const pthread_attr_t *attributes);
+static inline int clinux_set_default_stack(size_t octets) {
+  pthread_attr_t attributes;
+  int number = pthread_attr_init(&attributes);
+  if (number != 0) return number;
+  number = pthread_attr_setstacksize(&attributes, octets);
+  if (number == 0) number = pthread_setattr_default_np(&attributes);
+  (void)pthread_attr_destroy(&attributes);
+  return number;
+}
+
+// Reads the beginning of /proc/self/stat: how many octets there are, or -1. Uses no heap and takes no lock.
+static inline ssize_t clinux_read_stat(unsigned char *octets, size_t limit) {
+  int descriptor = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return -1;
+  ssize_t count = read(descriptor, octets, limit);
+  (void)close(descriptor);
+  return count;
+}
+
+// All threads allocate from one heap: 1 if that was accepted.
+static inline int clinux_use_one_arena(void) { return mallopt(M_ARENA_MAX, 1); }
+// MCL_ONFAULT of linux/mman.h, which glibc shows since 2.25 only: what is mapped from now on is locked as it is touched.
+static inline int clinux_lock_future_memory(void) { return mlockall(MCL_FUTURE | 4); }
+
+// PR_SET_IO_FLUSHER of linux/prctl.h (Linux 5.6): allocations of this thread and those that it starts never wait for
+// writing to a device, which may be the one that this process is to bring back.
+static inline int clinux_set_io_flusher(void) { return prctl(57, 1, 0, 0, 0); }
+
+// Without <sys/socket.h>, whose macros Swift would look for in this module and not in Glibc then.
+struct sockaddr;
+extern int accept4(int descriptor, struct sockaddr *address, unsigned int *length, int flags);
+extern int getsockopt(int descriptor, int level, int option, void *value, unsigned int *length);
+
+// Takes a connection off a listening socket's queue, non-blocking and closed on exec (SOCK_NONBLOCK, SOCK_CLOEXEC); glibc
+// shows accept4 only with _GNU_SOURCE. The descriptor, or -1 with errno.
+static inline int clinux_accept(int descriptor) { return accept4(descriptor, 0, 0, O_NONBLOCK | O_CLOEXEC); }
+
+// Who is at the other end of a Unix socket: struct ucred, which glibc shows only with _GNU_SOURCE.
+struct clinux_peer {
+  int32_t pid;
+  uint32_t uid;
+  uint32_t gid;
+};
+
+// Fills *peer by SO_PEERCRED of SOL_SOCKET. 0, or -1 with errno.
+static inline int clinux_peer_of(int descriptor, struct clinux_peer *peer) {
+  unsigned int length = sizeof *peer;
+  return getsockopt(descriptor, 1, 17, peer, &length);
+}
+
+// How many columns the terminal at a descriptor has; 0 if it is none or does not say.
+static inline unsigned clinux_terminal_columns(int descriptor) {
+  struct winsize size = {0};
+  return ioctl(descriptor, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+// Goes on in a child that leads a session of its own, with working directory /. The parent waits until the child has
+// written an octet to *ready, and ends with 0; or until the child has ended, and ends as it did. 0 in the child, or -1 with
+// errno in the parent.
+static inline int clinux_go_to_background(int *ready) {
+  int ends[2];
+  // Without pipe2, which glibc shows only with _GNU_SOURCE: nothing else runs yet.
+  if (pipe(ends) != 0) return -1;
+  (void)fcntl(ends[1], F_SETFD, FD_CLOEXEC);
+  pid_t child = fork();
+  if (child < 0) return -1;
+  if (child > 0) {
+    char octet;
+    int status = 0;
+    ssize_t count;
+    (void)close(ends[1]);
+    do count = read(ends[0], &octet, 1);
+    while (count < 0 && errno == EINTR);
+    if (count == 1) _exit(0);
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {}
+    _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
+  }
+  (void)close(ends[0]);
+  *ready = ends[1];
+  (void)setsid();
+  return chdir("/");
+}
+
+// Puts the standard descriptors at /dev/null.
+static inline void clinux_leave_terminal(void) {
+  int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (null < 0) return;
+  for (int number = 0; number < 3; number++) (void)dup2(null, number);
+  if (null > 2) (void)close(null);
 }

@@ -11,12 +11,12 @@ struct IscsiAdmin: ParsableCommand {
     discussion: """
       Exit codes are those of open-iscsi: 0 done, 1 failed, 2 no such session, 4 no connection, 5 login failed for now, \
       7 wrong argument, 8 connection timed out, 11 no answer, 12 no kernel driver, 13 not root, 15 session exists, \
-      19 login refused, 21 nothing found, 24 authentication failed.
+      19 login refused, 20 no daemon, 21 nothing found, 24 authentication failed, 28 in use.
       """,
     version: "iscsi-admin \(versionText)",
     subcommands: [
-      DiscoverCommand.self, LoginCommand.self, LogoutCommand.self, SessionCommand.self, ProbeCommand.self,
-      VersionCommand.self,
+      DiscoverCommand.self, LoginCommand.self, LogoutCommand.self, SessionCommand.self, MonitorCommand.self,
+      ProbeCommand.self, DaemonCommand.self, VersionCommand.self,
     ])
 }
 
@@ -26,8 +26,17 @@ enum Main {
   static func main() {
     StandardDescriptors.occupy()
     let name = CommandLine.arguments.first.map(basename) ?? ""
-    if let personality = Personality(rawValue: name) { exit(Int32(personality.run().rawValue)) }
-    exit(run(Array(CommandLine.arguments.dropFirst())))
+    if let personality = Personality(rawValue: name) {
+      end(Int32(personality.run(Array(CommandLine.arguments.dropFirst())).rawValue))
+    }
+    end(run(Array(CommandLine.arguments.dropFirst())))
+  }
+
+  /// Ends the process. Not by `exit`: it destroys global objects of the libraries, and threads may still use them.
+  private static func end(_ status: Int32) -> Never {
+    // All streams; what the argument parser prints is buffered.
+    fflush(nil)
+    _exit(status)
   }
 
   /// Runs the modern command line. Not `ParsableCommand.main()`: its usage errors take several lines and end with 64.

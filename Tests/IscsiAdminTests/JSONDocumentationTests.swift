@@ -2,6 +2,7 @@
 import FoundationEssentials
 import Testing
 
+@testable import IscsiKit
 @testable import iscsi_admin
 
 /// docs/json.md against the documents that the commands print.
@@ -9,8 +10,11 @@ import Testing
 struct JSONDocumentationTests {
   private static let allKinds = [
     DiscoveryDocument.kind, LoginDocument.kind, LogoutDocument.kind, SessionListDocument.kind, SessionShowDocument.kind,
-    RescanDocument.kind, ProbeDocument.kind, VersionDocument.kind,
+    RescanDocument.kind, SetDocument.kind, StatisticsDocument.kind, ProbeDocument.kind, VersionDocument.kind,
   ]
+
+  /// The section of what `monitor` prints, which is no document.
+  private static let events = "Events"
 
   /// The keys that each section of the page explains, by the first word in its heading.
   ///
@@ -41,16 +45,21 @@ struct JSONDocumentationTests {
       #expect(members["version"] == .other, "\(name)")
       keys[kind, default: []].formUnion(document.keys)
     }
+    let event = InitiatorTypes.Event(
+      sequence: 1, time: 1, kind: "lost", session: 1, target: "t", portal: "p", message: "m", kernelError: 1,
+      attempt: 1,
+      nextAttempt: 1, outageSeconds: 1)
+    keys[Self.events] = try JSONDecoder().decode(JSONTree.self, from: Data(try eventLine(event).utf8)).keys
     return keys
   }
 
   @Test("Every kind of document has an example and a section")
   func kinds() throws {
-    #expect(try Set(printed().keys) == Set(Self.allKinds))
+    #expect(try Set(printed().keys) == Set(Self.allKinds + [Self.events]))
     #expect(try Set(Self.allKinds).subtracting(documentation().keys).isEmpty)
   }
 
-  @Test("Every key of every document is explained", arguments: allKinds)
+  @Test("Every key of every document, and of an event, is explained", arguments: allKinds + [events])
   func complete(kind: String) throws {
     let sections = try documentation()
     let shared = sections.filter { !Self.allKinds.contains($0.key) }.values.reduce(into: Set<String>()) {

@@ -83,3 +83,31 @@ extension CommandOutput {
   /// The lines for standard error.
   var diagnosticLines: [String] { diagnostics.split(separator: "\n").map(String.init) }
 }
+
+// What the daemon tells is made of what the library finds.
+
+extension LoginOutcome {
+  init(_ results: [Result<LoginReport, OperationError>], after discovery: (Portal, SendTargetsResponse)? = nil) {
+    self.init(
+      results.map(InitiatorTypes.LoginResult.init),
+      after: discovery.map { ($0.0, InitiatorTypes.Discovery($0.1)) })
+  }
+}
+
+extension iscsi_admin.LogoutOutcome {
+  init(_ results: [(SessionID, Result<LogoutReport, OperationError>)], missing: [NoSession] = []) {
+    self.init(results.map { InitiatorTypes.LogoutResult($1, of: $0) }, missing: missing)
+  }
+}
+
+extension DiscoverCommand {
+  func output(of answer: SendTargetsResponse, for terminal: Terminal) throws -> CommandOutput {
+    try output(of: InitiatorTypes.Discovery(answer), for: terminal)
+  }
+}
+
+extension SessionRescanCommand {
+  func output(of results: [(SessionID, Result<[DeviceSnapshot], OperationError>)]) throws -> CommandOutput {
+    try output(of: results.map { InitiatorTypes.RescanResult($1, of: $0) })
+  }
+}

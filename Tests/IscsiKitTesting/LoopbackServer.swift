@@ -26,25 +26,42 @@ final class LoopbackServer: Sendable {
 
   let log = Mutex(Log())
   private let listener: CInt
+  /// Has the listener's port too, and keeps it when that is closed: whoever connects then must be refused, and not come to
+  /// somebody else who was given the port.
+  private let reservation: CInt
+  private let maxConnections: Int
   /// The thread ends when an octet comes out of this pipe. That its write end is closed is not enough: a child process
   /// may have a copy of it.
   private let wake: (readEnd: FileDescriptor, writeEnd: FileDescriptor)
   private let pieceLength: Int?
   private let makeNode: @Sendable () -> any StreamNode
 
-  /// A server that owns `listener`, even if this throws.
-  init(listener: CInt, pieceLength: Int?, makeNode: @escaping @Sendable () -> any StreamNode) throws(Errno) {
+  /// A server that owns `listener`, which listens at `port`, even if this throws.
+  init(
+    listener: CInt, port: UInt16, connections: Int, pieceLength: Int?,
+    makeNode: @escaping @Sendable () -> any StreamNode
+  ) throws(Errno) {
     self.listener = listener
+    maxConnections = connections
     self.pieceLength = pieceLength
     self.makeNode = makeNode
+    do {
+      reservation = try LoopbackSocket.take(port: port).descriptor
+    } catch {
+      _ = close(listener)
+      throw error
+    }
     do {
       wake = try FileDescriptor.pipe()
       for end in [wake.readEnd, wake.writeEnd] { _ = fcntl(end.rawValue, F_SETFD, FD_CLOEXEC) }
     } catch {
       _ = close(listener)
+      _ = close(reservation)
       throw error as? Errno ?? .ioError
     }
   }
+
+  deinit { _ = close(reservation) }
 
   /// Starts the thread, which keeps the server alive by itself.
   func start() throws(Errno) -> pthread_t {
@@ -83,7 +100,7 @@ final class LoopbackServer: Sendable {
     var connections: [Connection] = []
     defer { for connection in connections { _ = close(connection.descriptor) } }
     while true {
-      let takesMore = connections.count < LoopbackTarget.maxConnections
+      let takesMore = connections.count < maxConnections
       var waits = [
         pollfd(fd: wake.readEnd.rawValue, events: Int16(POLLIN), revents: 0),
         pollfd(fd: takesMore ? listener : -1, events: Int16(POLLIN), revents: 0),
@@ -156,20 +173,34 @@ enum LoopbackSocket {
     return result
   }
 
-  /// Listens on a free port of 127.0.0.1.
-  static func listen() throws(Errno) -> (descriptor: CInt, port: UInt16) {
+  /// Listens on a free port of 127.0.0.1, with room for so many that wait.
+  static func listen(backlog: Int) throws(Errno) -> (descriptor: CInt, port: UInt16) {
+    let (descriptor, port) = try take(port: 0)
+    guard Glibc.listen(descriptor, CInt(clamping: backlog)) == 0 else {
+      let failure = Errno(rawValue: errno)
+      _ = close(descriptor)
+      throw failure
+    }
+    return (descriptor, port)
+  }
+
+  /// Takes a port of 127.0.0.1, a free one if it is 0, so that nobody else gets it. Several sockets of this process can have it.
+  static func take(port wanted: UInt16) throws(Errno) -> (descriptor: CInt, port: UInt16) {
     let flags = CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue) | CInt(SOCK_NONBLOCK.rawValue)
     let descriptor = try check(socket(AF_INET, flags, 0))
     do throws(Errno) {
+      var on: CInt = 1
+      // The option's value and its size belong together.
+      _ = unsafe setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &on, socklen_t(MemoryLayout<CInt>.size))
       var address = sockaddr_in()
       address.sin_family = sa_family_t(AF_INET)
       address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+      address.sin_port = wanted.bigEndian
       var length = socklen_t(MemoryLayout<sockaddr_in>.size)
       // The socket calls take a sockaddr_in by the address of its generic head; `length` is its true size.
       let port = try unsafe withUnsafeMutablePointer(to: &address) { pointer throws(Errno) -> UInt16 in
         let generic = unsafe UnsafeMutableRawPointer(pointer).assumingMemoryBound(to: sockaddr.self)
         _ = try unsafe check(bind(descriptor, generic, length))
-        _ = try check(Glibc.listen(descriptor, 16))
         _ = try unsafe check(getsockname(descriptor, generic, &length))
         return unsafe UInt16(bigEndian: pointer.pointee.sin_port)
       }

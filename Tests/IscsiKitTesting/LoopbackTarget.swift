@@ -7,7 +7,7 @@ public import SystemPackage
 /// Serves a `StreamNode` on a TCP port of 127.0.0.1, so that drivers with real sockets can be tested.
 ///
 /// A thread of its own waits with `poll`; it stops when the value is closed or goes away. Each connection gets a node of
-/// its own, and at most `maxConnections` are served at a time: more wait in the listener's queue.
+/// its own, and at most `maxConnections` are served at a time unless told otherwise: more wait in the listener's queue.
 public final class LoopbackTarget: Sendable {
   /// The most connections that are served at a time.
   public static let maxConnections = 16
@@ -21,13 +21,19 @@ public final class LoopbackTarget: Sendable {
   /// Starts to listen.
   ///
   /// - Parameters:
+  ///   - connections: The most connections to serve at a time.
   ///   - pieceLength: Sends at most this many octets at a time, so that PDUs arrive in pieces; nil sends all at once.
   ///   - makeNode: Makes the node of a new connection; it is told where the target listens.
   /// - Throws: The error of the system call that failed.
-  public init(pieceLength: Int? = nil, serving makeNode: @escaping @Sendable (Portal) -> any StreamNode) throws(Errno) {
-    let (listener, port) = try LoopbackSocket.listen()
+  public init(
+    connections: Int = LoopbackTarget.maxConnections, pieceLength: Int? = nil,
+    serving makeNode: @escaping @Sendable (Portal) -> any StreamNode
+  ) throws(Errno) {
+    let (listener, port) = try LoopbackSocket.listen(backlog: max(connections, 16))
     let portal = Portal(host: .address(.v4(0x7F00_0001), scope: nil), port: port)
-    server = try LoopbackServer(listener: listener, pieceLength: pieceLength) { makeNode(portal) }
+    server = try LoopbackServer(listener: listener, port: port, connections: connections, pieceLength: pieceLength) {
+      makeNode(portal)
+    }
     self.portal = portal
     thread = Mutex(try server.start())
   }

@@ -142,6 +142,7 @@ extension ScriptedKernel.State {
       if session.isTerminated { violations.append("BIND_CONN of session \(id) after STOP_CONN(1)") }
       sessions[id]?.connection = .bound
       sessions[id]?.socket = request.socket
+      sessions[id]?.bindCount += 1
       sockets[id] = SocketReference(request.socket)
       sessions[id]?.peerPort = sockets[id]?.peerPort
       return .reply([0])

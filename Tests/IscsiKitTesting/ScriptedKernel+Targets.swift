@@ -34,19 +34,19 @@ public struct SilentNode: PDUNode, StreamNode {
 }
 
 extension ScriptedKernel {
-  /// Puts targets behind the kernel: they get what SEND_PDU sends and their answers come as RECV_PDU, and a target that
+  /// Puts targets behind the kernel, one for each connection: they get what SEND_PDU sends and their answers come as RECV_PDU, and a target that
   /// closes its connection fails that of the kernel.
   ///
   ///     kernel.serve { session in InMemoryTarget(name: name, portals: [portal]) }
   ///
-  /// - Parameter makeNode: Makes the node of a session, when its first PDU comes; runs on the link's thread.
+  /// - Parameter makeNode: Makes the node of a connection, when its first PDU comes; runs on the link's thread.
   public func serve(_ makeNode: @escaping @Sendable (Session) -> any PDUNode) {
     let nodes = NodeTable()
     answerPDUs { [weak self] id, message in
       guard let self, let session = sessions[id], let pdu = try? PDU(header: message.header, data: message.data) else {
         return []
       }
-      let (answers, isClosed) = nodes.respond(to: pdu, in: id) { makeNode(session) }
+      let (answers, isClosed) = nodes.respond(to: pdu, in: id, session.bindCount) { makeNode(session) }
       for answer in answers {
         let encoded = answer.encoded()
         deliver(ScriptedPDU(header: encoded.header, data: encoded.data), to: id)
@@ -57,14 +57,17 @@ extension ScriptedKernel {
   }
 }
 
-/// The nodes of the sessions.
+/// The nodes of the sessions' present connections.
 private final class NodeTable: Sendable {
-  private let nodes = Mutex<[SessionID: any PDUNode]>([:])
+  private let nodes = Mutex<[SessionID: (connection: Int, node: any PDUNode)]>([:])
 
-  func respond(to pdu: PDU, in session: SessionID, orMake makeNode: () -> any PDUNode) -> ([PDU], isClosed: Bool) {
+  func respond(
+    to pdu: PDU, in session: SessionID, _ connection: Int, orMake makeNode: () -> any PDUNode
+  ) -> ([PDU], isClosed: Bool) {
     nodes.withLock { nodes in
-      var node = nodes[session] ?? makeNode()
-      defer { nodes[session] = node }
+      let known = nodes[session].flatMap { $0.connection == connection ? $0.node : nil }
+      var node = known ?? makeNode()
+      defer { nodes[session] = (connection, node) }
       return (node.respond(to: pdu), node.isClosed)
     }
   }

@@ -51,6 +51,8 @@ public final class ScriptedKernel: KernelChannel {
     public var commandSN: UInt32
     /// The number of the socket that was bound last, in this process, at that moment.
     public var socket: Int32?
+    /// How many sockets were bound so far, which is the number of the present login.
+    public var bindCount = 0
     /// The TCP port that this socket is connected to, if it is a TCP socket of IPv4.
     public var peerPort: UInt16?
   }
@@ -79,6 +81,17 @@ public final class ScriptedKernel: KernelChannel {
 
   /// A kernel without sessions.
   public init() {}
+
+  /// The same kernel for the next program that opens a link to it: with the sessions that the last one has left, and no
+  /// request yet. Who answers PDUs is to be set again.
+  public init(continuing kernel: ScriptedKernel) {
+    let (sessions, sockets, lastSession) = kernel.state.withLock { ($0.sessions, $0.sockets, $0.lastSession) }
+    state.withLock { state in
+      state.sessions = sessions
+      state.sockets = sockets
+      state.lastSession = lastSession
+    }
+  }
 
   // MARK: - What a test sees
 

@@ -70,6 +70,36 @@ public struct SysfsTree: ~Copyable {
     for lun in session.devices { try add(lun, device) }
   }
 
+  /// Adds a block device (`/sys/class/block/NAME`) that is not a session's, or completes one that is; what was there
+  /// stays.
+  ///
+  /// - Parameters:
+  ///   - name: The kernel's name.
+  ///   - number: `major:minor`.
+  ///   - disk: The disk of which it is a partition.
+  ///   - mapping: The name of a mapped device.
+  ///   - holders: The names of devices that are made of it.
+  /// - Throws: What the file system says.
+  public func addBlockDevice(
+    _ name: String, number: String, partitionOf disk: String? = nil, mapping: String? = nil, holders: [String] = []
+  ) throws(Errno) {
+    let directory = disk.map { "class/block/\($0)/\(name)" } ?? "class/block/\(name)"
+    // A session's disk is a link already, and so is a device that is added again.
+    if !(try SysfsDirectory(path: root).exists(directory)) {
+      let place = disk.map { "class/block/\($0)/\(name)" } ?? "devices/virtual/block/\(name)"
+      try makeDirectory(place)
+      try link("class/block", name, to: place)
+    }
+    try set("\(directory)/dev", to: .text(number))
+    if disk != nil { try set("\(directory)/partition", to: .text("1")) }
+    if let mapping {
+      try makeDirectory("\(directory)/dm")
+      try set("\(directory)/dm/name", to: .text(mapping))
+    }
+    try makeDirectory("\(directory)/holders")
+    for holder in holders { try makeDirectory("\(directory)/holders/\(holder)") }
+  }
+
   /// Replaces one attribute. The path starts at the session's entry of its class and may go on through its `device`.
   public func set(_ path: String, of session: SessionID, to attribute: Attribute) throws(Errno) {
     try set("class/iscsi_session/session\(session)/\(path)", to: attribute)

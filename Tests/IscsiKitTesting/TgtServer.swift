@@ -56,10 +56,12 @@ public final class TgtServer: Sendable {
   /// The portal.
   public var portal: Portal { Portal(host: .address(.v4(0x7F00_0001), scope: nil), port: port) }
 
+  private static let blocking = BlockingWork(limit: 4)
+
   /// Starts a server without targets and waits until it answers.
   public static func start() async throws -> TgtServer {
     let server = TgtServer(port: try freePort())
-    try await BlockingWork.shared.run(until: .now + .seconds(20)) { Result { try server.launch() } }.get()
+    try await Self.blocking.run(until: .now + .seconds(20)) { Result { try server.launch() } }.get()
     return server
   }
 
@@ -91,7 +93,7 @@ public final class TgtServer: Sendable {
   public func addTarget(
     _ name: TargetName, units: [Unit], account: CHAPCredentials? = nil, mutual: CHAPCredentials? = nil
   ) async throws {
-    try await BlockingWork.shared.run(until: .now + .seconds(20)) {
+    try await Self.blocking.run(until: .now + .seconds(20)) {
       Result { try self.make(name, units, account, mutual) }
     }.get()
   }
@@ -129,7 +131,7 @@ public final class TgtServer: Sendable {
   }
 
   private func launch() throws {
-    let process = try Self.spawn(
+    let process = try TestProcess.spawn(
       [Self.daemon, "-f", "-C", control, "--iscsi", "portal=127.0.0.1:\(port)"])
     // Its control socket answers when it is ready; before that tgtadm fails at once.
     let end = ContinuousClock.now + .seconds(15)
@@ -150,28 +152,10 @@ public final class TgtServer: Sendable {
 
   private func administer(_ mode: String, _ operation: String, _ arguments: [String]) throws {
     let command = [Self.tool, "-C", control, "--lld", "iscsi", "--mode", mode, "--op", operation] + arguments
-    let process = try Self.spawn(command)
-    var status: Int32 = 0
-    // The kernel fills `status`.
-    guard unsafe waitpid(process, &status, 0) == process, status == 0 else {
+    let status = try TestProcess.run(command)
+    guard status == 0 else {
       throw Failure(description: "tgtadm \(mode) \(operation) failed with wait status \(status)")
     }
-  }
-
-  private static func spawn(_ command: [String]) throws -> pid_t {
-    var actions = unsafe posix_spawn_file_actions_t()
-    // The object is initialized here and destroyed below; path and argument texts live until free.
-    unsafe posix_spawn_file_actions_init(&actions)
-    defer { unsafe posix_spawn_file_actions_destroy(&actions) }
-    for descriptor in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] {
-      unsafe posix_spawn_file_actions_addopen(&actions, descriptor, "/dev/null", O_RDWR, 0)
-    }
-    var arguments = unsafe command.map { unsafe strdup($0) } + [nil]
-    defer { unsafe arguments.forEach { unsafe free($0) } }
-    var process = pid_t()
-    let failure = unsafe posix_spawn(&process, command[0], &actions, nil, &arguments, environ)
-    guard failure == 0 else { throw Errno(rawValue: failure) }
-    return process
   }
 
   /// A TCP port of 127.0.0.1 that was free a moment ago.

@@ -9,3 +9,13 @@ func eventually(_ condition: () -> Bool) async -> Bool {
   }
   return true
 }
+
+/// Waits until a condition holds that others have to be asked about; false if it does not within a minute.
+func eventually(_ condition: () async -> Bool) async -> Bool {
+  let end = ContinuousClock.now + .seconds(60)
+  while !(await condition()) {
+    guard .now < end else { return false }
+    try? await Task.sleep(for: .milliseconds(2))
+  }
+  return true
+}

@@ -14,6 +14,7 @@ TARGET_FILES=/tmp/target
 target_start() {
   local kind=$1 name=$IQN luns=() portals=() user='' secret='' mutual_user='' mutual_secret=''
   shift
+  local options=("$@")
   while (($#)); do
     case $1 in
       --name) name=$2 ;;
@@ -77,16 +78,22 @@ tgtadm_iscsi() {
   tgtadm --lld iscsi "$@"
 }
 
-# tgt_daemon PORTAL...: starts tgtd in the target namespace unless it runs.
+# tgt_daemon: starts tgtd in the target namespace unless it runs, where no initiator gets to.
 tgt_daemon() {
   [[ -e /run/tgtd/socket.0 ]] && return
   mkdir -p /run/tgtd
-  local portals
-  portals=$(printf ',portal=%s' "$@")
   # shellcheck disable=SC2024
-  in_target setsid tgtd --foreground --iscsi "${portals#,}" >"$OUT/tgtd.log" 2>&1 &
+  in_target setsid tgtd --foreground --iscsi portal=127.0.0.1:3260 >"$OUT/tgtd.log" 2>&1 &
   echo $! >/run/tgtd.pid
   wait_until 10 tgtadm_iscsi --op show --mode sys
+}
+
+# tgt_listen PORTAL...: opens the portals, once, when the targets are complete: who comes sooner is told that there is no such target.
+tgt_listen() {
+  [[ -e /run/tgtd.listens ]] && return
+  touch /run/tgtd.listens
+  local portal
+  for portal in "$@"; do tgtadm_iscsi --op new --mode portal --param "portal=$portal"; done
 }
 
 # tgt_next_id: a free target id.
@@ -99,14 +106,18 @@ tgt_id() {
   tgtadm_iscsi --op show --mode target | awk -v name="$1" '/^Target / && $3 == name { print $2 + 0 }'
 }
 
-# Reads target_start's variables.
+# Reads target_start's variables, and keeps what tgt_restart needs, which opens the portals itself and says so by TGT_RESTARTS.
 tgt_start() {
   local id number=0 mib
-  tgt_daemon "${portals[@]}"
+  mkdir -p "$TARGET_FILES/tgt-starts"
+  touch "$TARGET_FILES/tgt-starts/$name"
+  ((${#options[@]} == 0)) || printf '%s\n' "${options[@]}" >"$TARGET_FILES/tgt-starts/$name"
+  tgt_daemon
   id=$(tgt_next_id)
   tgtadm_iscsi --op new --mode target --tid "$id" --targetname "$name"
   for mib in "${luns[@]}"; do
     number=$((number + 1))
+    [[ ! -e $TARGET_FILES/gone/$(basename "$(backing_file "$name" $number)") ]] || continue
     file_size "$(backing_file "$name" $number)" "$mib"
     tgtadm_iscsi --op new --mode logicalunit --tid "$id" --lun $number --backing-store "$(backing_file "$name" $number)"
   done
@@ -119,6 +130,9 @@ tgt_start() {
     tgtadm_iscsi --op new --mode account --user "$mutual_user" --password "$mutual_secret" || true
     tgtadm_iscsi --op bind --mode account --tid "$id" --user "$mutual_user" --outgoing
   fi
+  [[ -z ${TGT_RESTARTS:-} ]] || return 0
+  printf '%s\n' "${portals[@]}" >"$TARGET_FILES/tgt-portals"
+  tgt_listen "${portals[@]}"
 }
 
 # tgtd reads the size when it opens the file, so the disk is made anew under the same number (its identity stays).
@@ -133,11 +147,12 @@ tgt_resize() {
 tgt_add_many() {
   local count=$1 number
   shift
-  tgt_daemon "$@"
+  tgt_daemon
   for ((number = 1; number <= count; number++)); do
     tgtadm_iscsi --op new --mode target --tid "$number" --targetname "$IQN-$number"
     tgtadm_iscsi --op bind --mode target --tid "$number" --initiator-address ALL
   done
+  tgt_listen "$@"
 }
 
 # A killed tgtd leaves nothing behind: its state is in the process.
@@ -145,7 +160,7 @@ tgt_stop() {
   [[ -e /run/tgtd.pid ]] || return 0
   killall -9 tgtd 2>/dev/null || true
   while pidof tgtd >/dev/null; do sleep 0.02; done
-  rm -rf /run/tgtd /run/tgtd.pid /run/tgtd.ipc* /var/run/tgtd.*
+  rm -rf /run/tgtd /run/tgtd.* /var/run/tgtd.*
 }
 
 # --- LIO: the target in the kernel, driven through configfs
@@ -212,8 +227,7 @@ lio_add_many() {
   # In one go: a directory made is a portal that listens.
   in_target xargs mkdir -p <"$WORK/portals"
   for ((number = 1; number <= count; number++)); do
-    echo 1 >"$LIO/iscsi/$IQN-$number/tpgt_1/attrib/generate_node_acls"
-    echo 0 >"$LIO/iscsi/$IQN-$number/tpgt_1/attrib/authentication"
+    lio_open "$LIO/iscsi/$IQN-$number/tpgt_1"
     echo 1 >"$LIO/iscsi/$IQN-$number/tpgt_1/enable"
   done
 }
@@ -262,9 +276,17 @@ fake_target() {
   chmod +x "$script.new"
   mv "$script.new" "$script"
   ! port_listens "$port" || return 0
-  in_target setsid nc -ll -p "$port" -e "$script" >/dev/null 2>&1 &
+  # Not by in_target: $! is to be nc itself, the leader of a group with what it starts.
+  nsenter -n/run/netns/target setsid nc -ll -p "$port" -e "$script" >/dev/null 2>&1 &
+  echo $! >"$script.pid"
   wait_until 5 port_listens "$port"
 }
+# fake_target_stop PORT: it is gone, with its connections.
+fake_target_stop() {
+  kill -9 -- "-$(<"/tmp/fake-$1.pid")"
+  wait_until 5 port_is_free "$1"
+}
+port_is_free() { ! port_listens "$1"; }
 port_listens() {
   in_target busybox netstat -tln | grep -q ":$1 "
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Dispatch
 import Synchronization
 import SystemPackage
 
@@ -6,19 +7,27 @@ import SystemPackage
 ///
 /// What can block for ever has a pool of its own, so that it holds up nothing but its like.
 public final class BlockingWork: Sendable {
-  /// The pool of the process: 32 calls at once, which covers the scans of many logins; more wait their turn.
-  public static let shared = BlockingWork(limit: 32)
-  /// The pool for name resolution, which must go on while writes to sysfs hang.
-  static let resolver = BlockingWork(limit: 16)
+  /// The pool for scans and other writes to sysfs, which last as long as a target takes to answer, killed process or not:
+  /// 32 at once, which covers the scans of many logins; more wait their turn.
+  static let devices = BlockingWork(limit: 32, sharesFiles: false)
+  /// The pool for what is read of devices again, which every device of a session that is lost meanwhile holds up.
+  static let rescans = BlockingWork(limit: 32, sharesFiles: false)
+  /// The pool for what gives devices their I/O back, which must go on while other writes to sysfs hang.
+  static let revival = BlockingWork(limit: 16, sharesFiles: false)
 
   private struct Job {
+    let number: UInt64
     let run: @Sendable () -> Void
     /// Tells the caller that it will not run.
     let refuse: @Sendable (Errno) -> Void
   }
 
   private struct State {
+    /// How many threads there are.
     var running = 0
+    /// How many of them wait for work.
+    var idle = 0
+    var lastNumber: UInt64 = 0
     var queue: [Job] = []
   }
 
@@ -27,16 +36,40 @@ public final class BlockingWork: Sendable {
 
   private let state = Mutex(State())
   private let limit: Int
+  /// For how long a thread without work waits for some: making one costs as much as many a call.
+  private let linger: Duration
   private let startThread: Starter
+  /// Counts what was queued while threads were idle. A thread that finds nothing was overtaken by a busy one.
+  private let work = DispatchSemaphore(value: 0)
+  /// Tells a caller of its result.
+  let deliver: @Sendable (@escaping @Sendable () -> Void) -> Void
 
   /// A pool that runs at most `limit` calls at a time.
-  public convenience init(limit: Int) {
-    self.init(limit: limit) { (body) throws(Errno) in try DedicatedThread.start(named: "iscsi-blocking", body) }
+  ///
+  /// - Parameters:
+  ///   - limit: How many threads it may have.
+  ///   - sharesFiles: Whether its calls see the open files of the process. What a call opens without is nobody else's.
+  ///   - stackSize: The stack of a thread in octets; nil is the process' default.
+  public convenience init(limit: Int, sharesFiles: Bool = true, stackSize: Int? = nil) {
+    let courier = sharesFiles ? nil : Courier.shared
+    self.init(limit: limit, linger: .seconds(2), deliver: { if let courier { courier.run($0) } else { $0() } }) {
+      (body) throws(Errno) in
+      try DedicatedThread.start(named: "iscsi-blocking", stackSize: stackSize) {
+        if courier != nil { DedicatedThread.leaveFiles() }
+        body()
+      }
+    }
   }
 
-  /// A pool whose threads are started by `startThread`.
-  init(limit: Int, startThread: @escaping Starter) {
+  /// A pool whose threads are started by `startThread`, and end when they were without work for as long as `linger`.
+  init(
+    limit: Int, linger: Duration = .zero,
+    deliver: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void = { $0() },
+    startThread: @escaping Starter
+  ) {
     self.limit = max(limit, 1)
+    self.linger = linger
+    self.deliver = deliver
     self.startThread = startThread
   }
 
@@ -49,14 +82,23 @@ public final class BlockingWork: Sendable {
     until deadline: ContinuousClock.Instant?, _ body: @escaping @Sendable () -> Value
   ) async throws(WaitError) -> Value {
     let outcome = OneShot<Result<Value, WaitError>>()
+    let number = state.withLock { state in
+      state.lastNumber += 1
+      return state.lastNumber
+    }
     let timer = deadline.map { deadline in
-      Reactor.shared.schedule(at: deadline) { outcome.resolve(.failure(.timedOut)) }
+      Reactor.shared.schedule(at: deadline) { [self] in
+        outcome.resolve(.failure(.timedOut))
+        discard(number)
+      }
     }
     defer { timer?.cancel() }
     let result = await withTaskCancellationHandler {
-      let job = Job {
+      let job = Job(number: number) { [deliver] in
         // Its caller may have gone while it waited for its turn.
-        if !outcome.isResolved { outcome.resolve(.success(body())) }
+        guard !outcome.isResolved else { return }
+        let value = body()
+        deliver { outcome.resolve(.success(value)) }
       } refuse: {
         outcome.resolve(.failure(.failed($0)))
       }
@@ -65,22 +107,33 @@ public final class BlockingWork: Sendable {
       return await outcome.value
     } onCancel: {
       outcome.resolve(.failure(.cancelled))
+      discard(number)
     }
     return try result.get()
   }
 
+  /// Forgets a call whose caller has gone: with all threads held up, such calls would pile up for ever.
+  private func discard(_ number: UInt64) {
+    state.withLock { $0.queue.removeAll { $0.number == number } }
+  }
+
+  /// How many calls wait for their turn.
+  var waiting: Int { state.withLock(\.queue.count) }
+
   private func enqueue(_ job: Job) {
-    let starts = state.withLock { state in
-      guard state.running < limit else {
+    let (starts, wakes) = state.withLock { state in
+      // Idle threads have work already if as many calls wait.
+      guard state.queue.count >= state.idle, state.running < limit else {
         state.queue.append(job)
-        return false
+        return (false, state.idle > 0)
       }
       state.running += 1
-      return true
+      return (true, false)
     }
+    if wakes { work.signal() }
     guard starts else { return }
     do throws(Errno) {
-      try startThread { [self] in work(job) }
+      try startThread { [self] in runJobs(from: job) }
     } catch {
       // What was queued meanwhile is for the other threads, if there are any.
       let stranded = state.withLock { state -> [Job] in
@@ -93,17 +146,37 @@ public final class BlockingWork: Sendable {
     }
   }
 
-  private func work(_ first: Job) {
+  /// The work of a thread.
+  private func runJobs(from first: Job) {
     var next: Job? = first
     while let job = next {
       job.run()
-      next = state.withLock { state in
-        guard !state.queue.isEmpty else {
-          state.running -= 1
-          return nil
+      next = takeJob()
+    }
+  }
+
+  /// The oldest job, as soon as there is one; nil when the thread is to end.
+  private func takeJob() -> Job? {
+    let queued = state.withLock { state -> Job? in
+      guard state.queue.isEmpty else { return state.queue.removeFirst() }
+      state.idle += 1
+      return nil
+    }
+    if let queued { return queued }
+    let end = DispatchTime.now() + .milliseconds(Int(linger / .milliseconds(1)))
+    while true {
+      let isLate = work.wait(timeout: end) == .timedOut
+      let (job, ends) = state.withLock { state -> (Job?, Bool) in
+        guard state.queue.isEmpty else {
+          state.idle -= 1
+          return (state.queue.removeFirst(), false)
         }
-        return state.queue.removeFirst()
+        guard isLate else { return (nil, false) }
+        state.idle -= 1
+        state.running -= 1
+        return (nil, true)
       }
+      if job != nil || ends { return job }
     }
   }
 }

@@ -16,13 +16,25 @@ enum DedicatedThread {
     }
   }
 
+  /// Gives the calling thread a table of open files of its own, which begins without those of the process.
+  ///
+  /// A thread that sleeps in the kernel outlives its killed process, and keeps what it shares with it. Without this it
+  /// would keep sockets too: the next daemon would find the name of a dead one taken, for as long as a disk hangs.
+  /// Before Linux 5.9 it does.
+  static func leaveFiles() {
+    _ = clinux_leave_files()
+  }
+
   /// Starts a detached thread that runs a closure. All signals are blocked in it: they are the main program's.
   ///
   /// - Parameters:
   ///   - name: What `ps -L` shows; the kernel cuts at 15 octets.
+  ///   - stackSize: Its stack in octets; nil is the process' default.
   ///   - body: What it runs.
-  /// - Throws: What `pthread_create` answers, when the machine has no room for a thread.
-  static func start(named name: String, _ body: @escaping @Sendable () -> Void) throws(Errno) {
+  /// - Throws: What `pthread_create` answers, as when the machine has no room for a thread.
+  static func start(
+    named name: String, stackSize: Int? = nil, _ body: @escaping @Sendable () -> Void
+  ) throws(Errno) {
     var all = sigset_t()
     var previous = sigset_t()
     // The sets are local variables that the calls fill and read. A new thread inherits the mask.
@@ -32,8 +44,8 @@ enum DedicatedThread {
     // The reference that is retained here is taken over by the thread, or released below if there is none.
     let context = unsafe Unmanaged.passRetained(Start(name, body))
     var thread = pthread_t()
-    let number = unsafe pthread_create(
-      &thread, nil,
+    let number = unsafe clinux_start_thread(
+      &thread, stackSize ?? 0,
       { context in
         guard let context = unsafe context else { return nil }
         let start = unsafe Unmanaged<Start>.fromOpaque(context).takeRetainedValue()

@@ -77,6 +77,9 @@ public final class KernelLink: Sendable {
     return link
   }
 
+  /// Why the link has ended, as soon as it has: `closed`, or what is wrong with its socket. For one task.
+  var end: KernelError { get async { await core.ended.value } }
+
   /// Ends the link: all that wait are resumed with `closed`. Sessions stay in the kernel.
   public func close() { core.close() }
 
@@ -86,8 +89,30 @@ public final class KernelLink: Sendable {
     return KernelEvents(session: session, queue: queue) { [core] in core.unsubscribe(ticket, from: session) }
   }
 
+  /// The counters of a session's connection, whoever drives it; this socket is in the group that is answered to.
+  func statistics(
+    of session: SessionID, until deadline: ContinuousClock.Instant = KernelLink.defaultDeadline
+  ) async throws(KernelError) -> KernelStatistics {
+    guard case .statistics(let statistics) = try await perform(.getStatistics(session, .leading), until: deadline)
+    else { throw .unexpectedReply(.getStatistics) }
+    return statistics
+  }
+
+  /// Sets parameters of a session that has a socket, whoever drives it.
+  func set(
+    _ parameters: [KernelParameter], of session: SessionID,
+    until deadline: ContinuousClock.Instant = KernelLink.defaultDeadline
+  ) async throws(KernelError) {
+    for answer in try await perform(try SessionCore.requests(setting: parameters, of: session), until: deadline) {
+      switch answer {
+      case .success, .failure(.rejected(.setParameter, .noFunction, by: .interface)): continue
+      case .failure(let error): throw error
+      }
+    }
+  }
+
   /// Makes sure that requests reach the kernel, that this process may make them, and that the handle is right.
-  private func probe(until deadline: ContinuousClock.Instant) async throws(KernelError) {
+  func probe(until deadline: ContinuousClock.Instant) async throws(KernelError) {
     do throws(KernelError) {
       _ = try await perform(.probe, until: deadline)
     } catch .rejected(_, .noFunction, by: .interface) {

@@ -68,6 +68,11 @@ extension KernelSession where Phase == KernelPhase.Bound {
   }
 }
 
+extension KernelSession {
+  /// The same session as one of which nothing more is known: it can be stopped for recovery or destroyed.
+  consuming func asBroken() -> BrokenKernelSession { KernelSession<KernelPhase.Broken>(core: core) }
+}
+
 extension KernelSession where Phase == KernelPhase.Up {
   /// Leaves the session to the kernel: I/O goes on without this program. `adopt` takes it up again.
   public consuming func release() {}

@@ -63,7 +63,7 @@ public enum KernelPhase {
 /// A session has one value at a time in a process, whatever number of links the process has. Between processes nothing
 /// keeps two from adopting one session and binding a socket each, which hangs the kernel: whoever deploys this library
 /// must see to it that one program at a time drives a session, a daemon that owns its sessions or one command after the
-/// other (`OperationLocks` can tell them apart).
+/// other.
 public struct KernelSession<Phase: KernelSessionPhase>: ~Copyable, Sendable {
   let core: SessionCore
 
@@ -73,17 +73,15 @@ public struct KernelSession<Phase: KernelSessionPhase>: ~Copyable, Sendable {
   public var id: SessionID { core.id }
   /// The session's SCSI host.
   public var host: HostNumber { core.host }
-  /// The session's events, from before the connection's first socket on. What a method here waits for, such as the
-  /// removal of the devices, is among them.
-  public var events: KernelEvents { core.events }
+  /// The session's events from now on: a subscription of its own for each use, to be taken before what is to be seen.
+  /// What a method here waits for, such as the removal of the devices, is among them.
+  public var events: KernelEvents { core.link.events(for: core.id) }
 
   /// The counters of the connection. They live as long as the session, over relogins.
   public borrowing func statistics(
     until deadline: ContinuousClock.Instant = KernelLink.defaultDeadline
   ) async throws(KernelError) -> KernelStatistics {
-    guard case .statistics(let statistics) = try await core.perform(.getStatistics(core.id, .leading), until: deadline)
-    else { throw .unexpectedReply(.getStatistics) }
-    return statistics
+    try await core.link.statistics(of: core.id, until: deadline)
   }
 
   /// Sets how long I/O waits for a lost session; nil is for ever. The only parameter that needs no socket.
@@ -148,12 +146,11 @@ public enum AdoptedKernelSession: ~Copyable, Sendable {
   case broken(BrokenKernelSession)
 }
 
-/// What the phases of one session have in common: its numbers, its link, its events, and the claim that it is driven.
+/// What the phases of one session have in common: its numbers, its link, and the claim that it is driven.
 final class SessionCore: Sendable {
   let id: SessionID
   let host: HostNumber
-  let events: KernelEvents
-  private let link: KernelLink
+  let link: KernelLink
   /// Whether the kernel has removed the devices: it tells only once.
   private let devicesRemoved = Atomic(false)
 
@@ -163,7 +160,6 @@ final class SessionCore: Sendable {
     self.link = link
     self.id = id
     self.host = host
-    events = link.events(for: id)
   }
 
   deinit { link.core.claims.release(id) }
@@ -212,6 +208,13 @@ final class SessionCore: Sendable {
 
   /// The requests that set parameters; throws if a text is not what the kernel would read.
   func requests(setting parameters: [KernelParameter]) throws(KernelError) -> [KernelRequest] {
+    try Self.requests(setting: parameters, of: id)
+  }
+
+  /// The same for any session.
+  static func requests(
+    setting parameters: [KernelParameter], of id: SessionID
+  ) throws(KernelError) -> [KernelRequest] {
     for parameter in parameters where !parameter.octets.isKernelText {
       throw .invalidArgument("parameter \(parameter.number) has a NUL in it or more than 4095 octets")
     }

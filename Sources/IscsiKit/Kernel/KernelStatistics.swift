@@ -101,3 +101,22 @@ public struct KernelStatistics: Hashable, Sendable {
     ]
   }
 }
+
+extension KernelStatistics {
+  /// All counters with the names of the kernel's structure, in its order, as open-iscsi prints them.
+  public var named: [Counter] {
+    let octets = [
+      Counter(name: "txdata_octets", value: sentDataOctets), Counter(name: "rxdata_octets", value: receivedDataOctets),
+    ]
+    let words = zip(Self.wordNames, Self.words).map { name, path in
+      Counter(name: name, value: UInt64(self[keyPath: path]))
+    }
+    return octets + words + custom
+  }
+
+  private static let wordNames = [
+    "noptx_pdus", "scsicmd_pdus", "tmfcmd_pdus", "login_pdus", "text_pdus", "dataout_pdus", "logout_pdus", "snack_pdus",
+    "noprx_pdus", "scsirsp_pdus", "tmfrsp_pdus", "textrsp_pdus", "datain_pdus", "logoutrsp_pdus", "r2t_pdus",
+    "async_pdus", "rjt_pdus", "digest_err", "timeout_err",
+  ]
+}

@@ -29,6 +29,8 @@ final class LinkCore: Sendable {
   /// The sessions of this kernel that have a `KernelSession` value now.
   let claims: SessionClaims
   private let state = Mutex(State())
+  /// Why the thread has ended.
+  let ended = OneShot<KernelError>()
 
   init(channel: any KernelChannel, handle: TransportHandle, claims: SessionClaims) {
     self.channel = channel
@@ -72,6 +74,9 @@ final class LinkCore: Sendable {
       if state.subscribers[session]?.isEmpty == true { state.subscribers[session] = nil }
     }
   }
+
+  /// How many subscribers a session has.
+  func subscriberCount(of session: SessionID) -> Int { state.withLock { $0.subscribers[session]?.count ?? 0 } }
 
   /// Makes several requests and returns an answer for each; see `KernelLink`, whose work this is.
   func perform(
@@ -261,5 +266,6 @@ final class LinkCore: Sendable {
     for request in pending { request.batch.fail(end) }
     for batch in outbox { batch.fail(end) }
     for queue in allQueues() { queue.close() }
+    ended.resolve(end)
   }
 }

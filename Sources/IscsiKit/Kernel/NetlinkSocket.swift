@@ -3,6 +3,7 @@
 internal import CLinux
 internal import CNetlink
 internal import Glibc
+internal import Synchronization
 internal import SystemPackage
 
 /// The real channel: a `NETLINK_ISCSI` socket of libnl, and an eventfd to wake its thread.
@@ -26,6 +27,8 @@ internal import SystemPackage
   private nonisolated(unsafe) let socket: OpaquePointer
   private let descriptor: Int32
   private let wakeDescriptor: Int32
+  /// Milliseconds to the next look whether the process has died (see `ProcessDeath`); -1 for none.
+  private let nextLook = Atomic<Int32>(-1)
 
   /// Opens the socket and joins the event group.
   init() throws(KernelError) {
@@ -102,6 +105,7 @@ internal import SystemPackage
 
   func send(_ datagram: [UInt8]) throws(Errno) {
     var octets = datagram
+    nextLook.store(ProcessDeath.firstLook, ordering: .relaxed)
     while true {
       // libnl does not keep the pointer, nor write to it. Its code for the error has less than errno, which it keeps.
       let (sent, number) = unsafe octets.withUnsafeMutableBytes { buffer in
@@ -114,35 +118,12 @@ internal import SystemPackage
   }
 
   func receive() throws(Errno) -> KernelDatagram? {
-    while true {
-      var sender = sockaddr_nl()
-      var senderLength = socklen_t(MemoryLayout<sockaddr_nl>.size)
-      var result = 0
-      var number: Int32 = 0
-      // MSG_TRUNC makes the result the datagram's real length. The buffer and the address are ours for the call only.
-      let octets = unsafe [UInt8](unsafeUninitializedCapacity: Self.longestDatagram) { buffer, count in
-        unsafe withUnsafeMutablePointer(to: &sender) { pointer in
-          unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-            result = unsafe recvfrom(
-              descriptor, buffer.baseAddress, buffer.count, Int32(MSG_TRUNC) | Int32(MSG_DONTWAIT),
-              address, &senderLength)
-            number = errno
-          }
-        }
-        count = max(0, min(result, buffer.count))
-      }
-      guard result >= 0 else {
-        switch number {
-        case EINTR: continue
-        case EAGAIN: return nil
-        default: throw Errno(rawValue: number)
-        }
-      }
-      // Any process may send to a netlink socket: only port 0 is the kernel. No message for us is longer than the
-      // buffer, so a longer one cannot be read anyway.
-      guard sender.nl_pid == 0, result <= Self.longestDatagram else { continue }
-      return KernelDatagram(origin: sender.nl_groups == 0 ? .unicast : .multicast, octets: octets)
+    while let datagram = try NetlinkDatagram.receive(from: descriptor, limit: Self.longestDatagram) {
+      // No message for us is longer than the limit, so a longer one cannot be read anyway.
+      if datagram.isTruncated { continue }
+      return KernelDatagram(origin: datagram.groups == 0 ? .unicast : .multicast, octets: datagram.octets)
     }
+    return nil
   }
 
   func wait() {
@@ -150,8 +131,13 @@ internal import SystemPackage
       pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0),
       pollfd(fd: wakeDescriptor, events: Int16(POLLIN), revents: 0),
     ]
+    let look = nextLook.load(ordering: .relaxed)
     // The array lives through the call. An interruption is an early return, which callers expect.
-    _ = unsafe poll(&descriptors, nfds_t(descriptors.count), -1)
+    let ready = unsafe poll(&descriptors, nfds_t(descriptors.count), look)
+    if ready == 0 {
+      ProcessDeath.follow()
+      nextLook.store(ProcessDeath.nextLook(after: look), ordering: .relaxed)
+    }
     if descriptors[1].revents != 0 {
       var count: eventfd_t = 0
       _ = unsafe eventfd_read(wakeDescriptor, &count)

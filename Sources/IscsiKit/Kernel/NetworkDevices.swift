@@ -8,6 +8,30 @@ public struct NetworkDevices: Sendable {
   /// The devices below a sysfs; another root is for tests.
   public init(sysfs root: FilePath = "/sys") { self.root = root }
 
+  /// The kernel's number of a device; nil if there is none of this name.
+  ///
+  /// Not by `if_nametoindex`, for which the kernel looks for a module of the device's name, perhaps on a disk that hangs.
+  public func index(of name: String) -> UInt32? {
+    guard PortalHost.isInterfaceName(name), let devices = try? SysfsDirectory(path: root.appending("class/net")),
+      let index: UInt32 = try? devices.number("\(name)/ifindex")
+    else { return nil }
+    return index
+  }
+
+  /// The names of all devices by the kernel's numbers.
+  ///
+  /// Not by `if_nameindex`, which waits for a lock that a driver may hold for long.
+  func namesByIndex() -> [UInt32: String] {
+    guard let devices = try? SysfsDirectory(path: root.appending("class/net")), let names = try? devices.names() else {
+      return [:]
+    }
+    var found: [UInt32: String] = [:]
+    for name in names {
+      if let index: UInt32 = try? devices.number("\(name)/ifindex") { found[index] = name }
+    }
+    return found
+  }
+
   /// The name of the device with this MAC address; the first by name, should several (a bond and its members) have it.
   public func name(of address: HardwareAddress) -> String? {
     guard let devices = try? SysfsDirectory(path: root.appending("class/net")) else { return nil }

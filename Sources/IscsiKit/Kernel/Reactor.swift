@@ -19,7 +19,7 @@ public enum WaitError: Error, Hashable, Sendable {
 /// Swift's cooperative threads must never block, so everything that waits for the network goes through here. A wait
 /// is one-shot: it ends with the event, the deadline or the task's cancellation, whichever comes first.
 public final class Reactor: Sendable {
-  /// What to wait for on a descriptor.
+  /// What to wait for on a descriptor. An empty interest waits for its failure, or until both directions are closed.
   public struct Interest: OptionSet, Sendable {
     /// The bits.
     public let rawValue: UInt8

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
-import SystemPackage
 
 /// A numeric TCP address, ready for the socket calls.
 public struct SocketAddress: Hashable, Sendable, CustomStringConvertible {
@@ -84,45 +83,11 @@ extension Portal {
         if address.isLinkLocal { throw .missingScope }
         return [SocketAddress(address, port: port)]
       }
-      // The string is only read during the call.
-      let index = unsafe UInt32(scope) ?? if_nametoindex(scope)
-      guard index != 0 else { throw .noSuchDevice(scope) }
-      return [SocketAddress(address, port: port, scope: index)]
-    case .name(let name):
-      let port = port
-      let outcome: Result<[SocketAddress], TransportError>
-      do throws(WaitError) {
-        outcome = try await BlockingWork.resolver.run(until: deadline) { lookUp(name, port: port) }
-      } catch {
-        throw error == .timedOut ? .unresolvable("the resolver did not answer in time") : TransportError(error)
+      guard let index = UInt32(scope) ?? NetworkDevices().index(of: scope), index != 0 else {
+        throw .noSuchDevice(scope)
       }
-      return try outcome.get()
+      return [SocketAddress(address, port: port, scope: index)]
+    case .name(let name): return try await NameResolver.shared.addresses(of: name, port: port, until: deadline)
     }
   }
-}
-
-/// Resolves a name with `getaddrinfo`, which blocks.
-private func lookUp(_ name: String, port: UInt16) -> Result<[SocketAddress], TransportError> {
-  var hints = unsafe addrinfo()
-  unsafe hints.ai_family = AF_UNSPEC
-  unsafe hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-  var list: UnsafeMutablePointer<addrinfo>?
-  // The list belongs to us until freeaddrinfo; `hints` and `name` are only read.
-  let status = unsafe getaddrinfo(name, nil, &hints, &list)
-  guard status == 0 else {
-    // gai_strerror returns a constant string.
-    return .failure(.unresolvable(unsafe String(cString: gai_strerror(status))))
-  }
-  defer { unsafe freeaddrinfo(list) }
-  var found: [SocketAddress] = []
-  var next = unsafe list
-  while let entry = unsafe next {
-    if let raw = unsafe entry.pointee.ai_addr, let address = unsafe SocketAddress(raw, length: entry.pointee.ai_addrlen)
-    {
-      let withPort = SocketAddress(address.address, port: port, scope: address.scope)
-      if !found.contains(withPort) { found.append(withPort) }
-    }
-    unsafe next = entry.pointee.ai_next
-  }
-  return found.isEmpty ? .failure(.unresolvable("no address")) : .success(found)
 }

@@ -115,6 +115,15 @@ public struct Sysfs: Sendable {
     } ?? nil
   }
 
+  /// A session's state and devices, which are a small part of it to read; nil if there is none of this number.
+  func devices(
+    of id: SessionID, _ detail: Detail = .full
+  ) throws(SysfsError) -> (state: KernelSessionState?, devices: [DeviceSnapshot])? {
+    try reading("iscsi_session") { (sessions) throws(Errno) in
+      try SysfsSessionReader(detail: detail).devices(of: id, in: sessions)
+    } ?? nil
+  }
+
   /// All SCSI hosts of iSCSI drivers by number: one a session with `iscsi_tcp`, one a port with an offload card.
   public func hosts() throws(SysfsError) -> [HostSnapshot] {
     try reading("iscsi_host") { (hosts) throws(Errno) in

@@ -36,6 +36,18 @@ struct SysfsSessionReader {
     return session
   }
 
+  /// Reads the state and the devices of a session; nil if it is gone.
+  func devices(
+    of id: SessionID, in sessions: borrowing SysfsDirectory
+  ) throws(Errno) -> (state: KernelSessionState?, devices: [DeviceSnapshot])? {
+    guard let directory = try sessions.directory("session\(id)") else { return nil }
+    var found: [DeviceSnapshot] = []
+    if let device = try directory.directory("device") { found = try devices(in: device, try device.names()) }
+    // Last: then it is alive, and its state is not older than the devices.
+    guard let state = try directory.contents("state") else { return nil }
+    return (KernelSessionState(rawValue: state), found)
+  }
+
   /// Finds the host of a session: the link of its class entry ends in `hostH/sessionS/iscsi_session/sessionS`.
   static func hostNumber(of id: SessionID, in sessions: borrowing SysfsDirectory) -> HostNumber? {
     let name = "session\(id)"
@@ -43,6 +55,9 @@ struct SysfsSessionReader {
     guard let index = parts.firstIndex(where: { $0 == name }), index > parts.startIndex else { return nil }
     return Sysfs.number(of: parts[parts.index(before: index)], after: "host").map(HostNumber.init)
   }
+
+  /// The number in `recovery_tmo`, which is a word for none.
+  static func replacementTimeout(_ text: String?) -> Int32? { text.flatMap { $0 == "off" ? -1 : Int32($0) } }
 
   private func readDetails(
     of session: inout SessionSnapshot, in directory: borrowing SysfsDirectory
@@ -52,7 +67,7 @@ struct SysfsSessionReader {
     session.creator = try directory.number("creator")
     session.userName = try directory.text("username")
     session.userNameIn = try directory.text("username_in")
-    session.replacementTimeout = try directory.text("recovery_tmo").flatMap { $0 == "off" ? -1 : Int32($0) }
+    session.replacementTimeout = Self.replacementTimeout(try directory.text("recovery_tmo"))
     session.abortTimeout = try directory.number("abort_tmo")
     session.luResetTimeout = try directory.number("lu_reset_tmo")
     session.targetResetTimeout = try directory.number("tgt_reset_tmo")

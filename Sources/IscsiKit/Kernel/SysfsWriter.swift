@@ -62,7 +62,7 @@ public struct SysfsWriter: Sendable {
       throw .unreadable(path: path(Self.path(of: device, id)).string, error)
     }
     guard let state else { throw .noDevice(address: device.address, id) }
-    guard state == "offline" || state == "transport-offline" else { return false }
+    guard DeviceSnapshot.isOffline(state) else { return false }
     try write("running", to: "state", of: device, id)
     return true
   }
@@ -70,6 +70,20 @@ public struct SysfsWriter: Sendable {
   /// Removes a device from the system (`delete`), after a flush of its write cache; blocks.
   public func delete(_ device: DeviceSnapshot, of id: SessionID) throws(SysfsError) {
     try write("1", to: "delete", of: device, id)
+  }
+
+  /// Sets how long I/O waits for a lost session, in seconds; -1 is for ever. From then on the kernel ignores what requests
+  /// say of it.
+  public func setReplacementTimeout(_ seconds: Int32, of id: SessionID) throws(SysfsError) {
+    let sessions = try open(id)
+    let name = "session\(id)/recovery_tmo"
+    let value = seconds < 0 ? "off" : String(seconds)
+    do {
+      try sessions.write(value, to: name)
+    } catch {
+      guard sessions.exists("session\(id)") else { throw .noSession(id) }
+      throw .unwritable(path: path(name).string, value: value, error)
+    }
   }
 
   private static func path(of device: DeviceSnapshot, _ id: SessionID) -> String {

@@ -54,40 +54,31 @@ public struct TCPSocket: ~Copyable, Sendable {
   /// - Throws: `.closedByPeer` at the end of the stream.
   public func read(upTo limit: Int, until deadline: ContinuousClock.Instant) async throws(TransportError) -> [UInt8] {
     while true {
-      var failure = Errno(rawValue: 0)
-      let octets = unsafe [UInt8](unsafeUninitializedCapacity: limit) { buffer, count in
-        // The kernel writes at most `limit` octets into the array's own storage and says how many.
-        let read = unsafe recv(descriptor, buffer.baseAddress, limit, 0)
-        count = max(read, 0)
-        if read < 0 { failure = Errno(rawValue: errno) }
+      let octets: [UInt8]?
+      do throws(Errno) {
+        octets = try StreamSocket.receive(from: descriptor, upTo: limit)
+      } catch {
+        throw TransportError(call: "recv", errno: error)
       }
-      guard octets.isEmpty else { return octets }
-      switch failure {
-      case Errno(rawValue: 0): throw .closedByPeer
-      case .interrupted: continue
-      case .wouldBlock: try await ready(.read, until: deadline)
-      default: throw TransportError(call: "recv", errno: failure)
+      guard let octets else {
+        try await ready(.read, until: deadline)
+        continue
       }
+      guard !octets.isEmpty else { throw .closedByPeer }
+      return octets
     }
   }
 
   /// Writes all of `octets`.
   public func write(_ octets: [UInt8], until deadline: ContinuousClock.Instant) async throws(TransportError) {
-    var sent = 0
-    while sent < octets.count {
-      // MSG_NOSIGNAL: a closed peer is an error of this call, not a signal to the process.
-      let written = unsafe octets[sent...].withUnsafeBytes { buffer in
-        unsafe send(descriptor, buffer.baseAddress, buffer.count, Int32(MSG_NOSIGNAL))
+    var rest = octets[...]
+    while !rest.isEmpty {
+      do throws(Errno) {
+        rest = rest.dropFirst(try StreamSocket.send(rest, to: descriptor))
+      } catch {
+        throw TransportError(call: "send", errno: error)
       }
-      if written >= 0 {
-        sent += written
-      } else {
-        switch Errno(rawValue: errno) {
-        case .interrupted: continue
-        case .wouldBlock: try await ready(.write, until: deadline)
-        case let failure: throw TransportError(call: "send", errno: failure)
-        }
-      }
+      if !rest.isEmpty { try await ready(.write, until: deadline) }
     }
   }
 

@@ -76,6 +76,14 @@ public struct ISID: Hashable, Sendable, CustomStringConvertible {
     ])
   }
 
+  /// An ISID from twelve hexadecimal digits; nil for any other text.
+  public init?(hexadecimal text: String) {
+    guard text.utf8.count == 12, text.utf8.allSatisfy(\.isHexDigit), let number = UInt64(text, radix: 16) else {
+      return nil
+    }
+    octets = [6 of UInt8] { UInt8(truncatingIfNeeded: number >> (40 - 8 * UInt64($0))) }
+  }
+
   /// Twelve hexadecimal digits.
   public var description: String {
     octets.indices.map { octets[$0].hexadecimal }.joined()
@@ -104,6 +112,11 @@ public struct LUN: Hashable, Sendable, Comparable, CustomStringConvertible {
   public init?(number: UInt64) {
     guard number < 0x4000 else { return nil }
     rawValue = (number < 256 ? number : number | 0x4000) << 48
+  }
+
+  /// A LUN from the number that Linux shows for it (kernel: `int_to_scsilun`).
+  public init(linuxNumber number: UInt64) {
+    rawValue = (0..<4).reduce(UInt64(0)) { $0 | ((number >> (16 * UInt64($1))) & 0xFFFF) << (48 - 16 * UInt64($1)) }
   }
 
   /// The number that Linux shows for this LUN (kernel: `scsilun_to_int`, address method bits kept).

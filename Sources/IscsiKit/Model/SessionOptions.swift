@@ -95,6 +95,9 @@ public struct SessionTimeouts: Hashable, Sendable {
   public var noopTimeout: Duration = .seconds(5)
   /// How long one login may take from the TCP connect on, redirects included.
   public var login: Duration = .seconds(15)
+  /// For how long a first login that fails for now is tried again; zero makes one attempt. open-iscsi's
+  /// `initial_login_retry_max` times `login_timeout`.
+  public var loginRetryWindow: Duration = .zero
 
   /// The defaults.
   public init() {}
@@ -167,6 +170,10 @@ public struct SessionOptions: Hashable, Sendable {
   public var fastAbort = true
   /// What to scan for after the login.
   public var scan = ScanMode.all
+  /// `node.session.reopen_max`: how many attempts one recovery may take; nil (there: 0) is no limit.
+  public var recoveryLimit: Int?
+  /// `node.session.nr_sessions`: how many sessions of one target, portal and interface there may be, 1 or more.
+  public var sessionCount = 1
 
   /// The defaults.
   public init() {}

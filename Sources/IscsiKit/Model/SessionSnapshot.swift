@@ -69,6 +69,11 @@ public struct DeviceSnapshot: Hashable, Sendable {
 
   /// `H:C:T:L`.
   public var address: String { "\(host):\(channel):\(target):\(lun)" }
+
+  /// Whether it was given up, by error handling or because its session was away for long, so that its I/O fails.
+  public var isOffline: Bool { Self.isOffline(state) }
+
+  static func isOffline(_ state: String?) -> Bool { state == "offline" || state == "transport-offline" }
 }
 
 /// A kernel session as sysfs shows it at one moment. What sysfs does not tell is nil, never guessed.
@@ -118,6 +123,12 @@ public struct SessionSnapshot: Hashable, Sendable {
 
   /// A session of which only the number is known.
   public init(id: SessionID) { self.id = id }
+
+  /// Whether the connection is up. Kernels before 5.7 do not show that, and the session's state has to stand for it.
+  public var isConnectionUp: Bool {
+    guard let connection else { return false }
+    return connection.state.map { $0 == .up } ?? (state == .loggedIn)
+  }
 }
 
 /// The negotiated parameters that sysfs shows (RFC 7143, section 13); nil for what it does not tell.

@@ -76,7 +76,11 @@ struct CHAPChallenge: Hashable, Sendable {
   var octets: [UInt8]
 
   init(using generator: inout some RandomNumberGenerator) {
+    // Eight octets at a time: each number is a call of the kernel.
+    octets = (0..<4).flatMap { _ in
+      let number: UInt64 = generator.next()
+      return (0..<8).map { UInt8(truncatingIfNeeded: number >> ($0 * 8)) }
+    }
     identifier = UInt8.random(in: .min ... .max, using: &generator)
-    octets = (0..<32).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
   }
 }

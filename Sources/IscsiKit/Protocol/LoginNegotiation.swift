@@ -72,7 +72,8 @@ public struct LoginNegotiation: Sendable {
   ) throws(LoginFailure) {
     try configuration.validate()
     self.configuration = configuration
-    security = SecurityNegotiation(configuration.authentication, challenge: CHAPChallenge(using: &generator))
+    let challenge = configuration.authentication.outgoing.map { _ in CHAPChallenge(using: &generator) }
+    security = challenge.flatMap { SecurityNegotiation(configuration.authentication, challenge: $0) }
     operational = OperationalNegotiation(configuration.operational, isDiscovery: configuration.isDiscovery)
     stage = security == nil ? .operational : .security
     expStatSN = configuration.expStatSN

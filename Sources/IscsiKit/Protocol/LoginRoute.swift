@@ -16,8 +16,9 @@ public struct LoginRedirect: Hashable, Sendable {
 
 /// Where a login goes, over redirects: follows them, finds loops, and knows the way back.
 ///
-/// After a temporary redirect the next failure leads back to the portal that sent it, after a permanent one the new
-/// portal is the one to come back to. The port and the host make a portal; its tag does not count.
+/// A failure leads back home, to the portal that sent us elsewhere. After a permanent redirect the new portal is home, as
+/// soon as a login has succeeded behind it: a target that names a portal by mistake is not lost for ever. The port and
+/// the host make a portal; its tag does not count.
 public struct LoginRoute: Hashable, Sendable {
   /// How many redirects in a row are followed.
   public static let limit = 8
@@ -26,6 +27,8 @@ public struct LoginRoute: Hashable, Sendable {
   public private(set) var home: Portal
   /// Where to connect now.
   public private(set) var current: Portal
+  /// Where the target has moved to by its own word.
+  private var nextHome: Portal?
   private var visited: [String]
 
   /// A route that starts at the portal of the record or the command line.
@@ -48,17 +51,20 @@ public struct LoginRoute: Hashable, Sendable {
     guard visited.count <= Self.limit else { throw .tooManyRedirects(Self.limit) }
     visited.append(next.address)
     current = next
-    if redirect.isPermanent { home = next }
+    if redirect.isPermanent { nextHome = next }
   }
 
   /// Goes back home after a failure; a new chain of redirects may start there.
   public mutating func failBack() {
     current = home
+    nextHome = nil
     visited = [home.address]
   }
 
-  /// Notes that the login succeeded here: a later chain of redirects starts afresh, and home stays.
+  /// Notes that the login succeeded here: a later chain of redirects starts afresh, and a target that has moved is there.
   public mutating func arrive() {
+    home = nextHome ?? home
+    nextHome = nil
     visited = [current.address]
   }
 }

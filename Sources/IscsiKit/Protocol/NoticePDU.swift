@@ -185,3 +185,24 @@ extension RejectPDU: PDUCodable {
     return fields
   }
 }
+
+extension AsyncMessagePDU {
+  /// Whether this tells that units came, went or changed their size: a unit attention with REPORTED LUNS DATA HAS
+  /// CHANGED (3F/0E) or CAPACITY DATA HAS CHANGED (2A/09), see SPC-4, annex F.
+  public var announcesChangedUnits: Bool {
+    // The sense data has its length before it (RFC 7143, section 11.9.4). Its first octet tells its format.
+    guard event == .scsi, data.count > 2 else { return false }
+    let length = Int(data[0]) << 8 | Int(data[1])
+    let sense = Array(data[2...].prefix(length))
+    guard let format = sense.first else { return false }
+    let position =
+      switch format & 0x7F {
+      case 0x70, 0x71: 12
+      case 0x72, 0x73: 2
+      default: Int.max
+      }
+    guard position < sense.count - 1 else { return false }
+    let code = (sense[position], sense[position + 1])
+    return code == (0x3F, 0x0E) || code == (0x2A, 0x09)
+  }
+}

@@ -3,6 +3,8 @@
 /// PDUs through the kernel, over a session that has a socket.
 struct KernelPDUTransport<Phase: ConnectedKernelSessionPhase>: PDUTransport, ~Copyable {
   let session: KernelSession<Phase>
+  /// Where the answers come. Subscribed to for one exchange: what was reported and lost before it is not about it.
+  let events: KernelEvents
 
   mutating func send(_ pdu: PDU, until deadline: ContinuousClock.Instant) async throws(PDUTransportError) {
     let encoded = pdu.encoded()
@@ -14,7 +16,7 @@ struct KernelPDUTransport<Phase: ConnectedKernelSessionPhase>: PDUTransport, ~Co
   }
 
   mutating func receive(until deadline: ContinuousClock.Instant) async throws(PDUTransportError) -> PDU {
-    try await session.events.nextPDU(until: deadline)
+    try await events.nextPDU(until: deadline)
   }
 }
 

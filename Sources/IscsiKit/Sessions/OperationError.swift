@@ -12,6 +12,10 @@ public struct OperationError: DiagnosableError, Hashable {
     case logout(SessionID, target: String?)
     /// A scan for logical units, or of those that are there.
     case scan(SessionID)
+    /// A question for the counters of a connection.
+    case statistics(SessionID)
+    /// A change of a living session's parameters.
+    case set(SessionID)
 
     /// The operation and its object, fit to stand before " failed".
     public var description: String {
@@ -21,6 +25,8 @@ public struct OperationError: DiagnosableError, Hashable {
       case .logout(let session, let target?): "logout from \(target) (session \(session))"
       case .logout(let session, nil): "logout from session \(session)"
       case .scan(let session): "scan of session \(session)"
+      case .statistics(let session): "statistics of session \(session)"
+      case .set(let session): "change of session \(session)"
       }
     }
   }
@@ -51,6 +57,14 @@ public struct OperationError: DiagnosableError, Hashable {
     case loginUnderWay
     /// The session has no connection (any more), so that nothing can be scanned.
     case connectionLost
+    /// The session was never logged in, and another program may be just doing it.
+    case notEstablished
+    /// The kernel does not show what the session was logged in to, so that it cannot be logged in again.
+    case unknownIdentity
+    /// What was asked for cannot be.
+    case invalid(LoginDescriptionError)
+    /// Disks of the session are in use: where, in words.
+    case inUse(String)
     /// The scan did not end in time; it goes on in the kernel.
     case scanTimedOut
     /// The task was cancelled.
@@ -100,8 +114,9 @@ extension OperationError.Cause: DiagnosableError {
     case .kernel(let error): error
     case .text(let error): error
     case .sysfs(let error): error
-    case .unexpectedPDU, .sessionExists, .noSession, .unsupportedTransport, .loginUnderWay, .connectionLost,
-      .scanTimedOut, .cancelled:
+    case .invalid(let error): error
+    case .inUse, .unexpectedPDU, .sessionExists, .noSession, .unsupportedTransport, .loginUnderWay, .connectionLost,
+      .notEstablished, .unknownIdentity, .scanTimedOut, .cancelled:
       nil
     }
   }
@@ -114,6 +129,8 @@ extension OperationError.Cause: DiagnosableError {
     case .noSession: .sessionNotFound
     case .unsupportedTransport: .notSupported
     case .connectionLost: .transport
+    case .notEstablished, .unknownIdentity: .internal
+    case .inUse: .busy
     case .scanTimedOut: .requestTimeout
     case .cancelled: .failure
     default: underlying?.exitStatus ?? .failure
@@ -130,6 +147,9 @@ extension OperationError.Cause: DiagnosableError {
     case .unsupportedTransport(nil): "the kernel does not tell the session's transport, and only tcp is supported"
     case .loginUnderWay: "a login to the same target, portal and interface is under way"
     case .connectionLost: "the session has lost its connection"
+    case .notEstablished: "the session was never logged in"
+    case .unknownIdentity: "the kernel does not show what the session was logged in to"
+    case .inUse(let uses): "its disks are in use: \(uses)"
     case .scanTimedOut: "the scan did not end in time"
     case .cancelled: "cancelled"
     default: underlying?.description ?? ""
@@ -140,10 +160,12 @@ extension OperationError.Cause: DiagnosableError {
   public var advice: String? {
     switch self {
     case .unexpectedPDU: "look at the target's log"
-    case .sessionExists, .loginUnderWay, .cancelled: nil
+    case .sessionExists, .loginUnderWay, .notEstablished, .cancelled: nil
+    case .unknownIdentity: "remove it with iscsi-admin logout"
     case .noSession: "iscsi-admin session list shows the sessions"
     case .unsupportedTransport: "use the program that logged in, such as iscsiadm"
     case .connectionLost: "iscsi-admin session show tells its state; to mend it, log out and in again"
+    case .inUse: "unmount them and switch swap off, or use --force, which ends their I/O with errors"
     case .scanTimedOut: "it goes on in the kernel; look at the kernel's log and at the target"
     default: underlying?.advice
     }

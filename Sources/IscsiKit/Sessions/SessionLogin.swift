@@ -55,13 +55,17 @@ public enum LoginStep: String, Hashable, Sendable, CaseIterable {
   case end = "ended"
 }
 
-/// Logs in: TCP connection, kernel session, negotiation, start and scan. Up to the start, cancellation ends the login;
-/// behind it there is a session, and only the scan is broken off.
-struct SessionLogin {
+/// Logs in at one portal: a first login, which makes the session, or another login of a session that has lost its
+/// connection. Redirects are the caller's to follow. Up to the start, cancellation ends a login.
+struct SessionLogin: Sendable {
   let link: KernelLink
   let sysfs: Sysfs
   let request: LoginRequest
+  /// Our half of the session's identifier; nil derives it from the kernel's number.
+  var isid: ISID?
   let progress: @Sendable (LoginStep) -> Void
+  /// Is told the number and the host of a session that was made, before anything else is done with it.
+  var created: @Sendable (SessionID, HostNumber) async -> Void = { _, _ in }
 
   /// Why a login failed, and what it left in the kernel.
   struct Failure: Error {
@@ -75,90 +79,116 @@ struct SessionLogin {
     }
   }
 
-  private enum Attempt: ~Copyable {
+  /// How a first login ended that did not fail.
+  enum First: ~Copyable {
     case up(UpKernelSession, LoginResult)
+    /// Nothing is left of the attempt.
     case redirected(LoginRedirect)
   }
 
-  /// Follows redirects to where the target is.
-  func run() async throws(Failure) -> LoginReport {
+  /// How a login of an existing session ended.
+  enum Again: ~Copyable {
+    case up(UpKernelSession, LoginResult)
+    case redirected(BrokenKernelSession, LoginRedirect)
+    case failed(BrokenKernelSession, OperationError.Cause)
+    /// The session is as it was.
+    case notConnected(UnboundKernelSession, OperationError.Cause)
+  }
+
+  /// Makes a session and logs in; a failure leaves nothing in the kernel, or names it.
+  func first(at portal: Portal, until deadline: ContinuousClock.Instant) async throws(Failure) -> First {
     // Nothing is asked for, of the target or the kernel, that could not end well.
     do throws(LoginFailure) { try request.configuration(isid: .random()).validate() } catch {
       throw Failure(.login(error))
     }
-    var route = LoginRoute(request.portal)
-    let deadline = ContinuousClock.now + request.options.timeouts.login
-    while true {
-      switch try await attempt(at: route.current, until: deadline) {
-      case .redirected(let redirect):
-        do throws(LoginFailure) { try route.follow(redirect) } catch { throw Failure(.login(error)) }
-      case .up(let session, let login):
-        return await finish(session, login, at: route.current)
-      }
-    }
-  }
-
-  /// One login at one portal; a failure leaves nothing in the kernel, or names it.
-  private func attempt(
-    at portal: Portal, until deadline: ContinuousClock.Instant
-  ) async throws(Failure) -> Attempt {
-    progress(.connect)
     let socket: TCPSocket
-    do throws(TransportError) {
-      socket = try await TCPSocket.connect(
-        to: portal, through: request.options.binding, sysfs: sysfs.root, until: deadline)
-    } catch {
-      throw Failure(.transport(error))
+    do throws(OperationError.Cause) { socket = try await connect(to: portal, until: deadline) } catch {
+      throw Failure(error)
     }
     progress(.create)
-    var transport = KernelPDUTransport(session: try await bind(socket, until: deadline))
-    // From here on the kernel has a reference of its own.
-    progress(.negotiate)
-    let outcome: NegotiationOutcome
-    do throws(OperationError.Cause) {
-      var negotiation = try makeNegotiation(of: transport.session.id)
-      outcome = try await negotiation.run(over: &transport, until: deadline)
-    } catch {
-      throw await Self.failure(error, removing: transport.session)
-    }
-    switch outcome {
-    case .redirected(let redirect):
-      let id = transport.session.id
-      do throws(OperationError.Cause) {
-        try await transport.session.remove()
-      } catch {
-        guard error == .noSession else { throw Failure(error, leftover: id) }
-      }
-      return .redirected(redirect)
-    case .loggedIn(let login):
-      progress(.start)
-      guard !Task.isCancelled else {
-        throw await Self.failure(.cancelled, removing: transport.session)
-      }
-      let tag = login.tag ?? portal.tag
-      return .up(try await start(transport.session, login.kernelParameters(tag: tag), until: deadline), login)
-    }
-  }
-
-  /// Makes a kernel session and gives it the socket and the parameters that do not depend on the negotiation.
-  private func bind(
-    _ socket: borrowing TCPSocket, until deadline: ContinuousClock.Instant
-  ) async throws(Failure) -> BoundKernelSession {
-    let created: UnboundKernelSession
+    let session: UnboundKernelSession
     do throws(KernelError) {
-      created = try await UnboundKernelSession.create(
+      session = try await UnboundKernelSession.create(
         on: link, initialCommandSN: LoginRequest.initialCommandSN, maxCommands: request.options.maxCommands,
         queueDepth: request.options.queueDepth, until: deadline)
     } catch {
       throw Failure(.kernel(error))
     }
-    switch await created.bind(socket.fileDescriptor, parameters: request.parametersBeforeLogin, until: deadline) {
-    case .done(let session):
-      return session
-    case .failed(let broken, let error):
-      throw await Self.failure(
-        error.isLostConnection ? .login(.connectionClosed) : .kernel(error), removing: broken)
+    await created(session.id, session.host)
+    switch await logIn(session, over: socket, at: portal, until: deadline) {
+    case .up(let session, let login): return .up(session, login)
+    case .redirected(let broken, let redirect):
+      let id = broken.id
+      do throws(OperationError.Cause) { try await broken.remove() } catch {
+        guard error == .noSession else { throw Failure(error, leftover: id) }
+      }
+      return .redirected(redirect)
+    case .failed(let broken, let cause): throw await Self.failure(cause, removing: broken)
+    case .notConnected(let session, let cause): throw await Self.failure(cause, removing: session)
     }
+  }
+
+  /// Logs a stopped session in again.
+  func again(
+    _ session: consuming UnboundKernelSession, at portal: Portal, until deadline: ContinuousClock.Instant
+  ) async -> Again {
+    let socket: TCPSocket
+    do throws(OperationError.Cause) { socket = try await connect(to: portal, until: deadline) } catch {
+      return .notConnected(session, error)
+    }
+    return await logIn(session, over: socket, at: portal, until: deadline)
+  }
+
+  private func connect(
+    to portal: Portal, until deadline: ContinuousClock.Instant
+  ) async throws(OperationError.Cause) -> TCPSocket {
+    progress(.connect)
+    do throws(TransportError) {
+      return try await TCPSocket.connect(
+        to: portal, through: request.options.binding, sysfs: sysfs.root, until: deadline)
+    } catch {
+      throw .transport(error)
+    }
+  }
+
+  /// From a connected socket to the full feature phase.
+  private func logIn(
+    _ session: consuming UnboundKernelSession, over socket: borrowing TCPSocket, at portal: Portal,
+    until deadline: ContinuousClock.Instant
+  ) async -> Again {
+    // Before there is a socket, so that its failure cannot be missed.
+    let events = link.events(for: session.id)
+    let bound: BoundKernelSession
+    switch await session.bind(socket.fileDescriptor, parameters: request.parametersBeforeLogin, until: deadline) {
+    case .done(let session): bound = session
+    case .failed(let broken, let error): return .failed(broken, Self.cause(of: error))
+    }
+    // From here on the kernel has a reference of its own.
+    progress(.negotiate)
+    var transport = KernelPDUTransport(session: bound, events: events)
+    let outcome: NegotiationOutcome
+    do throws(OperationError.Cause) {
+      var negotiation = try makeNegotiation(of: transport.session.id)
+      outcome = try await negotiation.run(over: &transport, until: deadline)
+    } catch {
+      return .failed(transport.session.asBroken(), error)
+    }
+    switch outcome {
+    case .redirected(let redirect): return .redirected(transport.session.asBroken(), redirect)
+    case .loggedIn(let login):
+      progress(.start)
+      guard !Task.isCancelled else { return .failed(transport.session.asBroken(), .cancelled) }
+      let parameters = login.kernelParameters(tag: login.tag ?? portal.tag)
+      switch await transport.session.start(parameters, until: deadline) {
+      case .done(let up): return .up(up, login)
+      case .failed(let broken, let error): return .failed(broken, Self.cause(of: error))
+      }
+    }
+  }
+
+  /// A connection that is lost between two requests is the target's doing.
+  private static func cause(of error: KernelError) -> OperationError.Cause {
+    error.isLostConnection ? .login(.connectionClosed) : .kernel(error)
   }
 
   /// Removes the session of a login that failed. The cause stays what it is; that the session may still be there is
@@ -177,43 +207,10 @@ struct SessionLogin {
 
   private func makeNegotiation(of session: SessionID) throws(OperationError.Cause) -> LoginNegotiation {
     do throws(LoginFailure) {
-      return try LoginNegotiation(request.configuration(isid: ISID(session: session)))
+      return try LoginNegotiation(request.configuration(isid: isid ?? ISID(session: session)))
     } catch {
       throw .login(error)
     }
-  }
-
-  private func start(
-    _ session: consuming BoundKernelSession, _ parameters: [KernelParameter], until deadline: ContinuousClock.Instant
-  ) async throws(Failure) -> UpKernelSession {
-    switch await session.start(parameters, until: deadline) {
-    case .done(let up):
-      return up
-    case .failed(let broken, let error):
-      throw await Self.failure(
-        error.isLostConnection ? .login(.connectionClosed) : .kernel(error), removing: broken)
-    }
-  }
-
-  /// Scans, and leaves the session to the kernel. A scan that fails does not undo the login.
-  private func finish(_ session: consuming UpKernelSession, _ login: LoginResult, at portal: Portal) async
-    -> LoginReport
-  {
-    for parameter in request.options.binding.hostParameters {
-      // Only for sysfs to show; a kernel that refuses it has lost nothing.
-      try? await session.setHostParameter(parameter)
-    }
-    var report = LoginReport(
-      session: session.id, host: session.host, target: request.target, portal: portal, login: login)
-    session.release()
-    guard request.options.scan != .none else { return report }
-    progress(.scan)
-    do throws(OperationError.Cause) {
-      report.devices = try await SessionScan(sysfs: sysfs).scan(report.session, request.options.scan)
-    } catch {
-      report.scanFailure = OperationError(.scan(report.session), error)
-    }
-    return report
   }
 }
 
@@ -237,8 +234,6 @@ extension LoginRequest {
   /// kernel would only show them.
   var parametersBeforeLogin: [KernelParameter] {
     let timeouts = options.timeouts
-    // One zero alone is "not set" to the kernel, which puts 5 in its place: only two turn the check off.
-    let isChecked = timeouts.noopInterval > .zero && timeouts.noopTimeout > .zero
     var parameters: [KernelParameter] = [
       .targetName(target.description),
       .persistentAddress(portal.host.description),
@@ -252,12 +247,32 @@ extension LoginRequest {
       .abortTimeout(timeouts.abort),
       .luResetTimeout(timeouts.luReset),
       .targetResetTimeout(timeouts.targetReset),
-      .noopTimeout(isChecked ? timeouts.noopTimeout : .zero),
-      .noopInterval(isChecked ? timeouts.noopInterval : .zero),
+    ] + timeouts.noopParameters + [
       .interfaceName(options.interfaceName),
       .initiatorName(initiator.description),
       .discoverySession(false),
     ]
+  }
+}
+
+extension LoginDescription.TimeoutsDescription {
+  /// What the kernel is told to change the timeouts that are described, by what they are with the change.
+  func kernelParameters(_ timeouts: SessionTimeouts) -> [KernelParameter] {
+    var parameters: [KernelParameter] = []
+    if replacement != nil { parameters.append(.recoveryTimeout(timeouts.replacement)) }
+    if abort != nil { parameters.append(.abortTimeout(timeouts.abort)) }
+    if luReset != nil { parameters.append(.luResetTimeout(timeouts.luReset)) }
+    if targetReset != nil { parameters.append(.targetResetTimeout(timeouts.targetReset)) }
+    if noopInterval != nil || noopTimeout != nil { parameters += timeouts.noopParameters }
+    return parameters
+  }
+}
+
+extension SessionTimeouts {
+  /// The check by NOP-Outs. One zero alone is "not set" to the kernel, which puts 5 in its place: only two turn it off.
+  fileprivate var noopParameters: [KernelParameter] {
+    let isChecked = noopInterval > .zero && noopTimeout > .zero
+    return [.noopTimeout(isChecked ? noopTimeout : .zero), .noopInterval(isChecked ? noopInterval : .zero)]
   }
 }
 
@@ -291,7 +306,7 @@ extension UInt16 {
 
 extension InterfaceBinding {
   /// What sysfs shows of the host for this binding.
-  fileprivate var hostParameters: [HostParameter] {
+  var hostParameters: [HostParameter] {
     switch self {
     case .device(let name): [.networkDevice(name)]
     case .hardwareAddress(let address): [.hardwareAddress(address)]

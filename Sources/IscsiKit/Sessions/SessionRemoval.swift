@@ -7,12 +7,18 @@ extension KernelSession {
   /// - Throws: `noSession` if there is no such session any more, or else why it is still there.
   consuming func remove() async throws(OperationError.Cause) {
     guard case .failed(_, let error) = await destroy() else { return }
-    switch error {
-    // What the kernel says of a number that it does not have: somebody else was faster.
+    throw error.isUnknownSession ? .noSession : .kernel(error)
+  }
+}
+
+extension KernelError {
+  /// Whether this is what the kernel says of a removal of a session that it does not have: somebody else was faster.
+  var isUnknownSession: Bool {
+    switch self {
     case .rejected(.destroySession, .invalidArgument, by: .interface),
       .rejected(.destroySessionAsync, .invalidArgument, by: .interface):
-      throw .noSession
-    default: throw .kernel(error)
+      true
+    default: false
     }
   }
 }

@@ -10,6 +10,8 @@ struct SessionScan {
   var timeout: Duration = .seconds(60)
   /// How long disks may take to get their block device after the scan: the kernel attaches them in the background.
   var attachTimeout: Duration = .seconds(5)
+  /// How many devices of a session are worked on at once, so that those that hang leave threads to other sessions.
+  private static let devicesAtOnce = 4
   /// The first and the longest pause between looks whether they have; each is twice the one before.
   private static let pauses = (first: Duration.milliseconds(4), longest: Duration.milliseconds(128))
 
@@ -18,48 +20,74 @@ struct SessionScan {
     try await scan(session, mode, until: .now + timeout)
   }
 
-  /// Reads the size and properties of the session's devices again, revives those that error handling gave up, and
-  /// scans for new ones. A device that cannot be read again does not keep the others from it.
-  func rescan(_ session: SessionID) async throws(OperationError.Cause) -> [DeviceSnapshot] {
+  /// Revives the session's devices that error handling gave up, reads size and properties of all again, and scans for
+  /// new ones as the mode says; `.none` leaves that out. A device that hangs or cannot be read keeps no other from it.
+  func rescan(
+    _ session: SessionID, _ mode: ScanMode = .all
+  ) async throws(OperationError.Cause) -> [DeviceSnapshot] {
     let writer = SysfsWriter(root: sysfs.root)
     let deadline = ContinuousClock.now + timeout
-    var failure: SysfsError?
-    for device in try devices(of: session) {
+    let present = try devices(of: session)
+    let revival = await revive(present, of: session, until: deadline)
+    let rescan = await each(present, by: .rescans, until: deadline) { (device) throws(SysfsError) in
+      try writer.rescan(device, of: session)
+    }
+    let devices = mode == .none ? try devices(of: session) : try await scan(session, mode)
+    if let failure = revival ?? rescan { throw failure }
+    return devices
+  }
+
+  /// Revives devices alone, which is what I/O waits for.
+  func revive(_ session: SessionID) async throws(OperationError.Cause) {
+    if let failure = await revive(try devices(of: session), of: session, until: .now + timeout) { throw failure }
+  }
+
+  private func revive(
+    _ devices: [DeviceSnapshot], of session: SessionID, until deadline: ContinuousClock.Instant
+  ) async -> OperationError.Cause? {
+    let writer = SysfsWriter(root: sysfs.root)
+    let offline = devices.filter(\.isOffline)
+    return await each(offline, by: .revival, until: deadline) { (device) throws(SysfsError) in
+      try writer.revive(device, of: session)
+    }
+  }
+
+  /// Does something with each device, some at a time; the first failure, if there is one.
+  private func each(
+    _ devices: [DeviceSnapshot], by pool: BlockingWork, until deadline: ContinuousClock.Instant,
+    _ body: @escaping @Sendable (DeviceSnapshot) throws(SysfsError) -> Void
+  ) async -> OperationError.Cause? {
+    let failures = await inParallel(devices, limit: Self.devicesAtOnce) { _, device -> OperationError.Cause? in
       do throws(OperationError.Cause) {
-        try await blocking(until: deadline) { () throws(SysfsError) in
-          try writer.revive(device, of: session)
-          try writer.rescan(device, of: session)
-        }
-      } catch {
-        switch error {
+        try await blocking(by: pool, until: deadline) { () throws(SysfsError) in try body(device) }
+        return nil
+      } catch .sysfs(.noDevice) {
         // It went away after it was listed, which is no failure of a rescan.
-        case .sysfs(.noDevice): continue
-        case .sysfs(let error): failure = failure ?? error
-        default: throw error
-        }
+        return nil
+      } catch {
+        return error
       }
     }
-    let devices = try await scan(session, .all, until: deadline)
-    if let failure { throw .sysfs(failure) }
-    return devices
+    return failures.lazy.compactMap(\.self).first
   }
 
   private func scan(
     _ session: SessionID, _ mode: ScanMode, until deadline: ContinuousClock.Instant
   ) async throws(OperationError.Cause) -> [DeviceSnapshot] {
     let writer = SysfsWriter(root: sysfs.root)
-    try await blocking(until: deadline) { () throws(SysfsError) in try writer.scan(session, mode) }
+    try await blocking(by: .devices, until: deadline) { () throws(SysfsError) in try writer.scan(session, mode) }
     return try await attachedDevices(of: session)
   }
 
   private func blocking(
-    until deadline: ContinuousClock.Instant, _ body: @escaping @Sendable () throws(SysfsError) -> Void
+    by pool: BlockingWork, until deadline: ContinuousClock.Instant,
+    _ body: @escaping @Sendable () throws(SysfsError) -> Void
   ) async throws(OperationError.Cause) {
     // A call that nobody could wait for is not begun.
     guard .now < deadline else { throw .scanTimedOut }
     let result: Result<Void, SysfsError>
     do throws(WaitError) {
-      result = try await BlockingWork.shared.run(until: deadline) {
+      result = try await pool.run(until: deadline) {
         Result { () throws(SysfsError) in try body() }
       }
     } catch {
@@ -71,12 +99,12 @@ struct SessionScan {
   private func devices(
     of session: SessionID, _ detail: Sysfs.Detail = .full
   ) throws(OperationError.Cause) -> [DeviceSnapshot] {
-    let snapshot: SessionSnapshot?
-    do throws(SysfsError) { snapshot = try sysfs.session(session, detail) } catch { throw .sysfs(error) }
-    guard let snapshot else { throw .noSession }
+    let found: (state: KernelSessionState?, devices: [DeviceSnapshot])?
+    do throws(SysfsError) { found = try sysfs.devices(of: session, detail) } catch { throw .sysfs(error) }
+    guard let found else { throw .noSession }
     // The kernel takes a scan of a session without a connection, and does nothing.
-    if snapshot.state == .failed || snapshot.state == .free { throw .connectionLost }
-    return snapshot.devices
+    if found.state == .failed || found.state == .free { throw .connectionLost }
+    return found.devices
   }
 
   /// The devices, as soon as each disk among them has its block device. Nothing announces that to a program that

@@ -10,9 +10,16 @@ struct FileContents {
   let isReadableByOthers: Bool
 
   /// Reads at most `limit` octets of the file at `path`.
-  init(of path: FilePath, limit: Int) throws(Errno) {
+  ///
+  /// - Parameters:
+  ///   - path: Where the file is.
+  ///   - limit: The most octets to read.
+  ///   - isPlain: Whether a symbolic link is refused, and what is no file is not waited for.
+  /// - Throws: What the system says.
+  init(of path: FilePath, limit: Int, isPlain: Bool = false) throws(Errno) {
     do {
-      let file = try FileDescriptor.open(path, .readOnly, options: .closeOnExec)
+      let options: FileDescriptor.OpenOptions = isPlain ? [.closeOnExec, .noFollow, .nonBlocking] : .closeOnExec
+      let file = try FileDescriptor.open(path, .readOnly, options: options)
       defer { try? file.close() }
       try self.init(of: file, limit: limit)
     } catch {

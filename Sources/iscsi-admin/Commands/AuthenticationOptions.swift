@@ -34,6 +34,18 @@ struct AuthenticationOptions: ParsableArguments {
     completion: .list(["MD5", "SHA1", "SHA256", "SHA3-256", "SHA3-256,SHA256,SHA1,MD5"]), transform: parseAlgorithms)
   var chapAlgorithms = PreferenceList<CHAPAlgorithm>(words: [.md5])
 
+  /// What many try first. It is an option so that the secret behind it is not taken for something else, and shown.
+  @Option(name: [.long, .customLong("mutual-password")], help: .hidden)
+  var password: String?
+
+  func validate() throws {
+    guard password == nil else {
+      throw ValidationError(
+        "a secret on the command line is for all to read: use --password-file or $\(Self.passwordVariable), for the target's "
+          + "--mutual-password-file or $\(Self.mutualPasswordVariable)")
+    }
+  }
+
   /// The environment variable of the secret.
   static let passwordVariable = "ISCSI_PASSWORD"
   /// The environment variable of the target's secret.
@@ -142,5 +154,12 @@ extension AuthenticationOptionsError.Direction {
   fileprivate var fileOption: String { self == .outgoing ? "--password-file" : "--mutual-password-file" }
   fileprivate var variable: String {
     self == .outgoing ? AuthenticationOptions.passwordVariable : AuthenticationOptions.mutualPasswordVariable
+  }
+}
+
+extension Authentication {
+  /// The same as it is sent to the daemon; nil for none.
+  var described: LoginDescription.AuthenticationDescription? {
+    LoginDescription.AuthenticationDescription(self)
   }
 }

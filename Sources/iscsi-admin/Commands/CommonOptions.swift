@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import ArgumentParser
+import FoundationEssentials
 import IscsiKit
+import SystemPackage
 
 /// How much a command says, and in which form.
 struct ReportOptions: ParsableArguments {
@@ -51,18 +53,26 @@ struct InterfaceOptions: ParsableArguments {
     }
   }
 
-  /// The binding that the options name.
-  var binding: InterfaceBinding {
-    if let interfaceDevice { return .device(interfaceDevice) }
-    if let interfaceMac { return .hardwareAddress(interfaceMac) }
-    if let interfaceAddress { return .sourceAddress(interfaceAddress) }
-    return .automatic
+  /// The interface that the options name; nil if they name none.
+  var description: LoginDescription.InterfaceDescription? {
+    guard let name = interfaceDevice ?? interfaceMac?.description ?? interfaceAddress?.description else { return nil }
+    return LoginDescription.InterfaceDescription(
+      name: name, device: interfaceDevice, hardwareAddress: interfaceMac?.description,
+      sourceAddress: interfaceAddress?.description)
   }
+}
 
-  /// What sysfs shows as the interface's name; sessions of different names are different sessions.
-  var name: String {
-    interfaceDevice ?? interfaceMac?.description ?? interfaceAddress?.description ?? "default"
-  }
+/// Where the daemon is.
+struct DaemonOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp("The daemon's socket.", valueName: "path", visibility: .hidden), completion: .file())
+  var socket = Initiator.standardSocket.string
+
+  /// Whether there is a socket, with a daemon behind it or not.
+  var isThere: Bool { FileManager.default.fileExists(atPath: socket) }
+
+  /// The daemon.
+  var initiator: Initiator { Initiator(socket: FilePath(socket)) }
 }
 
 /// How long a command may take.

@@ -22,30 +22,32 @@ struct DiscoverCommand: ReportingCommand {
   @OptionGroup(title: "Authentication") var authentication: AuthenticationOptions
   @OptionGroup(title: "Interface") var interface: InterfaceOptions
   @OptionGroup var initiator: InitiatorOptions
+  @OptionGroup var daemon: DaemonOptions
 
   var isJSON: Bool { report.json }
   var emptyDocument: DiscoveryDocument {
-    DiscoveryDocument(SendTargetsResponse(text: [], discoveryPortal: portal), at: portal)
+    DiscoveryDocument(InitiatorTypes.Discovery(SendTargetsResponse(text: [], discoveryPortal: portal)), at: portal)
   }
 
   func perform(for terminal: Terminal) throws -> CommandOutput {
-    let discovery = try discovery()
-    let portal = portal
-    let answer = try runBlocking { try await discovery.run(at: portal) }
+    let input = try input()
+    let (daemon, name) = (daemon.initiator, initiator)
+    let answer = try runBlocking { try await discover(input, by: daemon, or: name) }
     return try output(of: answer, for: terminal)
   }
 
   /// The discovery that the options describe.
-  func discovery() throws -> SendTargetsDiscovery {
-    var discovery = SendTargetsDiscovery(initiator: try initiator.resolve())
-    discovery.authentication = try authentication.resolve()
-    discovery.binding = interface.binding
-    discovery.timeout = time.duration
-    return discovery
+  func input() throws -> InitiatorTypes.DiscoverInput {
+    var input = InitiatorTypes.DiscoverInput(portal: portal.description)
+    input.initiator = initiator.initiatorName?.description
+    input.authentication = try authentication.resolve().described
+    input.interface = interface.description
+    input.timeout = Int(time.timeout)
+    return input
   }
 
   /// What the command prints for an answer.
-  func output(of answer: SendTargetsResponse, for terminal: Terminal) throws -> CommandOutput {
+  func output(of answer: InitiatorTypes.Discovery, for terminal: Terminal) throws -> CommandOutput {
     var output = CommandOutput()
     output.warn(of: answer)
     if answer.targets.isEmpty { output.fail(NothingFound(portal: portal)) }
@@ -55,6 +57,18 @@ struct DiscoverCommand: ReportingCommand {
       output.text = targetTable(answer.targets, for: terminal)
     }
     return output
+  }
+}
+
+/// Asks the daemon for a discovery, or makes it here if there is no daemon: it needs the network only.
+func discover(
+  _ input: InitiatorTypes.DiscoverInput, by daemon: Initiator, or name: InitiatorOptions
+) async throws -> InitiatorTypes.Discovery {
+  do throws(InitiatorError) {
+    return try await daemon.discover(input)
+  } catch .daemon(.notConnected) {
+    return try await daemon.discoverHere(
+      input, defaultInitiator: { () throws(InitiatorNameFileError) in try name.resolve() })
   }
 }
 

@@ -8,8 +8,9 @@ struct LoginCommand: ReportingCommand {
     commandName: "login",
     abstract: "Log in to targets; their disks appear.",
     discussion: """
-      Several logins run at a time. The sessions live in the kernel and stay when this program ends. A login that \
-      fails leaves nothing behind. Ends with the code of the first login that failed; 15 is a session that exists.
+      The daemon logs in, keeps the sessions, and logs them in again when they are lost. Several logins run at a time. A \
+      login that fails leaves nothing behind. Ends with the code of the first login that failed; 15 is a session that \
+      exists, 20 a daemon that does not run.
       """)
 
   @Argument(help: ArgumentHelp("The targets' names.", valueName: "target"), transform: parseTargetName)
@@ -31,12 +32,22 @@ struct LoginCommand: ReportingCommand {
   @Flag(help: "Make no logical unit visible.")
   var noScan = false
 
+  @Option(
+    help: ArgumentHelp(
+      "Seconds for which a login that fails for now is tried again; 0 makes one attempt. (default: 0)", valueName: "s"),
+    transform: parseSeconds)
+  var retry: UInt32 = 0
+
+  @Flag(help: "Begin the logins and do not wait; iscsi-admin monitor tells how they end.")
+  var noWait = false
+
   @OptionGroup var report: ReportOptions
   @OptionGroup var time: TimeoutOptions
   @OptionGroup(title: "Authentication") var authentication: AuthenticationOptions
   @OptionGroup(title: "Interface") var interface: InterfaceOptions
   @OptionGroup(title: "Session") var session: SessionSettings
   @OptionGroup var initiator: InitiatorOptions
+  @OptionGroup var daemon: DaemonOptions
 
   var isJSON: Bool { report.json }
   var emptyDocument: LoginDocument { LoginDocument([]) }
@@ -50,50 +61,63 @@ struct LoginCommand: ReportingCommand {
   }
 
   func perform(for terminal: Terminal) throws -> CommandOutput {
-    let initiator = try initiator.resolve()
-    let options = try options()
-    let isProgressShown = !report.quiet
-    let discovery = all ? discovery(initiator: initiator, options: options) : nil
-    let (portal, places) = (portal, places)
+    let template = try template()
+    let isProgressShown = !report.quiet && !noWait
+    let discovery = all ? discovery(template) : nil
+    let (portal, places, name, daemon, waits) = (portal, places, initiator, daemon.initiator, !noWait)
     let outcome = try runBlocking {
-      let link = try await KernelLink.open()
-      if link.hasLoadedModule, isProgressShown { StandardError.warn("loaded the kernel module iscsi_tcp") }
-      let answer = try await discovery?.run(at: portal)
+      let answer: InitiatorTypes.Discovery? =
+        if let discovery { try await discover(discovery, by: daemon, or: name) } else { nil }
       let found = answer?.targets.flatMap { target in target.portals.map { (target.name, $0) } }
-      let requests = (found ?? places).map { target, portal in
-        LoginRequest(initiator: initiator, target: target, portal: portal, options: options)
-      }
-      let progress = LoginProgress(requests, isShown: isProgressShown)
-      let results = await KernelSessions(link: link).login(requests) { progress.note($0, $1) }
+      let logins = (found ?? places).map { target, portal in template.to(target, at: portal) }
+      let progress = LoginProgress(logins, isShown: isProgressShown)
+      var input = InitiatorTypes.LoginInput(logins: logins)
+      input.wait = waits
+      let results = logins.isEmpty ? [] : try await daemon.login(input) { progress.note($0, $1) }
       progress.end()
       return LoginOutcome(results, after: answer.map { (portal, $0) })
     }
     return try outcome.output(report)
   }
 
-  /// How to log in.
-  func options() throws -> SessionOptions {
-    var options = session.options
-    options.authentication = try authentication.resolve()
-    options.binding = interface.binding
-    options.interfaceName = interface.name
-    options.timeouts.login = time.duration
-    options.scan = noScan ? .none : luns.isEmpty ? .all : .only(luns)
-    return options
+  /// How to log in, to whatever target.
+  func template() throws -> LoginDescription {
+    var login = LoginDescription(target: "", portal: portal.description)
+    login.initiator = initiator.initiatorName?.description
+    login.authentication = try authentication.resolve().described
+    login.interface = interface.description
+    login.timeouts = session.timeouts
+    login.timeouts?.login = Int64(time.timeout)
+    login.timeouts?.loginRetryWindow = Int64(retry)
+    login.parameters = session.parameters
+    if noScan { login.scan = "none" }
+    if !luns.isEmpty { login.luns = luns.map(\.linuxNumber) }
+    return login
   }
 
   /// What the command line names, each once.
-  private var places: [(TargetName, Portal)] {
+  private var places: [(String, String)] {
     var known: Set<TargetName> = []
-    return targets.filter { known.insert($0).inserted }.map { ($0, portal) }
+    return targets.filter { known.insert($0).inserted }.map { ($0.description, portal.description) }
   }
 
   /// The discovery of what `--all` logs in to.
-  private func discovery(initiator: InitiatorName, options: SessionOptions) -> SendTargetsDiscovery {
-    var discovery = SendTargetsDiscovery(initiator: initiator)
-    discovery.authentication = options.authentication
-    discovery.binding = options.binding
-    discovery.timeout = time.duration
-    return discovery
+  private func discovery(_ template: LoginDescription) -> InitiatorTypes.DiscoverInput {
+    var input = InitiatorTypes.DiscoverInput(portal: template.portal)
+    input.initiator = template.initiator
+    input.authentication = template.authentication
+    input.interface = template.interface
+    input.timeout = Int(time.timeout)
+    return input
+  }
+}
+
+extension LoginDescription {
+  /// The same login to a target at a portal.
+  fileprivate func to(_ target: String, at portal: String) -> LoginDescription {
+    var login = self
+    login.target = target
+    login.portal = portal
+    return login
   }
 }

@@ -57,9 +57,13 @@ final class LoginProgress: Sendable {
   private let ticker = Mutex<Task<Void, Never>?>(nil)
 
   /// Starts to watch.
-  init(_ requests: [LoginRequest], isShown: Bool) {
+  init(_ logins: [LoginDescription], isShown: Bool) {
     tally = Mutex(
-      LoginTally(requests.map { OperationError.Operation.login($0.target, $0.portal).description }))
+      LoginTally(
+        logins.map { login in
+          let place = (try? Portal(login.portal))?.address ?? login.portal
+          return "login to \(login.target) at \(place)"
+        }))
     guard isShown else { return }
     let task = Task { [weak self] in
       while let next = self?.next, (try? await Reactor.shared.sleep(until: next)) != nil { self?.tell() }

@@ -9,7 +9,8 @@ struct LogoutCommand: ReportingCommand {
     abstract: "Log out of sessions; their disks vanish.",
     discussion: """
       Removes the disks, tells the target, and removes the session. A session that cannot reach its target is removed \
-      all the same. Unmount file systems first. Ends with 2 if one of the named sessions does not exist, and with 21 \
+      all the same. A session whose disks are mounted, swap space or part of a device that is, is left alone (28). Ends \
+      with 2 if one of the named sessions does not exist, and with 21 \
       if a target has no session or no session is there at all; the other sessions are logged out.
       """)
 
@@ -23,12 +24,16 @@ struct LogoutCommand: ReportingCommand {
     transform: parsePortal)
   var portal: Portal?
 
-  @Flag(help: "Log out of all sessions.")
+  @Flag(help: "Log out of all sessions but those that \(Exclusions.standardPath) names.")
   var all = false
+
+  @Flag(help: "Log out of sessions whose disks are in use, too; their I/O fails.")
+  var force = false
 
   @OptionGroup var location: SysfsLocation
   @OptionGroup var report: ReportOptions
   @OptionGroup var time: TimeoutOptions
+  @OptionGroup var daemon: DaemonOptions
 
   var isJSON: Bool { report.json }
   var emptyDocument: LogoutDocument { LogoutDocument([]) }
@@ -41,16 +46,17 @@ struct LogoutCommand: ReportingCommand {
   }
 
   func perform(for terminal: Terminal) throws -> CommandOutput {
-    let sysfs = location.sysfs
-    let (chosen, missing) = choose(from: try sysfs.sessions(.summary))
-    let timeout = time.duration
-    let results =
-      try chosen.isEmpty
-      ? []
-      : runBlocking {
-        await KernelSessions(link: try await KernelLink.open(), sysfs: sysfs).logOut(chosen, timeout: timeout)
-      }
-    return try LogoutOutcome(results, missing: missing).output(report)
+    var (chosen, missing) = choose(from: try location.sysfs.sessions(.summary))
+    if all {
+      let exclusions = try Exclusions(path: Exclusions.standardPath)
+      chosen.removeAll { exclusions.contains($0.targetName ?? "") }
+    }
+    var input = InitiatorTypes.LogoutInput(sessions: chosen.map(\.id.rawValue))
+    input.timeout = Int(time.timeout)
+    input.force = force
+    let (call, daemon) = (input, daemon.initiator)
+    let results = try chosen.isEmpty ? [] : runBlocking { try await daemon.logOut(call) }
+    return try LogoutOutcome(results, missing: missing, ofAll: all).output(report)
   }
 
   /// The sessions that the arguments name, each once, in the order of the listing, and what is named and not there.

@@ -3,9 +3,9 @@ import Dispatch
 import IscsiKit
 import Synchronization
 
-/// Where the task of `runBlocking` leaves its result.
-private final class ResultBox<T: Sendable>: Sendable {
-  let result = Mutex<Result<T, any Error>?>(nil)
+/// Where the task of `runBlocking` leaves its value.
+private final class ValueBox<T: Sendable>: Sendable {
+  let value = Mutex<T?>(nil)
 }
 
 /// Runs async work to its end from the synchronous main function.
@@ -13,18 +13,26 @@ private final class ResultBox<T: Sendable>: Sendable {
 /// An async main costs a static executable 12 ms of start time, which a command line tool that is called in loops
 /// should not pay.
 func runBlocking<T: Sendable>(_ body: @escaping @Sendable () async throws -> T) throws -> T {
+  let result = runBlocking { () async -> Result<T, any Error> in
+    do { return .success(try await body()) } catch { return .failure(error) }
+  }
+  return try result.get()
+}
+
+/// The same for work that does not throw.
+func runBlocking<T: Sendable>(_ body: @escaping @Sendable () async -> T) -> T {
   // Before the first thread: threads inherit which signals they leave to others.
   TerminationSignals.hold()
-  let box = ResultBox<T>()
+  let box = ValueBox<T>()
   let done = DispatchSemaphore(value: 0)
   let task = Task.detached {
-    let result: Result<T, any Error>
-    do { result = .success(try await body()) } catch { result = .failure(error) }
-    box.result.withLock { $0 = result }
+    let value = await body()
+    box.value.withLock { $0 = value }
     done.signal()
   }
   TerminationSignals.watch { task.cancel() }
-  done.wait()
-  guard let result = box.result.withLock({ $0 }) else { throw CancellationError() }
-  return try result.get()
+  while true {
+    done.wait()
+    if let value = box.value.withLock({ $0 }) { return value }
+  }
 }

@@ -6,8 +6,11 @@ import SystemPackage
 /// `iscsi-admin session`: what the kernel has.
 struct SessionCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "session", abstract: "Show and rescan the kernel's iSCSI sessions.",
-    subcommands: [SessionListCommand.self, SessionShowCommand.self, SessionRescanCommand.self])
+    commandName: "session", abstract: "Show, rescan and change the kernel's iSCSI sessions.",
+    subcommands: [
+      SessionListCommand.self, SessionShowCommand.self, SessionRescanCommand.self, SessionSetCommand.self,
+      SessionStatisticsCommand.self,
+    ])
 }
 
 /// Where sysfs is.
@@ -50,8 +53,10 @@ struct SessionListCommand: ReportingCommand {
 struct SessionShowCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
     commandName: "show", abstract: "Show all about sessions.",
-    discussion: "Ends with 2 if one of the named sessions does not exist, and with 21 if none is named and none exists."
-  )
+    discussion: """
+      What the daemon knows of a session's recovery is shown too, if the daemon runs. Ends with 2 if one of the named \
+      sessions does not exist, and with 21 if none is named and none exists.
+      """)
 
   @Argument(
     help: ArgumentHelp("The sessions' numbers; all sessions if none is given.", valueName: "sid"),
@@ -60,6 +65,7 @@ struct SessionShowCommand: ReportingCommand {
 
   @OptionGroup var location: SysfsLocation
   @OptionGroup var report: ListingOptions
+  @OptionGroup var daemon: DaemonOptions
 
   var isJSON: Bool { report.json }
   var emptyDocument: SessionShowDocument { SessionShowDocument([]) }
@@ -78,14 +84,31 @@ struct SessionShowCommand: ReportingCommand {
         output.fail(NoSession(selector: .id(id)))
       }
     }
+    try show(sessions, report.quiet ? [:] : recoveries(), in: &output, for: terminal)
+    return output
+  }
+
+  /// What the command prints.
+  func show(
+    _ sessions: [SessionSnapshot], _ recoveries: [SessionID: InitiatorTypes.Recovery], in output: inout CommandOutput,
+    for terminal: Terminal
+  ) throws {
     if report.json {
-      try output.show(SessionShowDocument(sessions))
+      try output.show(SessionShowDocument(sessions, recoveries))
     } else if report.quiet {
       output.text = numberList(sessions)
     } else {
-      output.text = sessions.map { sessionPage($0, for: terminal) }.joined(separator: "\n")
+      output.text = sessions.map { sessionPage($0, recoveries[$0.id], for: terminal) }.joined(separator: "\n")
     }
-    return output
+  }
+
+  /// What the daemon knows; nothing without one, or if it does not answer soon: the kernel's own word is here.
+  private func recoveries() -> [SessionID: InitiatorTypes.Recovery] {
+    // Most often there is a daemon or there is none: no thread is started to find that out.
+    guard daemon.isThere else { return [:] }
+    let daemon = daemon.initiator
+    let sessions = runBlocking { try? await daemon.sessions(until: .now + .seconds(2)) } ?? []
+    return sessions.reduce(into: [:]) { $0[SessionID(rawValue: $1.session)] = $1.recovery }
   }
 }
 

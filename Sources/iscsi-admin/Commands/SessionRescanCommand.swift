@@ -17,28 +17,25 @@ struct SessionRescanCommand: ReportingCommand {
 
   @OptionGroup var location: SysfsLocation
   @OptionGroup var report: ReportOptions
+  @OptionGroup var daemon: DaemonOptions
 
   var isJSON: Bool { report.json }
   var emptyDocument: RescanDocument { RescanDocument([]) }
 
   func perform(for terminal: Terminal) throws -> CommandOutput {
-    let sysfs = location.sysfs
-    let chosen = try ids.isEmpty ? sysfs.sessions(.summary).map(\.id) : ids
+    let chosen = try ids.isEmpty ? location.sysfs.sessions(.summary).map(\.id) : ids
     guard !chosen.isEmpty else { throw NoSession() }
-    let results = try runBlocking { await SessionScanner(sysfs: sysfs).rescan(chosen) }
-    return try output(of: Array(zip(chosen, results)))
+    let daemon = daemon.initiator
+    return try output(of: runBlocking { try await daemon.rescan(chosen) })
   }
 
   /// What the command prints.
-  func output(of results: [(SessionID, Result<[DeviceSnapshot], OperationError>)]) throws -> CommandOutput {
+  func output(of results: [InitiatorTypes.RescanResult]) throws -> CommandOutput {
     var output = CommandOutput()
-    var rescanned: [(SessionID, [DeviceSnapshot])] = []
-    for (id, result) in results {
-      switch result {
-      case .success(let devices): rescanned.append((id, devices))
-      case .failure(let error): output.fail(error)
-      }
+    let rescanned = results.filter { $0.failure == nil }.map { result in
+      (SessionID(rawValue: result.session), result.devices.compactMap(\.snapshot))
     }
+    for failure in results.compactMap(\.failure) { output.fail(failure) }
     if report.json {
       try output.show(RescanDocument(rescanned))
     } else if !report.quiet {

@@ -33,15 +33,17 @@ struct SessionSettings: ParsableArguments {
     completion: digestLists, transform: parseDigests)
   var dataDigest = PreferenceList<Digest>(words: [.none])
 
-  /// The same as options of a login.
-  var options: SessionOptions {
-    var options = SessionOptions()
-    options.timeouts.replacement = replacementTimeout.seconds.map { .seconds($0) }
-    options.timeouts.noopInterval = .seconds(noopInterval)
-    options.timeouts.noopTimeout = .seconds(noopTimeout)
-    options.operational.headerDigest = headerDigest.words
-    options.operational.dataDigest = dataDigest.words
-    return options
+  /// The timeouts of a login.
+  var timeouts: LoginDescription.TimeoutsDescription {
+    LoginDescription.TimeoutsDescription(
+      replacement: Int64(replacementTimeout.seconds ?? -1), noopInterval: Int64(noopInterval),
+      noopTimeout: Int64(noopTimeout))
+  }
+
+  /// What a login asks for.
+  var parameters: LoginDescription.ParametersDescription {
+    LoginDescription.ParametersDescription(
+      headerDigest: headerDigest.words.map(\.rawValue), dataDigest: dataDigest.words.map(\.rawValue))
   }
 }
 

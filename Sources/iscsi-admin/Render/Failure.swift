@@ -34,7 +34,8 @@ extension FailureSubject {
   /// What an error itself says that it is about.
   init(_ error: any DiagnosableError) {
     switch error {
-    case let error as OperationError: self.init(error.operation)
+    case let error as InitiatorTypes.Failure: self.init(error)
+    case InitiatorError.failed(let failure): self.init(failure)
     case let error as NoSession: self.init(target: error.target, portal: error.portal, session: error.session)
     case let error as NothingFound: self.init(portal: error.portal)
     case let error as ProbeFailure: self.init(target: error.url.target.description, portal: error.url.portal)
@@ -42,12 +43,9 @@ extension FailureSubject {
     }
   }
 
-  private init(_ operation: OperationError.Operation) {
-    switch operation {
-    case .discovery(let portal): self.init(portal: portal)
-    case .login(let target, let portal): self.init(target: target.description, portal: portal)
-    case .logout(let session, let target): self.init(target: target, session: session)
-    case .scan(let session): self.init(session: session)
-    }
+  private init(_ failure: InitiatorTypes.Failure) {
+    self.init(
+      target: failure.target, portal: failure.portal.flatMap { try? Portal($0) },
+      session: failure.session.map(SessionID.init))
   }
 }

@@ -21,14 +21,12 @@ struct DiscoveryDocument: JSONDocument {
   let refused: [Refusal]
   let refusedCount: Int
 
-  init(_ answer: SendTargetsResponse, at portal: Portal) {
+  init(_ answer: InitiatorTypes.Discovery, at portal: Portal) {
     self.portal = PortalJSON(portal)
     targets = answer.targets.map { target in
-      Target(
-        name: target.name.description, portals: target.portals.map(PortalJSON.init),
-        warnings: target.warnings.map(\.description))
+      Target(name: target.name, portals: target.portals.compactMap(PortalJSON.init), warnings: target.warnings)
     }
-    refused = answer.refused.map { Refusal(text: $0.text, reason: $0.reason.description) }
+    refused = answer.refused.map { Refusal(text: $0.text, reason: $0.reason) }
     refusedCount = answer.refusedCount
   }
 }
@@ -41,7 +39,7 @@ struct LoginDocument: JSONDocument {
     let session: UInt32
     let host: UInt32
     let target: String
-    let portal: PortalJSON
+    let portal: PortalJSON?
     let targetAlias: String?
     let chapAlgorithm: String?
     let devices: [DeviceJSON]
@@ -49,14 +47,12 @@ struct LoginDocument: JSONDocument {
 
   let logins: [Login]
 
-  init(_ reports: [LoginReport]) {
-    logins = reports.map { report in
-      var portal = report.portal
-      portal.tag = report.login.tag ?? portal.tag
-      return Login(
-        session: report.session.rawValue, host: report.host.rawValue, target: report.target.description,
-        portal: PortalJSON(portal), targetAlias: report.login.targetAlias,
-        chapAlgorithm: report.login.algorithm?.description, devices: report.devices.map(DeviceJSON.init))
+  init(_ sessions: [InitiatorTypes.LoggedIn]) {
+    logins = sessions.map { session in
+      Login(
+        session: session.session, host: session.host, target: session.target, portal: PortalJSON(session.portal),
+        targetAlias: session.targetAlias, chapAlgorithm: session.chapAlgorithm,
+        devices: session.devices.compactMap(\.snapshot).map(DeviceJSON.init))
     }
   }
 }
@@ -74,11 +70,11 @@ struct LogoutDocument: JSONDocument {
 
   let logouts: [Logout]
 
-  init(_ reports: [LogoutReport]) {
-    logouts = reports.map { report in
+  init(_ results: [InitiatorTypes.LogoutResult]) {
+    logouts = results.map { result in
       Logout(
-        session: report.session.rawValue, target: report.target, portal: report.portal.map(PortalJSON.init),
-        problems: report.problems.map(\.description))
+        session: result.session, target: result.target, portal: result.portal.flatMap(PortalJSON.init),
+        problems: result.problems)
     }
   }
 }

@@ -2,11 +2,11 @@
 import IscsiKit
 
 /// The targets that a discovery found, a line a portal.
-func targetTable(_ targets: [DiscoveredTarget], for terminal: Terminal) -> String {
+func targetTable(_ targets: [InitiatorTypes.Target], for terminal: Terminal) -> String {
   var table = Table([Table.Column(header: "PORTAL"), Table.Column(header: "TARGET")])
   for target in targets {
     for portal in target.portals {
-      table.add([Table.Cell(portal.description), Table.Cell(target.name.description)])
+      table.add([Table.Cell(portal), Table.Cell(target.name)])
     }
   }
   return table.lines(for: terminal).joined(separator: "\n") + "\n"
@@ -22,7 +22,7 @@ func deviceList(_ devices: [DeviceSnapshot]) -> String {
 
 extension CommandOutput {
   /// Says what is odd in a target's answer to SendTargets.
-  mutating func warn(of answer: SendTargetsResponse) {
+  mutating func warn(of answer: InitiatorTypes.Discovery) {
     for refusal in answer.refused { warn("refused \(refusal.text): \(refusal.reason)") }
     if answer.refusedCount > answer.refused.count {
       warn("refused \(answer.refusedCount - answer.refused.count) more")
@@ -35,11 +35,11 @@ extension CommandOutput {
 
 /// How the logins of a call ended.
 struct LoginOutcome: Sendable {
-  private let results: [Result<LoginReport, OperationError>]
-  private let discovery: (portal: Portal, answer: SendTargetsResponse)?
+  private let results: [InitiatorTypes.LoginResult]
+  private let discovery: (portal: Portal, answer: InitiatorTypes.Discovery)?
 
-  /// An outcome from the library's results, and from the discovery before the logins if there was one.
-  init(_ results: [Result<LoginReport, OperationError>], after discovery: (Portal, SendTargetsResponse)? = nil) {
+  /// An outcome from the daemon's results, and from the discovery before the logins if there was one.
+  init(_ results: [InitiatorTypes.LoginResult], after discovery: (Portal, InitiatorTypes.Discovery)? = nil) {
     self.results = results
     self.discovery = discovery
   }
@@ -51,22 +51,15 @@ struct LoginOutcome: Sendable {
       output.warn(of: discovery.answer)
       if discovery.answer.targets.isEmpty { output.fail(NothingFound(portal: discovery.portal)) }
     }
-    var reports: [LoginReport] = []
-    for result in results {
-      switch result {
-      case .success(let report):
-        reports.append(report)
-        if let failure = report.scanFailure { output.fail(failure) }
-      case .failure(let error):
-        output.fail(error)
-      }
-    }
+    for failure in results.compactMap(\.failure) { output.fail(failure) }
+    let sessions = results.compactMap(\.session)
     if options.json {
-      try output.show(LoginDocument(reports))
+      try output.show(LoginDocument(sessions))
     } else if !options.quiet {
-      output.text = reports.map { report in
-        "session \(report.session): logged in to \(report.target) at \(report.portal.address): "
-          + deviceList(report.devices) + "\n"
+      output.text = sessions.map { session in
+        let portal = (try? Portal(session.portal))?.address ?? session.portal
+        return "session \(session.session): logged in to \(session.target) at \(portal): "
+          + deviceList(session.devices.compactMap(\.snapshot)) + "\n"
       }.joined()
     }
     return output
@@ -76,32 +69,29 @@ struct LoginOutcome: Sendable {
 /// How the logouts of a call ended.
 struct LogoutOutcome: Sendable {
   private let missing: [NoSession]
-  private let results: [Result<LogoutReport, OperationError>]
+  private let results: [InitiatorTypes.LogoutResult]
 
-  /// An outcome from the library's results, and what the arguments name and is not there.
-  init(_ results: [Result<LogoutReport, OperationError>], missing: [NoSession] = []) {
+  /// An outcome from the daemon's results, and what the arguments name and is not there.
+  ///
+  /// With `ofAll` the sessions were not named but found: it is no failure then that one has gone meanwhile.
+  init(_ results: [InitiatorTypes.LogoutResult], missing: [NoSession] = [], ofAll: Bool = false) {
     self.missing = missing
-    self.results = results
+    self.results = ofAll ? results.filter { $0.failure?.exitStatus != .sessionNotFound } : results
   }
 
   /// What the command prints.
   func output(_ options: ReportOptions) throws -> CommandOutput {
     var output = CommandOutput()
     for error in missing { output.fail(error) }
-    var reports: [LogoutReport] = []
     for result in results {
-      switch result {
-      case .success(let report):
-        reports.append(report)
-        for problem in report.problems { output.warn("logout from session \(report.session): \(problem)") }
-      case .failure(let error):
-        output.fail(error)
-      }
+      for problem in result.problems { output.warn("logout from session \(result.session): \(problem)") }
+      if let failure = result.failure { output.fail(failure) }
     }
+    let gone = results.filter { $0.failure == nil }
     if options.json {
-      try output.show(LogoutDocument(reports))
+      try output.show(LogoutDocument(gone))
     } else if !options.quiet {
-      output.text = reports.map { "session \($0.session): logged out of \($0.target?.printable ?? "its target")\n" }
+      output.text = gone.map { "session \($0.session): logged out of \($0.target?.printable ?? "its target")\n" }
         .joined()
     }
     return output

@@ -15,8 +15,10 @@ struct SessionShowDocument: JSONDocument {
   static let kind = "session-show"
   let sessions: [SessionJSON]
 
-  /// Full descriptions.
-  init(_ sessions: [SessionSnapshot]) { self.sessions = sessions.map { SessionJSON($0, .full) } }
+  /// Full descriptions, with what the daemon knows of each session.
+  init(_ sessions: [SessionSnapshot], _ recoveries: [SessionID: InitiatorTypes.Recovery] = [:]) {
+    self.sessions = sessions.map { SessionJSON($0, .full, recoveries[$0.id]) }
+  }
 }
 
 /// A session in JSON. The types of this file are apart from the model so that a change there cannot change the schema
@@ -37,8 +39,10 @@ struct SessionJSON: Encodable {
   let timeouts: TimeoutsJSON?
   let negotiated: NegotiatedJSON?
   let authentication: AuthenticationJSON?
+  let recovery: RecoveryJSON?
 
-  init(_ session: SessionSnapshot, _ detail: Sysfs.Detail) {
+  init(_ session: SessionSnapshot, _ detail: Sysfs.Detail, _ recovery: InitiatorTypes.Recovery? = nil) {
+    self.recovery = recovery.map(RecoveryJSON.init)
     id = session.id.rawValue
     transport = session.transport
     target = session.targetName
@@ -82,6 +86,12 @@ struct PortalJSON: Encodable, Hashable {
   let address: String
   let port: UInt16
   let targetPortalGroupTag: UInt16?
+
+  /// Reads `host:port,tag`; nil for what is no portal.
+  init?(_ text: String) {
+    guard let portal = try? Portal(text) else { return nil }
+    self.init(portal)
+  }
 
   init(_ portal: Portal) {
     address = portal.host.description

@@ -19,7 +19,9 @@ func sessionTable(_ sessions: [SessionSnapshot], for terminal: Terminal) -> Stri
 }
 
 /// `session show` for people: a page a session, what matters most first; what is not known is left out.
-func sessionPage(_ session: SessionSnapshot, for terminal: Terminal) -> String {
+func sessionPage(
+  _ session: SessionSnapshot, _ recovery: InitiatorTypes.Recovery? = nil, for terminal: Terminal
+) -> String {
   var lines = ["Session \(session.id): \((session.targetName ?? "-").printable)"]
   let consequence = session.consequence.map { " (\($0))" } ?? ""
   let state = terminal.coloured(session.stateCell.text, session.stateCell.mood) + consequence
@@ -39,10 +41,32 @@ func sessionPage(_ session: SessionSnapshot, for terminal: Terminal) -> String {
     ("CHAP name", session.userName?.printable),
     ("Target's CHAP name", session.userNameIn?.printable),
   ])
+  lines += section("Recovery", recovery.map { recoveryFields($0) } ?? [])
   lines += section("Devices", deviceTable(session.devices)?.lines(for: terminal, indent: 4) ?? [])
   lines += section("Timeouts", timeoutFields(session))
   lines += section("Negotiated parameters", negotiatedFields(session.negotiated))
   return lines.joined(separator: "\n") + "\n"
+}
+
+private func recoveryFields(_ recovery: InitiatorTypes.Recovery) -> [String] {
+  let outage = recovery.outage ?? recovery.lastOutage
+  let failure = outage?.lastFailure
+  let owner = recovery.owner.map { owner in
+    "user \(owner.userID)" + (owner.label.map { ", \($0.printable)" } ?? "") + ", \(clockText(owner.time))"
+  }
+  return fields(
+    [
+      ("Phase", recovery.phase.printable),
+      (recovery.outage == nil ? "Last outage" : "Outage", outage?.cause.printable),
+      ("Network", outage?.network?.printable),
+      ("Since", outage.map { clockText($0.since) }),
+      ("Until", outage?.end.map(clockText)),
+      ("Attempts", outage.map { String($0.attempts) }),
+      ("Last failure", failure.map { "\($0.cause.printable), \(clockText($0.time))" }),
+      ("Next attempt", outage?.nextAttempt.map(clockText)),
+      ("Recoveries", recovery.recoveries == 0 ? nil : String(recovery.recoveries)),
+      ("Asked for by", owner),
+    ], indent: 4)
 }
 
 private func deviceTable(_ devices: [DeviceSnapshot]) -> Table? {

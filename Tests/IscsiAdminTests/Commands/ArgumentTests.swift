@@ -125,6 +125,14 @@ struct ArgumentTests {
     #expect(try refusal(Self.login + ["--header-digest", list + ",None,None"]).status == .invalidArgument)
   }
 
+  /// What the daemon makes of a login.
+  private func resolved(_ command: LoginCommand) throws -> SessionOptions {
+    var login = try command.template()
+    login.target = Self.target
+    let name = try InitiatorName("iqn.2026-11.org.example:host")
+    return try login.request { () throws(LoginDescriptionError) in name }.options
+  }
+
   @Test("A login takes what the options say")
   func loginOptions() throws {
     let command = try LoginCommand.parse(
@@ -132,7 +140,7 @@ struct ArgumentTests {
         "--replacement-timeout", "-1", "--noop-interval", "0", "--noop-timeout", "7", "--header-digest", "CRC32C,None",
         "--lun", "1", "--lun", "300", "--interface-mac", "02:00:00:00:00:0A", "--timeout", "9",
       ])
-    let options = try command.options()
+    let options = try resolved(command)
     #expect(options.timeouts.replacement == nil)
     #expect(options.timeouts.noopInterval == .zero)
     #expect(options.timeouts.noopTimeout == .seconds(7))
@@ -142,7 +150,7 @@ struct ArgumentTests {
     #expect(options.scan == .only([1, 300].compactMap(LUN.init(number:))))
     #expect(options.interfaceName == "02:00:00:00:00:0a")
     #expect(
-      try LoginCommand.parse(Array(Self.login.dropFirst())).options()
+      try resolved(LoginCommand.parse(Array(Self.login.dropFirst())))
         == { () -> SessionOptions in
           var options = SessionOptions()
           options.timeouts.login = .seconds(30)
@@ -166,11 +174,25 @@ struct ArgumentTests {
     #expect(output.status == .invalidArgument)
   }
 
-  @Test("There is no option that takes a secret", arguments: ["--password", "--secret", "--mutual-password"])
-  func noSecretOption(option: String) throws {
-    let output = try refusal(Self.login + ["\(option)=topSecret"])
-    #expect(output.diagnostics.hasPrefix("iscsi-admin: unknown option '\(option)'"))
+  @Test("There is no option that takes a secret")
+  func noSecretOption() throws {
+    let output = try refusal(Self.login + ["--secret=topSecret"])
+    #expect(output.diagnostics.hasPrefix("iscsi-admin: unknown option '--secret'"))
     #expect(!output.diagnostics.contains("topSecret"))
+  }
+
+  @Test(
+    "Whoever tries to give a secret is told where it can be given, and the secret is not repeated",
+    arguments: [
+      ["--password=topSecret"], ["--password", "topSecret"], ["--mutual-password=topSecret"],
+      ["--mutual-password", "topSecret"],
+    ])
+  func triedSecretOption(arguments: [String]) throws {
+    let output = try refusal(Self.login + arguments)
+    #expect(
+      output.diagnostics.hasPrefix("iscsi-admin: a secret on the command line is for all to read: use --password-file"))
+    #expect(!output.diagnostics.contains("topSecret"))
+    #expect(output.status == .invalidArgument)
   }
 
   @Test("A link-local portal is no secret")

@@ -60,7 +60,8 @@ struct HelpTests {
     }
     // A listing's quiet form differs on purpose, and so does what a portal is to a logout.
     let differing = explanations.filter { $0.value.count > 1 }.keys.sorted()
-    #expect(differing == ["--all", "-p, --portal <portal>", "-q, --quiet"])
+    #expect(
+      differing == ["--all", "--noop-interval <s>", "--noop-timeout <s>", "-p, --portal <portal>", "-q, --quiet"])
   }
 
   @Test("The completions of each shell know every command", arguments: CompletionShell.allCases)

@@ -93,13 +93,31 @@ struct OperationOutputTests {
     disconnected.problems = [.notConnected]
     let nameless = LogoutReport(session: SessionID(rawValue: 3))
     let failure = OperationError(.logout(SessionID(rawValue: 4), target: nil), .kernel(.timedOut(.destroySession)))
+    let ids = (1...4).map { SessionID(rawValue: $0) }
     let output = try LogoutOutcome(
-      [.success(try Samples.logout(1)), .success(disconnected), .success(nameless), .failure(failure)],
+      [
+        (ids[0], .success(try Samples.logout(1))), (ids[1], .success(disconnected)), (ids[2], .success(nameless)),
+        (ids[3], .failure(failure)),
+      ],
       missing: [NoSession(selector: .target(try Samples.target(9)), portal: Samples.portal)]
     ).output(ReportOptions.parse(arguments))
     try Golden.expect(output.text, is: "logout.\(form)")
     try Golden.expect(output.diagnostics, is: "logout.stderr")
     #expect(output.status == .noObjectsFound)
+  }
+
+  @Test("logout --all: a session that has gone meanwhile is no failure")
+  func logoutOfAll() throws {
+    let (first, gone) = (SessionID(rawValue: 1), SessionID(rawValue: 2))
+    let results = [
+      InitiatorTypes.LogoutResult(.success(try Samples.logout(1)), of: first),
+      InitiatorTypes.LogoutResult(.failure(OperationError(.logout(gone, target: nil), .noSession)), of: gone),
+    ]
+    let all = try LogoutOutcome(results, ofAll: true).output(ReportOptions.parse([]))
+    #expect(all.status == .success)
+    #expect(all.diagnosticLines.isEmpty)
+    #expect(all.text.hasPrefix("session 1: logged out of "))
+    #expect(try LogoutOutcome(results).output(ReportOptions.parse([])).status == .sessionNotFound)
   }
 
   @Test("session rescan: disks, no disks, and a session that is gone", arguments: forms)
@@ -113,6 +131,61 @@ struct OperationOutputTests {
     try Golden.expect(output.text, is: "session-rescan.\(form)")
     try Golden.expect(output.diagnostics, is: "session-rescan.stderr")
     #expect(output.status == .sessionNotFound)
+  }
+
+  @Test("session statistics", arguments: forms)
+  func statistics(arguments: [String], form: String) throws {
+    let counters = [("txdata_octets", 4096), ("scsicmd_pdus", 67), ("eh_abort_cnt", 0)] as [(String, UInt64)]
+    let output = try SessionStatisticsCommand.parse(["3"] + arguments)
+      .output(of: counters.map { InitiatorTypes.Counter(name: $0.0, value: $0.1) })
+    try Golden.expect(output.text, is: "session-statistics.\(form)")
+    #expect(output.status == .success)
+  }
+
+  @Test("session set: a session that is changed, and one that is not there", arguments: forms)
+  func set(arguments: [String], form: String) throws {
+    let ids = [1, 9].map(SessionID.init(rawValue:))
+    let failure = InitiatorTypes.Failure(OperationError(.set(ids[1]), .noSession))
+    let output = try SessionSetCommand.parse(["1", "9", "--replacement-timeout", "-1"] + arguments)
+      .output(of: [(ids[0], nil), (ids[1], .failed(failure))])
+    try Golden.expect(output.text, is: "session-set.\(form)")
+    #expect(output.status == .sessionNotFound)
+  }
+
+  @Test("session show: what the daemon knows of a session that is being recovered", arguments: forms)
+  func recovery(arguments: [String], form: String) throws {
+    let outage = InitiatorTypes.Outage(
+      cause: "the kernel reported NOP_TIMEDOUT (1022)", kernelError: 1022, kernelErrorName: "NOP_TIMEDOUT",
+      network: "eth0 is without carrier", since: 1_795_000_000, attempts: 2,
+      lastFailure: InitiatorTypes.Attempt(
+        number: 2, portal: "10.0.0.1:3260,1", cause: "no answer in time", time: 1_795_000_015.25),
+      nextAttempt: 1_795_000_016.5)
+    var last = outage
+    last.end = 1_795_000_100
+    let recovery = InitiatorTypes.Recovery(
+      phase: "recovering", portal: "10.0.0.1:3260,1", recoveries: 1, outage: outage, lastOutage: last,
+      owner: SessionOwner(userID: 0, processID: 7, label: "csi", time: 1_794_990_000))
+    let session = SessionSnapshot.example(1)
+    var output = CommandOutput()
+    try SessionShowCommand.parse(arguments).show([session], [session.id: recovery], in: &output, for: .plain)
+    try Golden.expect(output.text, is: "session-show-recovery.\(form)")
+  }
+
+  @Test("monitor: an event a line, for people and as JSON")
+  func event() throws {
+    let event = InitiatorTypes.Event(
+      sequence: 9, time: 1_795_000_000.125, kind: "lost", session: 1, target: "iqn.2026-11.org.example:disk1",
+      portal: "10.0.0.1:3260,1", message: "connection lost: the kernel reported\nNOP_TIMEDOUT (1022)",
+      kernelError: 1022)
+    #expect(
+      eventText(event)
+        == "2026-11-18T11:06:40.125Z session 1 iqn.2026-11.org.example:disk1 at 10.0.0.1:3260: connection lost: "
+        + "the kernel reported\\nNOP_TIMEDOUT (1022)")
+    #expect(
+      try eventLine(event)
+        == #"{"kernelError":1022,"kind":"lost","message":"connection lost: the kernel reported\nNOP_TIMEDOUT (1022)","#
+        + #""portal":"10.0.0.1:3260,1","sequence":9,"session":1,"target":"iqn.2026-11.org.example:disk1","#
+        + #""time":1795000000.125}"#)
   }
 
   @Test("session rescan without sessions ends with 21", arguments: [[], ["--json"], ["--quiet"]])
@@ -142,7 +215,7 @@ struct OperationOutputTests {
   func quiet() throws {
     let options = try ReportOptions.parse(["-q"])
     #expect(try LoginOutcome([.success(try Samples.login(1))]).output(options).text == "")
-    #expect(try LogoutOutcome([.success(try Samples.logout(1))]).output(options).text == "")
+    #expect(try LogoutOutcome([(SessionID(rawValue: 1), .success(try Samples.logout(1)))]).output(options).text == "")
     let probe = try Samples.probe().output(options, for: .plain)
     #expect(probe.text == "")
     #expect(probe.diagnosticLines.count == 1)

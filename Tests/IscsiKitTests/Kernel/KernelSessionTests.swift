@@ -80,8 +80,9 @@ private func expectGone(_ removal: consuming KernelSessionRemoval, sourceLocatio
     #expect(kernel.sessions[up.id]?.connection == .up)
     #expect(kernel.sessions[up.id]?.parameters == [15: "iqn.x", 19: "120", 2: "1", 14: "2"])
 
+    let events = up.events
     kernel.failConnection(of: up.id)
-    #expect(try await up.events.next(until: soon) == .connectionFailed(.connectionClosed))
+    #expect(try await events.next(until: soon) == .connectionFailed(.connectionClosed))
     let again = try expectDone(await up.stopForRecovery(until: soon))
     let boundAgain = try expectDone(await again.bind(socket, until: soon))
     let upAgain = try expectDone(await boundAgain.start(until: soon))
@@ -122,8 +123,9 @@ private func expectGone(_ removal: consuming KernelSessionRemoval, sourceLocatio
     var header = [UInt8](repeating: 0, count: 48)
     header[0] = 0x43
     let pdu = ScriptedPDU(header: header, data: Array("InitiatorName=iqn.x".utf8))
+    let events = bound.events
     try await bound.send(header: pdu.header, data: pdu.data, until: soon)
-    guard case .received(let answer, let data)? = try await bound.events.next(until: soon) else {
+    guard case .received(let answer, let data)? = try await events.next(until: soon) else {
       Issue.record("no PDU")
       return
     }

@@ -140,7 +140,7 @@ struct ReactorTests {
   func blockingDeadline() async throws {
     let pipe = try FileDescriptor.pipe()
     await #expect(throws: WaitError.timedOut) {
-      try await BlockingWork.shared.run(until: .now + .milliseconds(20)) {
+      try await BlockingWork(limit: 1).run(until: .now + .milliseconds(20)) {
         var octet: UInt8 = 0
         return unsafe read(pipe.readEnd.rawValue, &octet, 1)
       }

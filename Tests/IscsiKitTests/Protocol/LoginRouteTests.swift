@@ -8,7 +8,7 @@ struct LoginRouteTests {
     LoginRedirect(portal: try Portal(text), isPermanent: permanent)
   }
 
-  @Test("A temporary redirect is left again after a failure, a permanent one is not")
+  @Test("A redirect is left again after a failure; a permanent one that led to a login is not")
   func failBack() throws {
     var route = LoginRoute(try Portal("10.0.0.1"))
     try route.follow(try redirect("10.0.0.2"))
@@ -20,6 +20,14 @@ struct LoginRouteTests {
     #expect(!route.isAway)
 
     try route.follow(try redirect("10.0.0.3:860,7", permanent: true))
+    route.failBack()
+    #expect(route.current == (try Portal("10.0.0.1")))
+
+    try route.follow(try redirect("10.0.0.3:860,7", permanent: true))
+    try route.follow(try redirect("10.0.0.4"))
+    route.arrive()
+    #expect(route.current == (try Portal("10.0.0.4")))
+    #expect(route.home == (try Portal("10.0.0.3:860,7")))
     route.failBack()
     #expect(route.current == (try Portal("10.0.0.3:860,7")))
   }

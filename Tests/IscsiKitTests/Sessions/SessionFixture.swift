@@ -11,15 +11,16 @@ final class SessionFixture {
   /// The far ends of the connections.
   let peers: [LoopbackTarget]
   let tree: SysfsTree
-  let sessions: KernelSessions
+  let registry = SessionRegistry()
 
   /// A fixture in which every session has a target of its own behind it.
-  init(peers count: Int = 1, serving makeNode: @escaping @Sendable (ScriptedKernel.Session) -> any PDUNode) async throws
-  {
-    link = try await KernelLink.open(channel: kernel, handle: kernel.handle)
-    peers = try (0..<count).map { _ in try LoopbackTarget { _ in SilentNode() } }
+  init(
+    peers count: Int = 1, connections: Int = LoopbackTarget.maxConnections,
+    serving makeNode: @escaping @Sendable (ScriptedKernel.Session) -> any PDUNode
+  ) async throws {
     tree = try SysfsTree()
-    sessions = KernelSessions(link: link, sysfs: Sysfs(root: tree.root), runtimeDirectory: tree.root)
+    link = try await KernelLink.open(channel: kernel, handle: kernel.handle, sysfs: tree.root)
+    peers = try (0..<count).map { _ in try LoopbackTarget(connections: connections) { _ in SilentNode() } }
     kernel.serve(makeNode)
   }
 
@@ -28,6 +29,9 @@ final class SessionFixture {
     let node = try node ?? testTarget()
     try await self.init { _ in node }
   }
+
+  /// A manager of its own for each use: what it has done is done, and nobody recovers what is lost later.
+  var sessions: SessionManager { SessionManager(link: link, sysfs: Sysfs(root: tree.root), registry: registry) }
 
   var portal: Portal { peers[0].portal }
 

@@ -8,7 +8,7 @@ GUEST_MODULES=(
   scsi_mod sd_mod scsi_transport_iscsi libiscsi libiscsi_tcp iscsi_tcp iscsi_boot_sysfs iscsi_ibft
   crc32c_generic crc32c-intel crc32c md5 sha1_generic sha256_generic sha3_generic
   target_core_mod target_core_file target_core_iblock iscsi_target_mod configfs
-  dummy veth bridge loop scsi_debug sch_netem dm_mod dm_multipath ext4
+  dummy veth bridge loop scsi_debug sch_netem inet_diag tcp_diag dm_mod dm_multipath ext4
 )
 
 # pack TREE ARCHIVE: a cpio archive, stored as it is (unpacking costs more boot time than loading).
@@ -38,10 +38,15 @@ copy_program() {
   cp --dereference --no-clobber "$tools/lib64/ld-linux-x86-64.so.2" "$tree/lib64/"
 }
 
+# compile SOURCE PROGRAM: a tool of our own, static, because the machine has not all of the host's libraries.
+compile() {
+  "${CC:-cc}" -std=gnu17 -O2 -Wall -Wextra -Werror -static -pthread -s -o "$2" "$1" || die "cannot compile $1"
+}
+
 # tools_layer: prints the path of the archive with the programs.
 tools_layer() {
   local key archive tree=$VM_DIR/tree name
-  key=$(cache_key "$VM_DIR/tools/packages")
+  key=$(cache_key "$VM_DIR/tools/packages" "$VM_SOURCE"/guest/*.c)
   archive=$VM_DIR/layers/tools-$key.cpio
   if [[ ! -e $archive ]]; then
     note 'building the layer of tools'
@@ -53,8 +58,8 @@ tools_layer() {
       [[ $name == busybox ]] || ln -s busybox "$tree/bin/$name"
     done
     rm -f "$tree"/bin/{ip,modprobe,rmmod,lsmod,insmod,depmod,modinfo}
-    copy_program "$tree" /bin /bin/bash /bin/ip /bin/kmod /usr/bin/jq
-    copy_program "$tree" /sbin /sbin/tc
+    copy_program "$tree" /bin /bin/bash /bin/ip /bin/kmod /bin/ss /usr/bin/jq
+    copy_program "$tree" /sbin /sbin/tc /sbin/mke2fs
     for name in modprobe rmmod lsmod insmod depmod modinfo; do ln -s ../bin/kmod "$tree/sbin/$name"; done
     copy_program "$tree" /usr/sbin /usr/sbin/tgtd /usr/sbin/tgtadm
     # Loaded by pthread_cancel when tgtd closes a disk.
@@ -62,6 +67,7 @@ tools_layer() {
     # The reference stays off the PATH so that our own command cannot lean on it by accident.
     copy_program "$tree" /opt/open-iscsi /sbin/iscsid /sbin/iscsiadm /sbin/iscsistart /sbin/iscsi-iname
     cp "$VM_DIR/tools/etc/iscsi/iscsid.conf" "$tree/opt/open-iscsi/"
+    for name in io-check pdu-proxy; do compile "$VM_SOURCE/guest/$name.c" "$tree/usr/bin/$name"; done
     pack "$tree" "$archive"
     rm -rf "$tree"
   fi
@@ -98,9 +104,10 @@ modules_layer() {
 top_layer() {
   local tree=$1/top
   mkdir -p "$tree/vm" "$tree/usr/bin"
-  cp -r "$VM_SOURCE"/{guest,scenarios,lib.sh,network.sh,targets.sh} "$tree/vm/"
+  cp -r "$VM_SOURCE"/{guest,scenarios,lib.sh,network.sh,targets.sh,faults.sh,daemon.sh} "$tree/vm/"
   cp "$VM_SOURCE/guest/init" "$tree/init"
   cp "$2" "$tree/vm/plan"
+  printf 'export %q\n' "PATIENCE=$PATIENCE" "${SETTINGS[@]}" >"$tree/vm/settings"
   if [[ -e $ISCSI_ADMIN ]]; then
     cp --dereference "$ISCSI_ADMIN" "$tree/usr/bin/iscsi-admin"
     chmod 755 "$tree/usr/bin/iscsi-admin"

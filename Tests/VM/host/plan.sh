@@ -5,6 +5,7 @@
 #   kernels: 6.1 6.12     only there                                  (default: everywhere)
 #   limit: SECONDS        its time                                    (default: 60)
 #   reference: open-iscsi runs with the reference instead of our executable; "none": with neither
+#   daemon: no            our daemon is not started before it         (default: yes, and no with a reference)
 #   leaves: sessions      sessions left at the end are no failure
 #   default: no           only when named
 
@@ -32,9 +33,9 @@ list_scenarios() {
   done < <(all_scenarios)
 }
 
-# make_plan KERNEL SCENARIO...: a line for each run: id, scenario, target, limit, reference, what it leaves.
+# make_plan KERNEL SCENARIO...: a line for each run: id, scenario, target, limit, reference, daemon, what it leaves.
 make_plan() {
-  local kernel=$1 name target kernels targets limit reference leaves
+  local kernel=$1 name target kernels targets limit reference daemon leaves
   shift
   for name in "$@"; do
     [[ -e $(scenario_file "$name") ]] || die "there is no scenario $name"
@@ -43,9 +44,11 @@ make_plan() {
     targets=$(header "$name" targets)
     limit=$(header "$name" limit)
     reference=$(header "$name" reference)
+    daemon=$(header "$name" daemon)
+    [[ -n $daemon || -z $reference ]] || daemon=no
     leaves=$(header "$name" leaves)
     for target in ${targets:--}; do
-      echo "$name${targets:+-$target} $name $target ${limit:-60} ${reference:-no} ${leaves:-nothing}"
+      echo "$name${targets:+-$target} $name $target $((${limit:-60} * PATIENCE)) ${reference:-no} ${daemon:-yes} ${leaves:-nothing}"
     done
   done
 }

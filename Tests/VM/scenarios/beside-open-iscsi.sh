@@ -2,6 +2,7 @@
 # shellcheck shell=bash
 # Sessions of open-iscsi are ours to list, rescan and end, ours are listed by it, and both have the same settings in the kernel.
 # targets: tgt lio
+# daemon: no
 # limit: 90
 
 # settings TARGET: every attribute of its session and connection, but what differs from one session to the next.
@@ -27,6 +28,7 @@ expect_exit 0 iscsiadm -m node -T "$IQN" -l
 disk=$(disk_of "$IQN")
 settings "$IQN" >"$OUT/theirs"
 stop_iscsid
+daemon_start
 
 expect_exit 0 iscsi-admin session list
 expect_stdout "LOGGED_IN +up +$TARGET_ADDRESS:3260,1 +$IQN +$disk"
@@ -59,3 +61,4 @@ cat "$OUT/differences"
 [[ ! -s $OUT/differences ]] || fail 'the same settings give other values than with open-iscsi'
 expect_exit 0 iscsi-admin logout "$IQN"
 expect_exit 21 iscsiadm -m session
+daemon_stop

@@ -6,8 +6,8 @@ import Synchronization
 import SystemPackage
 import Testing
 
-@Suite("Sessions of the kernel", .timeLimit(.minutes(2)))
-struct KernelSessionsTests {
+@Suite("Logins by a manager", .timeLimit(.minutes(2)))
+struct ManagerLoginTests {
   /// A fixture whose peers send a login on as told: from the peer of a number to another portal.
   private func redirecting(
     peers: Int, permanently: Bool = false, _ next: @escaping @Sendable (Int, [Portal]) -> Portal?
@@ -120,28 +120,6 @@ struct KernelSessionsTests {
     #expect(fixture.kernel.sessions.count == 1)
   }
 
-  @Test("A login that another program has under way is not made, and one that ended in this call is free for others")
-  func claimed() async throws {
-    let fixture = try await SessionFixture()
-    let request = try fixture.request()
-    let key = "\(request.target) \(request.portal.host) \(request.portal.port) default"
-    let others = OperationLocks(directory: fixture.tree.root)
-    #expect(others.claim(key) == .claimed)
-    #expect(await fixture.failure(request) == .loginUnderWay)
-    others.release(key)
-    #expect(await fixture.sessions.login([request, request]).count == 2)
-    #expect(others.claim(key) == .claimed)
-  }
-
-  @Test("Where nothing can be locked, logins go on")
-  func noLocks() async throws {
-    let fixture = try await SessionFixture()
-    let sessions = KernelSessions(
-      link: fixture.link, sysfs: Sysfs(root: fixture.tree.root), runtimeDirectory: "/nonexistent/directory")
-    _ = try await sessions.login(try fixture.request())
-    #expect(fixture.kernel.sessions.count == 1)
-  }
-
   @Test("A login that failed can be made again")
   func again() async throws {
     let fixture = try await SessionFixture()
@@ -180,7 +158,7 @@ struct KernelSessionsTests {
         running.most = max(running.most, running.now)
       }
     }
-    #expect(running.withLock { $0.most } <= KernelSessions.concurrency)
+    #expect(running.withLock { $0.most } <= SessionManager.concurrency)
     #expect(results.count == 64)
     for (index, result) in results.enumerated() {
       let report = try result.get()

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Glibc
+public import SystemPackage
+
+/// Why open-iscsi's socket name could not be had.
+public enum LegacyDaemonNameError: DiagnosableError, Hashable {
+  /// Who has the name.
+  public enum Holder: Hashable, Sendable {
+    /// open-iscsi's daemon.
+    case openISCSI(process: Int32)
+    /// A service manager that starts a daemon when somebody connects (`iscsid.socket`).
+    case socketUnit(process: Int32)
+    /// A daemon of this program.
+    case iscsiAdmin(process: Int32)
+    /// Another program, or one that cannot be looked at; its name, if it has one.
+    case other(process: Int32?, name: String?)
+  }
+
+  /// Another process has it.
+  case taken(by: Holder)
+  /// The system refused the socket.
+  case system(Errno)
+
+  /// Who has it.
+  public var description: String {
+    switch self {
+    case .taken(by: .openISCSI(let process)): "open-iscsi's iscsid is running (process \(process))"
+    case .taken(by: .socketUnit(let process)):
+      "open-iscsi's iscsid.socket is active (process \(process)), which starts iscsid when it is asked for"
+    case .taken(by: .iscsiAdmin(let process)): "another iscsi-admin daemon is running (process \(process))"
+    case .taken(by: .other(let process?, let name?)):
+      "the socket name of an iSCSI daemon is taken by \(name) (process \(process))"
+    case .taken(by: .other): "the socket name of an iSCSI daemon is taken by another process"
+    case .system(let errno): "the socket by which iSCSI daemons exclude each other cannot be made: \(errno.label)"
+    }
+  }
+
+  /// Busy, unless the system is to blame.
+  public var exitStatus: ExitStatus {
+    switch self {
+    case .taken: .busy
+    case .system: .internal
+    }
+  }
+
+  /// How to get it.
+  public var advice: String? {
+    switch self {
+    case .taken(by: .openISCSI), .taken(by: .socketUnit):
+      "stop it: systemctl disable --now iscsid.socket iscsid.service (sessions stay in the kernel)"
+    case .taken(by: .iscsiAdmin): "use that one, or stop it first"
+    case .taken(by: .other), .system: nil
+    }
+  }
+}
+
+/// The socket name by which daemons of the kernel's initiator exclude each other: open-iscsi's own.
+///
+/// Two daemons that recover the same sessions fight until the kernel hangs. While this process has the name, open-iscsi's
+/// iscsid cannot start, nor can another daemon of ours in this network namespace. The name is given back with the object,
+/// and by the kernel should the process end in any way.
+public final class LegacyDaemonName: Sendable {
+  /// open-iscsi's name in the abstract namespace of unix sockets.
+  public static let standard = "ISCSIADM_ABSTRACT_NAMESPACE"
+  /// The names of programs that are this one.
+  private static let ownNames: Set<String> = ["iscsi-admin"]
+  /// How many connections wait to be accepted, as open-iscsi has it.
+  private static let backlog: Int32 = 32
+
+  let descriptor: Int32
+
+  /// Takes the name, which is open-iscsi's unless a test uses another one.
+  public static func acquire(_ name: String = standard) throws(LegacyDaemonNameError) -> LegacyDaemonName {
+    let descriptor: Int32
+    do throws(Errno) { descriptor = try UnixSocket.makeDescriptor() } catch { throw .system(error) }
+    let owner = LegacyDaemonName(descriptor)
+    // NUL and name without a NUL at the end, 30 octets with the family for open-iscsi's: to the kernel the length is a
+    // part of the name. The kernel copies the address.
+    let address = UnixAddress(abstract: name)
+    guard unsafe address.withSocketAddress({ unsafe bind(descriptor, $0, $1) }) == 0 else {
+      let failure = Errno(rawValue: errno)
+      throw failure == .addressInUse ? .taken(by: holder(of: address)) : .system(failure)
+    }
+    guard listen(descriptor, backlog) == 0 else { throw .system(Errno(rawValue: errno)) }
+    return owner
+  }
+
+  private init(_ descriptor: Int32) { self.descriptor = descriptor }
+
+  deinit { close(descriptor) }
+
+  /// Finds out who listens at an address: the kernel tells a client which process that is.
+  private static func holder(of address: UnixAddress) -> LegacyDaemonNameError.Holder {
+    guard let peer = try? UnixSocket.connect(to: address).peer(), peer.processID > 0 else {
+      return .other(process: nil, name: nil)
+    }
+    return holder(process: peer.processID, program: program(of: peer.processID))
+  }
+
+  /// Tells programs apart by the names of their files: every one of them is called `iscsid` by somebody, but a link to
+  /// this program leads to its own file.
+  static func holder(process: Int32, program: String?) -> LegacyDaemonNameError.Holder {
+    switch program {
+    case let name? where ownNames.contains(name): .iscsiAdmin(process: process)
+    case "iscsid"?: .openISCSI(process: process)
+    case "systemd"?, "init"?: .socketUnit(process: process)
+    default: .other(process: process, name: program)
+    }
+  }
+
+  /// The name of the file that a process runs, or else the name that the process has.
+  private static func program(of process: Int32) -> String? {
+    guard let directory = try? SysfsDirectory(path: FilePath("/proc/\(process)")) else { return nil }
+    if let path = directory.linkTarget("exe"), let name = path.split(separator: "/").last {
+      // An upgrade replaces the file of a running program.
+      let deleted = " (deleted)"
+      return name.hasSuffix(deleted) ? String(name.dropLast(deleted.count)) : String(name)
+    }
+    return try? directory.text("comm")
+  }
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+import CLinux
+import Glibc
+public import SystemPackage
+
+/// Why a Unix socket failed.
+public enum UnixSocketError: Error, Hashable, Sendable {
+  /// The peer has closed the connection.
+  case closedByPeer
+  /// The deadline passed.
+  case timedOut
+  /// The task was cancelled.
+  case cancelled
+  /// Another error of the operating system. For a connect: `noSuchFileOrDirectory` and `connectionRefused` if nobody
+  /// listens, `permissionDenied` if the caller may not.
+  case failed(Errno)
+
+  /// Sorts an error of a read or write.
+  init(_ errno: Errno) {
+    switch errno {
+    case .connectionReset, .brokenPipe: self = .closedByPeer
+    default: self = .failed(errno)
+    }
+  }
+
+  /// A wait that ended without its event.
+  init(_ error: WaitError) {
+    switch error {
+    case .timedOut: self = .timedOut
+    case .cancelled: self = .cancelled
+    case .failed(let errno): self = .failed(errno)
+    }
+  }
+}
+
+/// Who is at the other end of a Unix socket, as the kernel has noted it when the connection was made.
+public struct UnixPeer: Hashable, Sendable {
+  /// The effective user id.
+  public let userID: UInt32
+  /// The process id; 0 if the process is in a namespace that we cannot see.
+  public let processID: Int32
+
+  /// A peer from its parts.
+  public init(userID: UInt32, processID: Int32) {
+    self.userID = userID
+    self.processID = processID
+  }
+
+  /// This process.
+  public static var current: UnixPeer { UnixPeer(userID: geteuid(), processID: getpid()) }
+}
+
+/// A connected Unix stream socket, non-blocking and awaited through the reactor.
+///
+/// One task may read and one may write at a time, not both at once; `waitForHangUp` may run beside either. The
+/// descriptor is closed with the last reference.
+final class UnixSocket: Sendable {
+  private let descriptor: Int32
+
+  /// Takes a connected, non-blocking descriptor over.
+  init(owning descriptor: Int32) { self.descriptor = descriptor }
+
+  deinit { _ = Glibc.close(descriptor) }
+
+  /// Connects to the socket at `path`; nil waits without limit for one whose queue is full.
+  static func connect(
+    to path: FilePath, until deadline: ContinuousClock.Instant?
+  ) async throws(UnixSocketError) -> UnixSocket {
+    while true {
+      do throws(Errno) {
+        return try connect(to: path)
+      } catch .wouldBlock {
+        // The listener's queue is full, and the kernel has nothing to wait on for that.
+        if let deadline, deadline <= .now { throw .timedOut }
+        do throws(WaitError) {
+          try await Reactor.shared.sleep(until: .now + .milliseconds(20))
+        } catch {
+          throw UnixSocketError(error)
+        }
+      } catch {
+        throw .failed(error)
+      }
+    }
+  }
+
+  /// One attempt to connect, which does not wait; `wouldBlock` if the listener's queue is full.
+  static func connect(to path: FilePath) throws(Errno) -> UnixSocket { try connect(to: UnixAddress(checking: path)) }
+
+  /// One attempt to connect to an address of either kind.
+  static func connect(to address: UnixAddress) throws(Errno) -> UnixSocket {
+    let socket = UnixSocket(owning: try makeDescriptor())
+    // The kernel copies the address.
+    let status = unsafe address.withSocketAddress { unsafe Glibc.connect(socket.descriptor, $0, $1) }
+    guard status == 0 else { throw Errno(rawValue: errno) }
+    return socket
+  }
+
+  /// A new descriptor for a stream.
+  static func makeDescriptor() throws(Errno) -> Int32 {
+    let type = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
+    let descriptor = Glibc.socket(AF_UNIX, type, 0)
+    guard descriptor >= 0 else { throw Errno(rawValue: errno) }
+    return descriptor
+  }
+
+  /// Who is at the other end.
+  func peer() throws(Errno) -> UnixPeer {
+    var peer = clinux_peer()
+    // The function fills the structure and keeps no pointer to it.
+    guard unsafe clinux_peer_of(descriptor, &peer) == 0 else { throw Errno(rawValue: errno) }
+    return UnixPeer(userID: peer.uid, processID: peer.pid)
+  }
+
+  /// Reads up to `limit` octets as soon as there are some; none at the end of the stream.
+  func read(upTo limit: Int, until deadline: ContinuousClock.Instant?) async throws(UnixSocketError) -> [UInt8] {
+    while true {
+      do throws(Errno) {
+        if let octets = try StreamSocket.receive(from: descriptor, upTo: limit) { return octets }
+      } catch {
+        throw UnixSocketError(error)
+      }
+      try await wait(descriptor, .read, until: deadline)
+    }
+  }
+
+  /// Writes all of `octets`.
+  ///
+  /// - Parameters:
+  ///   - octets: What to write.
+  ///   - deadline: When to give up; nil for never.
+  ///   - stall: How long the peer may take nothing at all; nil for ever.
+  /// - Throws: Why not all of it was written.
+  func write(
+    _ octets: [UInt8], until deadline: ContinuousClock.Instant?, stall: Duration? = nil
+  ) async throws(UnixSocketError) {
+    var rest = octets[...]
+    while !rest.isEmpty {
+      do throws(Errno) {
+        rest = rest.dropFirst(try StreamSocket.send(rest, to: descriptor))
+      } catch {
+        throw UnixSocketError(error)
+      }
+      if rest.isEmpty { return }
+      let ends = [deadline, stall.map { .now + $0 }].compactMap(\.self)
+      try await wait(descriptor, .write, until: ends.min())
+    }
+  }
+
+  /// Writes what the kernel takes of `octets` at once, and drops the rest: for last words to a new connection.
+  func offer(_ octets: [UInt8]) { _ = try? StreamSocket.send(octets[...], to: descriptor) }
+
+  /// Waits until the peer has closed the connection. One that has only ended its own sending has not.
+  func waitForHangUp() async throws(UnixSocketError) {
+    // A descriptor can be waited for by one task at a time, so this wait has its own for the same socket.
+    let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
+    guard copy >= 0 else { throw .failed(Errno(rawValue: errno)) }
+    defer { _ = Glibc.close(copy) }
+    try await wait(copy, [], until: nil)
+  }
+
+  /// Ends the connection both ways; whoever waits for it is woken.
+  func shutdown() { _ = Glibc.shutdown(descriptor, Int32(SHUT_RDWR)) }
+
+  private func wait(
+    _ descriptor: Int32, _ interest: Reactor.Interest, until deadline: ContinuousClock.Instant?
+  ) async throws(UnixSocketError) {
+    do throws(WaitError) {
+      _ = try await Reactor.shared.wait(for: descriptor, interest, until: deadline)
+    } catch {
+      throw UnixSocketError(error)
+    }
+  }
+}

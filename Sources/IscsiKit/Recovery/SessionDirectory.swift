@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Which sessions exist or are being made, and who drives them: a value, without I/O.
+///
+/// A session has an entry from its claim to its end, so that two users who want the same target, portal and interface
+/// cannot both make a session of it.
+struct SessionDirectory<Driver: Sendable>: Sendable {
+  /// Names an entry for its whole life; never used again.
+  struct Ticket: Hashable, Sendable {
+    fileprivate let number: UInt64
+  }
+
+  /// What is known of a session.
+  struct Entry: Sendable {
+    let key: SessionKey
+    /// Who asked for the session.
+    var owner: SessionOwner?
+    /// The kernel's number, as soon as there is one.
+    var session: SessionID?
+    var driver: Driver?
+    var supervision: Supervision?
+    /// The network device through which the portal is reached, as far as it is known.
+    var device: String?
+  }
+
+  /// What a claim led to.
+  enum Claim: Hashable, Sendable {
+    /// The key is the caller's, who releases it or makes the session.
+    case claimed(Ticket)
+    /// There are as many sessions of this key as are wanted; this is the first.
+    case exists(SessionID)
+    /// A login that makes the last one that is wanted is under way.
+    case underWay
+  }
+
+  private var lastNumber: UInt64 = 0
+  private var entries: [Ticket: Entry] = [:]
+  private var tickets: [SessionKey: [Ticket]] = [:]
+  private var numbers: [SessionID: Ticket] = [:]
+
+  /// All entries, in no order.
+  var all: Dictionary<Ticket, Entry>.Values { entries.values }
+
+  /// Claims a key.
+  ///
+  /// - Parameters:
+  ///   - key: The session's identity.
+  ///   - wanted: How many sessions of this key there may be (open-iscsi's `nr_sessions`).
+  ///   - unsupervised: Sessions of this key that the kernel has and this directory does not.
+  ///   - owner: Who asks.
+  /// - Returns: Whether the key is the caller's, and who has it otherwise.
+  mutating func claim(
+    _ key: SessionKey, wanted: Int = 1, unsupervised: [SessionID] = [], owner: SessionOwner? = nil
+  ) -> Claim {
+    let present = tickets[key] ?? []
+    let strangers = unsupervised.filter { numbers[$0] == nil }
+    if present.count + strangers.count >= max(wanted, 1) {
+      let made = present.compactMap { entries[$0] }
+      // One that is still being made has a number early, but is no session that anybody could use.
+      let isReady = made.allSatisfy { $0.session != nil && $0.supervision.map { $0.phase != .loggingIn } ?? false }
+      guard isReady, let session = made.first?.session ?? strangers.first else { return .underWay }
+      return .exists(session)
+    }
+    return .claimed(add(Entry(key: key, owner: owner)))
+  }
+
+  /// Adds a session that was found in the kernel; nil if it is here already.
+  mutating func adopt(_ session: SessionID, _ key: SessionKey, owner: SessionOwner?) -> Ticket? {
+    guard numbers[session] == nil else { return nil }
+    let ticket = add(Entry(key: key, owner: owner, session: session))
+    numbers[session] = ticket
+    return ticket
+  }
+
+  /// The entry of a ticket.
+  subscript(ticket: Ticket) -> Entry? { entries[ticket] }
+
+  /// The entry of a session.
+  subscript(session: SessionID) -> Entry? { numbers[session].flatMap { entries[$0] } }
+
+  /// Notes who drives the session.
+  mutating func set(_ driver: Driver, for ticket: Ticket) { entries[ticket]?.driver = driver }
+
+  /// Notes what is known of the session's supervision.
+  mutating func set(_ supervision: Supervision, for ticket: Ticket) { entries[ticket]?.supervision = supervision }
+
+  /// Notes through which network device the portal is reached.
+  mutating func set(device: String?, for ticket: Ticket) { entries[ticket]?.device = device }
+
+  /// Notes the kernel's number of a session that is being made; nil takes it back.
+  mutating func set(_ session: SessionID?, for ticket: Ticket) {
+    forgetNumber(of: ticket)
+    entries[ticket]?.session = session
+    if let session { numbers[session] = ticket }
+  }
+
+  /// Removes the entry: its session is gone, or was never made.
+  mutating func release(_ ticket: Ticket) {
+    forgetNumber(of: ticket)
+    guard let entry = entries.removeValue(forKey: ticket) else { return }
+    tickets[entry.key]?.removeAll { $0 == ticket }
+    if tickets[entry.key]?.isEmpty == true { tickets[entry.key] = nil }
+  }
+
+  /// A number may have come to another entry meanwhile, when a session is found that is just being made.
+  private mutating func forgetNumber(of ticket: Ticket) {
+    guard let session = entries[ticket]?.session, numbers[session] == ticket else { return }
+    numbers[session] = nil
+  }
+
+  private mutating func add(_ entry: Entry) -> Ticket {
+    lastNumber += 1
+    let ticket = Ticket(number: lastNumber)
+    entries[ticket] = entry
+    tickets[entry.key, default: []].append(ticket)
+    return ticket
+  }
+}

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension SessionDriver {
+  /// Carries one operation out.
+  func perform(_ operation: SessionMachine.Operation) async -> SessionMachine.OperationResult {
+    switch operation {
+    case .logIn(let portal, let deadline): await logIn(at: portal, until: deadline)
+    case .stop: await stop()
+    case .relogIn(let portal, let deadline): await relogIn(at: portal, until: deadline)
+    case .removeDevices: await removeDevices()
+    case .sayGoodbye: await sayGoodbye()
+    case .destroy: await destroy()
+    }
+  }
+
+  /// What sysfs says. It is read here and now, so that nothing comes between.
+  func observe() -> SessionMachine.Observation {
+    guard let session else { return .gone }
+    do throws(SysfsError) {
+      guard let found = try environment.sysfs.session(session, .summary) else { return .gone }
+      return found.isConnectionUp ? .up : .notUp
+    } catch {
+      // A sysfs that cannot be read says nothing of the session.
+      return .up
+    }
+  }
+
+  /// Takes the session out for an operation.
+  private func take() -> Held {
+    var taken = Held.nothing
+    swap(&taken, &held)
+    return taken
+  }
+
+  private func login(_ request: LoginRequest) -> SessionLogin {
+    SessionLogin(
+      link: environment.link, sysfs: environment.sysfs, request: request, isid: isid, progress: progress
+    ) { [weak self] session, host in await self?.created(session, host) }
+  }
+
+  private func logIn(at portal: Portal, until deadline: ContinuousClock.Instant) async -> SessionMachine.OperationResult
+  {
+    guard let request = identity.request else { return .failed(.unknownIdentity) }
+    // The wait for a turn does not count as the target's time.
+    let time = deadline - .now
+    guard let pass = await environment.loginGate.enter(portal.address) else { return .failed(.cancelled) }
+    defer { pass.leave() }
+    do throws(SessionLogin.Failure) {
+      switch try await login(request).first(at: portal, until: .now + time) {
+      case .up(let session, let login):
+        loginReport = LoginReport(
+          session: session.id, host: session.host, target: request.target, portal: portal, login: login)
+        for parameter in request.options.binding.hostParameters {
+          // Only for sysfs to show; a kernel that refuses it has lost nothing.
+          try? await session.setHostParameter(parameter)
+        }
+        held = .up(session)
+        return .done
+      case .redirected(let redirect):
+        unmake()
+        return .redirected(redirect)
+      }
+    } catch {
+      unmake(isLeft: error.leftover != nil)
+      leftover = error.leftover
+      return .failed(error.cause)
+    }
+  }
+
+  private func stop() async -> SessionMachine.OperationResult {
+    let transition: KernelTransition<KernelPhase.Unbound>
+    switch take() {
+    case .nothing: return .failed(.noSession)
+    case .unbound(let session):
+      held = .unbound(session)
+      return .done
+    case .up(let session): transition = await session.stopForRecovery()
+    case .broken(let session): transition = await session.stopForRecovery()
+    }
+    switch consume transition {
+    case .done(let session):
+      held = .unbound(session)
+      return .done
+    case .failed(let session, let error):
+      held = .broken(session)
+      return .failed(.kernel(error))
+    }
+  }
+
+  private func relogIn(
+    at portal: Portal, until deadline: ContinuousClock.Instant
+  ) async -> SessionMachine.OperationResult {
+    guard let request = identity.request else { return .notConnected(.unknownIdentity) }
+    // The wait for a turn does not count as the target's time.
+    let time = deadline - .now
+    guard let pass = await environment.gate.enter(portal.address) else { return .notConnected(.cancelled) }
+    defer { pass.leave() }
+    guard case .unbound(let session) = take() else { return .failed(.connectionLost) }
+    switch await login(request).again(session, at: portal, until: .now + time) {
+    case .up(let session, _):
+      held = .up(session)
+      return .done
+    case .redirected(let session, let redirect):
+      held = .broken(session)
+      return .redirected(redirect)
+    case .failed(let session, let cause):
+      held = .broken(session)
+      return .failed(cause)
+    case .notConnected(let session, let cause):
+      held = .unbound(session)
+      return .notConnected(cause)
+    }
+  }
+
+  private func removeDevices() async -> SessionMachine.OperationResult {
+    endScan()
+    let logout = SessionLogout(removalTimeout: environment.removalTimeout)
+    let problem: LogoutReport.Problem?
+    switch take() {
+    case .nothing: return .done
+    case .unbound(let session):
+      let broken = session.asBroken()
+      problem = await logout.removeDevices(of: broken)
+      held = .broken(broken)
+    case .up(let session):
+      problem = await logout.removeDevices(of: session)
+      held = .up(session)
+    case .broken(let session):
+      problem = await logout.removeDevices(of: session)
+      held = .broken(session)
+    }
+    return problem.map { .problem($0) } ?? .done
+  }
+
+  private func sayGoodbye() async -> SessionMachine.OperationResult {
+    guard case .up(let session) = take() else { return .problem(.notConnected) }
+    let seen = environment.sysfs.expStatSN(of: session.id) ?? 0
+    let goodbye = await SessionLogout(logoutTimeout: logoutTimeout).sayGoodbye(over: session, expStatSN: seen)
+    let result = goodbye.result
+    held = .broken(goodbye.session)
+    switch result {
+    case .success(let outcome): return .goodbye(time2Wait: .seconds(outcome.time2Wait))
+    case .failure(let problem): return .problem(problem)
+    }
+  }
+
+  private func destroy() async -> SessionMachine.OperationResult {
+    let removal: KernelSessionRemoval
+    switch take() {
+    case .nothing: return .done
+    case .unbound(let session): removal = await session.destroy()
+    case .up(let session): removal = await session.destroy()
+    case .broken(let session): removal = await session.destroy()
+    }
+    switch consume removal {
+    case .done: return .done
+    case .failed(let session, let error):
+      held = .broken(session)
+      return .failed(error.isUnknownSession ? .noSession : .kernel(error))
+    }
+  }
+}
+
+// MARK: - Timeouts
+
+extension SessionDriver {
+  /// How long a write to sysfs may take that waits for nothing but the kernel.
+  private static let writeTimeout = Duration.seconds(10)
+
+  /// Sees to it that the kernel has a new replacement timeout. Once somebody has written it in sysfs, as multipathd does,
+  /// the kernel takes no other from requests, and says that it did.
+  func insist(on replacement: Duration?, of session: SessionID) async throws(OperationError.Cause) {
+    let sysfs = environment.sysfs
+    let seconds = replacement.map { Int32(clamping: $0.components.seconds) } ?? -1
+    let outcome: Result<Void, SysfsError>
+    do throws(WaitError) {
+      outcome = try await BlockingWork.devices.run(until: .now + Self.writeTimeout) {
+        Result { () throws(SysfsError) in
+          guard let shown = try sysfs.replacementTimeout(of: session), shown != seconds else { return }
+          try SysfsWriter(root: sysfs.root).setReplacementTimeout(seconds, of: session)
+        }
+      }
+    } catch {
+      throw .transport(TransportError(error))
+    }
+    if case .failure(let error) = outcome { throw .sysfs(error) }
+  }
+}

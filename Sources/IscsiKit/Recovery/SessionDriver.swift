@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Carries out what a `SessionMachine` wants, and tells it what happens: the thin half of a session's supervision.
+///
+/// The actor holds the typed session, so that what the machine asks for cannot become a wrong sequence of kernel calls.
+/// While an operation runs, the session is out of `held`; the machine sees to it that one runs at a time. No thread
+/// belongs to a session: operations wait in the reactor, for the kernel's link or for the blocking pool.
+actor SessionDriver {
+  /// The typed session, as far as it is known.
+  enum Held: ~Copyable {
+    case nothing
+    case unbound(UnboundKernelSession)
+    case up(UpKernelSession)
+    case broken(BrokenKernelSession)
+  }
+
+  /// What a session was or will be logged in to.
+  struct Identity: Sendable {
+    /// All that a login needs; nil for a session of which the kernel does not show enough, which can only be removed.
+    var request: LoginRequest?
+    /// The target's name, if it is known.
+    let target: String?
+    /// The portal that is configured, if it is known.
+    let portal: Portal?
+
+    init(request: LoginRequest?, target: String?, portal: Portal?) {
+      self.request = request
+      self.target = target
+      self.portal = portal
+    }
+
+    init(_ request: LoginRequest) {
+      self.init(request: request, target: request.target.description, portal: request.portal)
+    }
+  }
+
+  /// What all drivers of a manager use.
+  struct Environment: Sendable {
+    let link: KernelLink
+    let sysfs: Sysfs
+    /// Keeps recoveries at one portal from overwhelming it.
+    let gate: RecoveryGate
+    /// The same for first logins, behind which no recovery waits.
+    let loginGate: RecoveryGate
+    /// How long the removal of a session's devices may take: their caches are flushed.
+    var removalTimeout: Duration = .seconds(30)
+  }
+
+  let environment: Environment
+  private weak let owner: (any SessionDriverOwner)?
+  /// What is logged in to, and how. The options may change while the session lives.
+  private(set) var identity: Identity
+  /// The kernel's number, as soon as there is one.
+  private(set) var session: SessionID?
+  /// Our half of the session's identifier, as soon as there is one.
+  private(set) var isid: ISID?
+  var held = Held.nothing
+  var logoutTimeout: Duration = .seconds(15)
+  private(set) var progress: @Sendable (LoginStep) -> Void = { _ in }
+  var loginReport: LoginReport?
+  var leftover: SessionID?
+
+  private(set) var machine: SessionMachine
+  private var supervision: Supervision
+  private var operation: Task<Void, Never>?
+  private var listening: Task<Void, Never>?
+  var scanning: Task<Void, Never>?
+  /// Whether one more scan is wanted when the one that runs has ended.
+  var isScanDue = false
+  var scanRepeats = 0
+  var scanTimer: Reactor.Timer?
+  /// Whether who logs in does not wait for the first scan.
+  private(set) var isScanUnwanted = false
+  private var timer: (time: ContinuousClock.Instant, timer: Reactor.Timer)?
+  private var loginFailure: OperationError.Cause?
+  private var problems: [LogoutReport.Problem]?
+  private(set) var loginWaiter: CheckedContinuation<Result<LoginReport, OperationError>, Never>?
+  private(set) var logoutWaiters: [CheckedContinuation<Result<LogoutReport, OperationError>, Never>] = []
+  private var isFinished = false
+  /// Why the session was not taken up.
+  private var abandonment: OperationError.Cause?
+
+  /// A driver of a session that is to be made, or that was found.
+  ///
+  /// - Parameters:
+  ///   - identity: What is logged in to, and how.
+  ///   - session: The kernel's number of a session that was found.
+  ///   - isid: The session's ISID; nil derives it from the kernel's number.
+  ///   - home: The portal to come back to, if a redirect has changed that of the request.
+  ///   - environment: What all drivers use.
+  ///   - owner: Who is told what happens.
+  init(
+    _ identity: Identity, session: SessionID? = nil, isid: ISID? = nil, home: Portal? = nil,
+    in environment: Environment, owner: any SessionDriverOwner
+  ) {
+    self.identity = identity
+    self.session = session
+    self.isid = isid ?? session.map { ISID(session: $0) }
+    self.environment = environment
+    self.owner = owner
+    var generator = SystemRandomNumberGenerator()
+    let portal = home ?? identity.portal ?? Self.unknownPortal
+    let options = identity.request?.options ?? SessionOptions()
+    machine = SessionMachine(portal: portal, policy: .init(options), seed: generator.next())
+    supervision = Supervision(portal: portal)
+    supervision.session = session
+  }
+
+  deinit {
+    // Nobody hears what it would tell, and the subscription would last as long as the link.
+    listening?.cancel()
+    timer?.timer.cancel()
+  }
+
+  /// Stands for the portal of a session of which none is known, and which is never connected.
+  private static let unknownPortal = Portal(host: .address(.v4(0), scope: nil))
+
+  // MARK: - For the owner
+
+  /// Logs in, and returns when the session is up and scanned, or has failed for good. A cancellation ends the login, or
+  /// once there is a session only the wait for its scan.
+  func logIn(progress: @escaping @Sendable (LoginStep) -> Void) async -> Result<LoginReport, OperationError> {
+    self.progress = progress
+    defer { self.progress = { _ in } }
+    return await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in
+        loginWaiter = continuation
+        handle(.begin)
+        // A cancellation that came before found nothing to end.
+        if Task.isCancelled { cancelLogin() }
+      }
+    } onCancel: {
+      Task { await self.cancelLogin() }
+    }
+  }
+
+  /// Begins to log in; what becomes of it is told to the owner.
+  func beginLogIn() { handle(.begin) }
+
+  /// Takes up the session that is in the kernel.
+  ///
+  /// The look is made here and now, with its events subscribed to: what happens after it is handled after it, and
+  /// nothing that happens is missed.
+  func adopt(
+    _ look: @Sendable () throws(OperationError.Cause) -> Found
+  ) throws(OperationError.Cause) -> SessionMachine.AdoptedState {
+    listen()
+    do throws(OperationError.Cause) {
+      let found = try look()
+      let state = found.state
+      switch consume found.session {
+      case .up(let up): held = .up(up)
+      case .broken(let broken): held = .broken(broken)
+      }
+      handle(.adopt(state))
+      return state
+    } catch {
+      abandon(error)
+      throw error
+    }
+  }
+
+  /// Logs out, and returns when the session is gone; many may ask.
+  func logOut(timeout: Duration) async -> Result<LogoutReport, OperationError> {
+    logoutTimeout = timeout
+    return await withCheckedContinuation { continuation in
+      logoutWaiters.append(continuation)
+      if isFinished { answerLogouts() } else { handle(.logOut) }
+    }
+  }
+
+  /// The network has something that it did not have.
+  func networkRestored() { handle(.networkRestored) }
+
+  /// What the session's connection is bound to.
+  var binding: InterfaceBinding { identity.request?.options.binding ?? .automatic }
+
+  /// What the network shows on the way to the portal.
+  func networkFound(_ finding: NetworkFinding?) { handle(.networkFound(finding)) }
+
+  /// Sets timeouts of the session as it lives, and of its logins from now on.
+  ///
+  /// - Returns: All timeouts, with the change.
+  func set(
+    _ change: LoginDescription.TimeoutsDescription
+  ) async throws(OperationError.Cause) -> SessionTimeouts {
+    let parameters = change.kernelParameters(try timeouts(with: change))
+    guard let session, machine.operation == nil, machine.isUp else { throw .connectionLost }
+    do throws(KernelError) { try await environment.link.set(parameters, of: session) } catch { throw .kernel(error) }
+    if change.replacement != nil { try await insist(on: timeouts(with: change).replacement, of: session) }
+    // Somebody else may have changed others meanwhile.
+    let timeouts = try timeouts(with: change)
+    identity.request?.options.timeouts = timeouts
+    return timeouts
+  }
+
+  private func timeouts(
+    with change: LoginDescription.TimeoutsDescription
+  ) throws(OperationError.Cause) -> SessionTimeouts {
+    guard var timeouts = identity.request?.options.timeouts else { throw .unknownIdentity }
+    do throws(LoginDescriptionError) { try change.apply(to: &timeouts) } catch { throw .invalid(error) }
+    return timeouts
+  }
+
+  /// Lets go of a session that was not taken up after all; who wants it logged out is told why.
+  private func abandon(_ cause: OperationError.Cause) {
+    isFinished = true
+    abandonment = cause
+    listening?.cancel()
+    answerLogouts()
+  }
+
+  private func cancelLogin() {
+    guard loginReport != nil else { return handle(.logOut) }
+    // The scan may not have begun yet.
+    isScanUnwanted = true
+    scanning?.cancel()
+  }
+
+  // MARK: - The machine
+
+  func handle(_ event: SessionMachine.Event) {
+    let actions = machine.handle(event, at: .now)
+    for action in actions {
+      switch action {
+      case .perform(let operation): self.operation = Task { await self.run(operation) }
+      case .cancelOperation: operation?.cancel()
+      case .observe: handle(.observed(observe()))
+      case .scan: scan(isFirst: true)
+      case .rescan: scan(isFirst: false)
+      case .notify(let notice): note(notice)
+      }
+    }
+    setTimer()
+    publish()
+    if machine.isGone { finish() }
+  }
+
+  /// Tells the owner what has changed without being worth an event, such as when the next attempt is due.
+  private func publish() {
+    var now = supervision
+    now.update(machine)
+    guard now != supervision else { return }
+    supervision = now
+    owner?.driver(self, changed: now)
+  }
+
+  private func run(_ operation: SessionMachine.Operation) async {
+    let result = await perform(operation)
+    self.operation = nil
+    handle(.ended(operation.kind, result))
+  }
+
+  /// Wakes the machine when it wants to be woken.
+  private func setTimer() {
+    guard timer?.time != machine.wakeTime else { return }
+    timer?.timer.cancel()
+    timer = machine.wakeTime.map { time in
+      (time, Reactor.shared.schedule(at: time) { [weak self] in Task { await self?.timerFired(time) } })
+    }
+  }
+
+  private func timerFired(_ time: ContinuousClock.Instant) {
+    guard timer?.time == time else { return }
+    timer = nil
+    handle(.timerFired)
+  }
+
+  // MARK: - Events
+
+  /// A first login has made its session.
+  func created(_ session: SessionID, _ host: HostNumber) {
+    let isid = isid ?? ISID(session: session)
+    self.isid = isid
+    self.session = session
+    supervision.session = session
+    listen()
+    if let request = identity.request { owner?.driver(self, created: session, for: request, isid: isid) }
+  }
+
+  /// A first login lets go of its session, which it has removed again, or left.
+  func unmake(isLeft: Bool = false) {
+    guard let session else { return }
+    listening?.cancel()
+    listening = nil
+    self.session = nil
+    isid = nil
+    supervision.session = nil
+    owner?.driver(self, unmade: session, isLeft: isLeft)
+  }
+
+  /// Listens to the session's events from now on.
+  func listen() {
+    guard let session, listening == nil else { return }
+    let events = environment.link.events(for: session)
+    listening = Task { [weak self] in
+      for await event in events { await self?.received(event, of: session) }
+    }
+  }
+
+  private func received(_ event: KernelEvent, of session: SessionID) {
+    guard session == self.session else { return }
+    switch event {
+    case .connectionFailed(let code): handle(.connectionFailed(code))
+    case .sessionDestroyed: handle(.sessionDestroyed)
+    case .overrun: handle(.eventsLost)
+    case .received(let header, let data):
+      // A login or a logout takes its own answers.
+      guard case .asyncMessage(let message)? = try? PDU(header: header, data: data) else { return }
+      handle(.message(message))
+    case .devicesRemoved, .sessionCreated, .loginState: return
+    }
+  }
+
+  // MARK: - Answers
+
+  func answerLogin() {
+    guard let loginReport, let waiter = loginWaiter else { return }
+    loginWaiter = nil
+    waiter.resume(returning: .success(loginReport))
+  }
+
+  func note(_ notice: SessionMachine.Notice) {
+    switch notice {
+    case .loginFailed(let cause): loginFailure = cause
+    case .loggedOut(let problems): self.problems = problems
+    case .removalFailed(let cause):
+      // It is tried again, but nobody should wait for what may take for ever.
+      answerLogouts(.failure(OperationError(logoutOperation, cause)))
+    default: break
+    }
+    supervision.note(notice, of: machine)
+    owner?.driver(self, noted: notice, supervision)
+  }
+
+  /// The session is gone: lets go of everything, and answers those who wait when the owner has let go of it too.
+  private func finish() {
+    guard !isFinished else { return }
+    isFinished = true
+    listening?.cancel()
+    endScan()
+    held = .nothing
+    owner?.driverEnded(self)
+    if let waiter = loginWaiter, let request = identity.request {
+      loginWaiter = nil
+      let operation = OperationError.Operation.login(request.target, request.portal)
+      waiter.resume(returning: .failure(OperationError(operation, loginFailure ?? .cancelled, leftover: leftover)))
+    }
+    answerLogouts()
+  }
+
+  private func answerLogouts() {
+    if let problems, let session {
+      let report = LogoutReport(
+        session: session, target: identity.target, portal: identity.portal, problems: problems)
+      answerLogouts(.success(report))
+    } else {
+      answerLogouts(.failure(OperationError(logoutOperation, abandonment ?? .noSession)))
+    }
+  }
+
+  private func answerLogouts(_ result: Result<LogoutReport, OperationError>) {
+    let waiters = logoutWaiters
+    logoutWaiters = []
+    for waiter in waiters { waiter.resume(returning: result) }
+  }
+
+  private var logoutOperation: OperationError.Operation {
+    .logout(session ?? SessionID(rawValue: 0), target: identity.target)
+  }
+}

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Who owns drivers. All calls come from a driver's own context, in order, and must be quick.
+protocol SessionDriverOwner: AnyObject, Sendable {
+  /// A first login has made a session in the kernel; nothing else was done with it yet.
+  func driver(_ driver: SessionDriver, created session: SessionID, for request: LoginRequest, isid: ISID)
+  /// A first login has failed.
+  ///
+  /// - Parameters:
+  ///   - driver: Whose login it was.
+  ///   - session: The session that it had made.
+  ///   - isLeft: Whether the session could not be removed again, and is the owner's to remove.
+  func driver(_ driver: SessionDriver, unmade session: SessionID, isLeft: Bool)
+  /// Something happened.
+  func driver(_ driver: SessionDriver, noted notice: SessionMachine.Notice, _ supervision: Supervision)
+  /// What is known of the session has changed; nothing happened that is worth an event.
+  func driver(_ driver: SessionDriver, changed supervision: Supervision)
+  /// The session is gone; after this, those are answered who wait for it.
+  func driverEnded(_ driver: SessionDriver)
+}
+
+extension SessionDriver {
+  /// A session that was found, and how.
+  struct Found: ~Copyable, Sendable {
+    let session: AdoptedKernelSession
+    let state: SessionMachine.AdoptedState
+  }
+}

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension SessionMachine {
+  // MARK: - What the kernel tells
+
+  mutating func connectionFailed(_ code: KernelErrorCode, at now: Instant) -> [Action] {
+    if code == .invalidHost { return hostIsGoing() }
+    switch phase {
+    case .up: return lose(.kernel(code), at: now)
+    case .loggingIn, .reloggingIn:
+      // The login notices it too, unless it has just succeeded; then sysfs tells.
+      isInDoubt = true
+      return []
+    case .removingDevices:
+      isConnected = false
+      return []
+    // A logout ends so, and a stopped connection has nothing more to lose.
+    default: return []
+    }
+  }
+
+  /// Nothing can be recovered on a host that goes away.
+  private mutating func hostIsGoing() -> [Action] {
+    guard ending == nil else { return [] }
+    switch phase {
+    // A first login notices it too, and leaves nothing.
+    case .new, .loggingIn, .waitingToLogIn: return []
+    default: break
+    }
+    ending = .hostGone
+    return operation == nil ? tearDown() : [.cancelOperation]
+  }
+
+  /// How long after an error the kernel may still show the connection as up: it stops it in the background.
+  static let secondLookDelay = Duration.seconds(2)
+
+  /// Something may have been lost: sysfs is looked at, at once or when the operation has ended, and once more when the
+  /// kernel has had time to show what it was.
+  mutating func doubt(at now: Instant) -> [Action] {
+    switch phase {
+    case .new, .waitingToLogIn: return []
+    default: break
+    }
+    guard operation == nil else {
+      isInDoubt = true
+      return []
+    }
+    return look(at: now)
+  }
+
+  mutating func resolveDoubt(at now: Instant) -> [Action] {
+    defer { isInDoubt = false }
+    return isInDoubt ? look(at: now) : []
+  }
+
+  private mutating func look(at now: Instant) -> [Action] {
+    if phase == .up { secondLook = now + Self.secondLookDelay }
+    return [.observe]
+  }
+
+  mutating func observed(_ state: Observation, at now: Instant) -> [Action] {
+    switch state {
+    case .up: return []
+    case .notUp: return phase == .up ? lose(.unseen, at: now) : []
+    case .gone:
+      switch phase {
+      case .new, .loggingIn, .waitingToLogIn: return []
+      default: break
+      }
+      guard operation == nil else {
+        hasVanished = true
+        return [.cancelOperation]
+      }
+      return vanish()
+    }
+  }
+
+  // MARK: - What the target tells
+
+  /// The longest pause that a target is granted: the most that RFC 7143, section 13.15, allows for DefaultTime2Wait.
+  private static let longestHold = Duration.seconds(3600)
+
+  mutating func received(_ message: AsyncMessagePDU, at now: Instant) -> [Action] {
+    let notice = Action.notify(.messageReceived(message.event))
+    guard phase == .up else { return note(message.event, at: now) }
+    switch message.event {
+    case .scsi where message.announcesChangedUnits && policy.scansForUnits:
+      return note(message.event, at: now) + [.rescan]
+    case .logoutRequested:
+      phase = .leaving
+      return [notice, .perform(.sayGoodbye)]
+    case .connectionDropped where message.parameter1 != 0:
+      // There is one connection here, and its CID is 0.
+      return note(message.event, at: now)
+    case .connectionDropped, .sessionDropped:
+      hold(for: .seconds(message.parameter2), from: now)
+      return [notice] + lose(.message(message.event), at: now)
+    case .negotiationRequested:
+      return [notice] + lose(.message(message.event), at: now)
+    default:
+      return note(message.event, at: now)
+    }
+  }
+
+  /// Tells of a message that does not end the connection. A target that sends them without end must not drive everything
+  /// else out of log and events.
+  private mutating func note(_ event: AsyncEvent, at now: Instant) -> [Action] {
+    var budget = messageBudget ?? TokenBucket(burst: 20, perSecond: 1, at: now)
+    defer { messageBudget = budget }
+    return budget.take(at: now) == nil ? [.notify(.messageReceived(event))] : []
+  }
+
+  private mutating func hold(for pause: Duration, from now: Instant) {
+    holdEnd = pause > .zero ? now + min(pause, Self.longestHold) : nil
+  }
+
+  // MARK: - The way out
+
+  mutating func logOut() -> [Action] {
+    guard ending == nil else { return [] }
+    ending = .logout
+    switch phase {
+    // How the session begins is not known yet: it ends as soon as it is.
+    case .new: return []
+    case .waitingToLogIn: return leaveUnmade()
+    case .loggingIn, .reloggingIn: return [.cancelOperation]
+    // These end soon by themselves, and what follows looks at `ending`.
+    case .leaving, .stopping: return []
+    default: return tearDown()
+    }
+  }
+
+  /// Ends the session, which no operation is under way for.
+  mutating func tearDown() -> [Action] {
+    if ending == .logout {
+      phase = .removingDevices
+      return [.notify(.leaving), .perform(.removeDevices)]
+    }
+    phase = .destroying
+    return [.perform(.destroy)]
+  }
+
+  mutating func devicesRemoved(_ result: OperationResult) -> [Action] {
+    note(result)
+    guard isConnected else {
+      problems.append(.notConnected)
+      phase = .destroying
+      return [.perform(.destroy)]
+    }
+    phase = .sayingGoodbye
+    return [.perform(.sayGoodbye)]
+  }
+
+  mutating func saidGoodbye(_ result: OperationResult, at now: Instant) -> [Action] {
+    isConnected = false
+    if phase == .leaving {
+      if case .goodbye(let pause) = result { hold(for: pause, from: now) }
+      return ending == nil ? lose(.message(.logoutRequested), at: now) : tearDown()
+    }
+    note(result)
+    phase = .destroying
+    return [.perform(.destroy)]
+  }
+
+  mutating func destroyed(_ result: OperationResult, at now: Instant) -> [Action] {
+    if case .failed(let cause) = result {
+      // Somebody else was faster.
+      if cause == .noSession { return vanish() }
+      phase = .waitingToDestroy(until: now + backoff.next())
+      return [.notify(.removalFailed(cause))]
+    }
+    phase = .gone
+    return switch ending {
+    case .logout: [.notify(.loggedOut(problems))]
+    case .gaveUp: [.notify(.gaveUp(outage))]
+    case .hostGone, nil: [.notify(.vanished)]
+    }
+  }
+
+  private mutating func note(_ result: OperationResult) {
+    if case .problem(let problem) = result { problems.append(problem) }
+  }
+}
+
+extension OperationError.Cause {
+  /// Whether the same login may work later without anybody changing a setting: what open-iscsi tries again.
+  public var isTransient: Bool {
+    switch self {
+    case .login(let failure): failure.isTransient
+    case .transport(let error): error.isTransient
+    case .pdu, .connectionLost: true
+    default: false
+    }
+  }
+}
+
+extension TransportError {
+  /// Whether the network may give another answer later.
+  fileprivate var isTransient: Bool { exitStatus == .transport || exitStatus == .transportTimeout }
+}

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension SessionMachine {
+  // MARK: - First login
+
+  mutating func logIn(at now: Instant) -> [Action] {
+    phase = .loggingIn
+    // What was reported of the attempt before is nothing to this one.
+    isInDoubt = false
+    return [.perform(.logIn(at: route.current, until: beginAttempt(at: now)))]
+  }
+
+  mutating func loginEnded(_ result: OperationResult, at now: Instant) -> [Action] {
+    switch result {
+    case .redirected(let redirect):
+      guard ending == nil else { return leaveUnmade() }
+      if let failure = follow(redirect) { return loginFailed(.login(failure), at: now) }
+      return [.notify(.redirected(route.current))] + logIn(at: now)
+    case .failed(let cause), .notConnected(let cause):
+      guard ending == nil else { return leaveUnmade() }
+      return loginFailed(cause, at: now)
+    case .done, .goodbye, .problem:
+      let moved = arrive(at: now)
+      guard ending == nil else { return [.notify(.loggedIn)] + moved + tearDown() }
+      phase = .up
+      return [.notify(.loggedIn)] + moved + [.scan] + resolveDoubt(at: now)
+    }
+  }
+
+  /// A login has succeeded. A target that has moved is only believed here, where it answers.
+  private mutating func arrive(at now: Instant) -> [Action] {
+    isConnected = true
+    attemptEnd = nil
+    upSince = now
+    let home = route.home
+    route.arrive()
+    return route.home == home ? [] : [.notify(.moved(route.home))]
+  }
+
+  private mutating func loginFailed(_ cause: OperationError.Cause, at now: Instant) -> [Action] {
+    attemptEnd = nil
+    route.failBack()
+    guard cause.isTransient, let loginWindowEnd, now < loginWindowEnd else {
+      phase = .gone
+      return [.notify(.loginFailed(cause))]
+    }
+    // The last attempt is made when the time is over, not given up because the next wait would last longer.
+    let next = min(now + backoff.next(), loginWindowEnd)
+    phase = .waitingToLogIn(until: next)
+    loginFailures += 1
+    return [
+      .notify(
+        .loginDelayed(
+          FailedAttempt(number: loginFailures, portal: route.home, cause: cause, time: now, nextAttempt: next)))
+    ]
+  }
+
+  /// A logout came before there was a session.
+  mutating func leaveUnmade() -> [Action] {
+    phase = .gone
+    return [.notify(.loggedOut([]))]
+  }
+
+  // MARK: - Recovery
+
+  /// A session that is lost sooner after a login was not steady.
+  static let steadyTime = Duration.seconds(10)
+
+  /// The connection is lost: stops it for recovery. A target that takes logins and drops them at once is not asked again
+  /// and again without a pause: two initiators of one name would keep each other from work for ever.
+  mutating func lose(_ cause: LossCause, at now: Instant) -> [Action] {
+    isConnected = false
+    isInDoubt = false
+    secondLook = nil
+    outage = Outage(cause: cause, network: network, since: now)
+    if let upSince, now - upSince < Self.steadyTime {
+      hastyLosses += 1
+    } else {
+      hastyLosses = 0
+      backoff.reset()
+    }
+    if hastyLosses > 1 { holdEnd = max(holdEnd ?? now, now + backoff.next()) }
+    earlyAttempts = 0
+    phase = .stopping
+    return [.notify(.lost(cause)), .perform(.stop)]
+  }
+
+  mutating func stopEnded(_ result: OperationResult, at now: Instant) -> [Action] {
+    // What came before the stop was about the connection that it ended.
+    isInDoubt = false
+    if ending != nil { return tearDown() }
+    if case .failed = result {
+      // It may be that there is nothing to stop any more, which only sysfs tells.
+      attemptEnd = nil
+      route.failBack()
+      phase = .waitingToStop(until: now + backoff.next())
+      return [.observe]
+    }
+    let next = max(outage?.nextAttempt ?? now, holdEnd ?? now)
+    guard next > now else { return relogIn(at: now) }
+    attemptEnd = nil
+    outage?.nextAttempt = next
+    phase = .waiting(until: next)
+    return []
+  }
+
+  mutating func relogIn(at now: Instant) -> [Action] {
+    // An attempt that is sent elsewhere is still the same one.
+    if attemptEnd == nil {
+      outage?.attempts += 1
+      if isNextAttemptEarly {
+        earlyAttempts += 1
+        lastEarlyAttempt = now
+      }
+      isNextAttemptEarly = false
+    }
+    holdEnd = nil
+    outage?.nextAttempt = nil
+    phase = .reloggingIn
+    return [.perform(.relogIn(at: route.current, until: beginAttempt(at: now)))]
+  }
+
+  mutating func reloginEnded(_ result: OperationResult, at now: Instant) -> [Action] {
+    if ending != nil {
+      if result == .done { isConnected = true }
+      return tearDown()
+    }
+    switch result {
+    case .redirected(let redirect):
+      if let failure = follow(redirect) { return attemptFailed(.login(failure), hasSocket: true, at: now) }
+      // The socket of this login is bound: it has to go before the next comes.
+      phase = .stopping
+      return [.notify(.redirected(route.current)), .perform(.stop)]
+    case .failed(let cause): return attemptFailed(cause, hasSocket: true, at: now)
+    case .notConnected(let cause): return attemptFailed(cause, hasSocket: false, at: now)
+    case .done, .goodbye, .problem: return recovered(at: now)
+    }
+  }
+
+  private mutating func recovered(at now: Instant) -> [Action] {
+    let moved = arrive(at: now)
+    phase = .up
+    var ended = outage ?? Outage(cause: .unseen, since: now)
+    ended.end = now
+    outage = nil
+    network = nil
+    return moved + [.notify(.recovered(ended)), .rescan] + resolveDoubt(at: now)
+  }
+
+  private mutating func attemptFailed(
+    _ cause: OperationError.Cause, hasSocket: Bool, at now: Instant
+  ) -> [Action] {
+    let portal = route.current
+    attemptEnd = nil
+    route.failBack()
+    let number = outage?.attempts ?? 1
+    let isLast = policy.recoveryLimit.map { number - earlyAttempts >= $0 } ?? false
+    let next = isLast ? nil : now + backoff.next()
+    let failure = FailedAttempt(number: number, portal: portal, cause: cause, time: now, nextAttempt: next)
+    outage?.lastFailure = failure
+    outage?.nextAttempt = next
+    let notice = Action.notify(.attemptFailed(failure))
+    guard let next else {
+      ending = .gaveUp
+      return [notice] + tearDown()
+    }
+    if hasSocket {
+      phase = .stopping
+      return [notice, .perform(.stop)]
+    }
+    phase = .waiting(until: next)
+    return [notice]
+  }
+
+  // MARK: - Redirects and attempts
+
+  /// Goes where the target says, or tells why it cannot be followed, which is a failed login.
+  private mutating func follow(_ redirect: LoginRedirect) -> LoginFailure? {
+    do throws(LoginFailure) {
+      try route.follow(redirect)
+      return nil
+    } catch {
+      return error
+    }
+  }
+
+  /// The end of an attempt that begins now, or goes on at another portal.
+  private mutating func beginAttempt(at now: Instant) -> Instant {
+    let end = attemptEnd ?? now + policy.loginTimeout
+    attemptEnd = end
+    return end
+  }
+}

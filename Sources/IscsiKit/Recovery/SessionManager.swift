@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Synchronization
+internal import SystemPackage
+
+/// Owns sessions of the kernel's initiator: logs in and out, and logs in again what has lost its connection.
+///
+/// One manager of one process at a time drives the sessions of a machine: the daemon, or a program without one. Sessions
+/// stay in the kernel when it ends.
+public final class SessionManager: Sendable {
+  /// How many logins or logouts of one call run at a time: enough to hide the network's delays, few enough for a target
+  /// that has just come back.
+  public static let concurrency = 32
+  /// How many recoveries at one portal run at a time, and how many first logins beside them.
+  static let recoveriesPerPortal = 16
+
+  /// What happens to the sessions.
+  public let events = EventLog()
+  let environment: SessionDriver.Environment
+  let registry: SessionRegistry?
+  let directory = Mutex(SessionDirectory<SessionDriver>())
+  private let tickets = Mutex<[ObjectIdentifier: SessionDirectory<SessionDriver>.Ticket]>([:])
+
+  /// A manager without sessions; `adoptSessions` takes up those of the kernel.
+  ///
+  /// - Parameters:
+  ///   - link: The link to the kernel.
+  ///   - sysfs: Another sysfs than the kernel's is for tests.
+  ///   - registry: Where to keep what a later manager needs to take the sessions over; nil keeps nothing.
+  public convenience init(link: KernelLink, sysfs: Sysfs = Sysfs(), registry: SessionRegistry? = nil) {
+    self.init(link: link, sysfs: sysfs, registry: registry, removalTimeout: .seconds(30))
+  }
+
+  /// A manager with another limit for the removal of devices.
+  init(link: KernelLink, sysfs: Sysfs, registry: SessionRegistry? = nil, removalTimeout: Duration) {
+    environment = SessionDriver.Environment(
+      link: link, sysfs: sysfs, gate: RecoveryGate(limit: Self.recoveriesPerPortal),
+      loginGate: RecoveryGate(limit: Self.recoveriesPerPortal), removalTimeout: removalTimeout)
+    self.registry = registry
+  }
+
+  // MARK: - Logins
+
+  /// Logs in, and scans for logical units as the options say.
+  ///
+  /// - Parameters:
+  ///   - request: Who logs in to what.
+  ///   - progress: Is told each step as it begins.
+  /// - Returns: The session, and what the scan found.
+  /// - Throws: `OperationError`; nothing of the attempt is left in the kernel then, unless its `leftover` says so.
+  public func login(
+    _ request: LoginRequest, progress: @escaping @Sendable (LoginStep) -> Void = { _ in }
+  ) async throws(OperationError) -> LoginReport {
+    guard let result = await login([request], progress: { progress($1) }).first else {
+      throw OperationError(.login(request.target, request.portal), .cancelled)
+    }
+    return try result.get()
+  }
+
+  /// Logs in to many targets at a time. The results stand in the order of the requests; of those with the same target,
+  /// portal and interface, as many are made as are wanted.
+  ///
+  /// - Parameters:
+  ///   - requests: Who logs in to what.
+  ///   - owner: Who asks.
+  ///   - progress: Is told the number of the request and its step, as it begins.
+  /// - Returns: How each login ended.
+  public func login(
+    _ requests: [LoginRequest], owner: SessionOwner? = nil,
+    progress: @escaping @Sendable (Int, LoginStep) -> Void = { _, _ in }
+  ) async -> [Result<LoginReport, OperationError>] {
+    let claims = claim(requests, owner: owner)
+    return await inParallel(Array(zip(requests, claims)), limit: Self.concurrency) { [self] index, item in
+      defer { progress(index, .end) }
+      let (request, claim) = item
+      let operation = OperationError.Operation.login(request.target, request.portal)
+      switch claim {
+      case .failure(let cause): return .failure(OperationError(operation, cause))
+      case .success(.exists(let session)): return .failure(OperationError(operation, .sessionExists(session)))
+      case .success(.underWay): return .failure(OperationError(operation, .loginUnderWay))
+      case .success(.claimed(let ticket)):
+        return await makeDriver(request, for: ticket).logIn { progress(index, $0) }
+      }
+    }
+  }
+
+  /// Begins to log in to many targets and does not wait; what becomes of it shows in the events.
+  ///
+  /// - Returns: Why a login could not begin, in the order of the requests; nil for each that has begun.
+  public func beginLogin(_ requests: [LoginRequest], owner: SessionOwner? = nil) async -> [OperationError?] {
+    var errors: [OperationError?] = []
+    for (request, claim) in zip(requests, claim(requests, owner: owner)) {
+      let operation = OperationError.Operation.login(request.target, request.portal)
+      switch claim {
+      case .failure(let cause): errors.append(OperationError(operation, cause))
+      case .success(.exists(let session)): errors.append(OperationError(operation, .sessionExists(session)))
+      case .success(.underWay): errors.append(OperationError(operation, .loginUnderWay))
+      case .success(.claimed(let ticket)):
+        await makeDriver(request, for: ticket).beginLogIn()
+        errors.append(nil)
+      }
+    }
+    return errors
+  }
+
+  private typealias Claim = SessionDirectory<SessionDriver>.Claim
+
+  private func claim(_ requests: [LoginRequest], owner: SessionOwner?) -> [Result<Claim, OperationError.Cause>] {
+    let existing: [SessionKey: [SessionID]]
+    do throws(SysfsError) {
+      existing = Self.byKey(try environment.sysfs.sessions(.summary))
+    } catch {
+      return requests.map { _ in .failure(.sysfs(error)) }
+    }
+    return directory.withLock { directory in
+      requests.map { request in
+        let key = SessionKey(request)
+        return .success(
+          directory.claim(
+            key, wanted: request.options.sessionCount, unsupervised: existing[key] ?? [], owner: owner))
+      }
+    }
+  }
+
+  private static func byKey(_ sessions: [SessionSnapshot]) -> [SessionKey: [SessionID]] {
+    sessions.reduce(into: [:]) { found, session in found[SessionKey(session), default: []].append(session.id) }
+  }
+
+  private func makeDriver(
+    _ request: LoginRequest, for ticket: SessionDirectory<SessionDriver>.Ticket
+  ) -> SessionDriver {
+    let identity = SessionDriver.Identity(request)
+    let driver = SessionDriver(identity, in: environment, owner: self)
+    enter(driver, ticket)
+    return driver
+  }
+
+  /// Notes a driver and its entry.
+  func enter(_ driver: SessionDriver, _ ticket: SessionDirectory<SessionDriver>.Ticket) {
+    tickets.withLock { $0[ObjectIdentifier(driver)] = ticket }
+    directory.withLock { $0.set(driver, for: ticket) }
+  }
+
+  // MARK: - Logouts
+
+  /// Logs out of many sessions at a time. The results stand in the order of the sessions.
+  ///
+  /// - Parameters:
+  ///   - sessions: The kernel's numbers.
+  ///   - timeout: How long a target may take to answer.
+  ///   - sparingUsed: Whether a session stays whose disks are mounted, swap space or part of a device that is.
+  ///
+  /// A logout that has begun goes to its end even if the task is cancelled.
+  /// - Returns: A failure only if the session is still there, or with `noSession` if it was gone before.
+  public func logOut(
+    _ sessions: [SessionID], timeout: Duration = .seconds(15), sparingUsed: Bool = false
+  ) async -> [Result<LogoutReport, OperationError>] {
+    let users = sparingUsed ? Result { () throws(SysfsError) in try DeviceUsers(sysfs: environment.sysfs.root) } : nil
+    return await inParallel(sessions, limit: Self.concurrency) { [self] _, session in
+      let driver: SessionDriver
+      do throws(OperationError.Cause) {
+        guard !Task.isCancelled else { throw .cancelled }
+        if let users { try spare(session, users) }
+        driver = try await self.driver(of: session, toRemove: true)
+      } catch {
+        return .failure(OperationError(.logout(session, target: nil), error))
+      }
+      return await driver.logOut(timeout: timeout)
+    }
+  }
+
+  /// Refuses a session whose disks are in use.
+  private func spare(
+    _ session: SessionID, _ users: Result<DeviceUsers, SysfsError>
+  ) throws(OperationError.Cause) {
+    let uses: [DeviceUse]
+    do throws(SysfsError) {
+      guard let found = try environment.sysfs.devices(of: session, .summary) else { return }
+      uses = try users.get().uses(of: found.devices)
+    } catch {
+      throw .sysfs(error)
+    }
+    guard uses.isEmpty else { throw .inUse(uses.map(\.description).joined(separator: ", ")) }
+  }
+
+  /// The driver of a session, which is taken up if it is in the kernel and was made by somebody else.
+  private func driver(
+    of session: SessionID, toRemove: Bool
+  ) async throws(OperationError.Cause) -> SessionDriver {
+    if let driver = directory.withLock({ $0[session]?.driver }) { return driver }
+    return try await adopt(session, toRemove: toRemove).0
+  }
+
+  // MARK: - Other operations
+
+  /// Reads the sessions' devices again, revives those that error handling gave up, and scans for new ones: all, or of a
+  /// session that has only chosen ones those.
+  public func rescan(_ sessions: [SessionID]) async -> [Result<[DeviceSnapshot], OperationError>] {
+    var chosen: [SessionID: ScanMode] = [:]
+    for session in sessions {
+      guard let driver = directory.withLock({ $0[session]?.driver }) else { continue }
+      if case .only(let units)? = await driver.identity.request?.options.scan { chosen[session] = .only(units) }
+    }
+    let modes = chosen
+    return await SessionScanner(sysfs: environment.sysfs).rescan(sessions) { modes[$0] ?? .all }
+  }
+
+  /// The counters of a session's connection.
+  public func statistics(of session: SessionID) async throws(OperationError) -> KernelStatistics {
+    do throws(KernelError) {
+      return try await environment.link.statistics(of: session)
+    } catch {
+      // The kernel's word for a connection that it does not have.
+      if case .rejected(.getStatistics, .fileExists, by: .interface) = error {
+        throw OperationError(.statistics(session), .noSession)
+      }
+      throw OperationError(.statistics(session), .kernel(error))
+    }
+  }
+
+  /// Sets timeouts of a session as it lives, and for its logins from now on.
+  ///
+  /// - Parameters:
+  ///   - timeouts: What to change. The times of logins are not the kernel's, and are passed over.
+  ///   - session: The kernel's number.
+  /// - Throws: `OperationError`; what the kernel took before it refused the rest stays.
+  public func set(
+    _ timeouts: LoginDescription.TimeoutsDescription, of session: SessionID
+  ) async throws(OperationError) {
+    do throws(OperationError.Cause) {
+      let driver = try await driver(of: session, toRemove: false)
+      let all = try await driver.set(timeouts)
+      registry?.update(session) { $0.request.options.timeouts = all }
+    } catch {
+      throw OperationError(.set(session), error)
+    }
+  }
+
+  /// What is known of the sessions' supervision, and who asked for each.
+  public func supervisions() -> [SessionID: (Supervision, SessionOwner?)] {
+    directory.withLock { directory in
+      directory.all.reduce(into: [:]) { found, entry in
+        guard let session = entry.session, let supervision = entry.supervision else { return }
+        found[session] = (supervision, entry.owner)
+      }
+    }
+  }
+}
+
+// MARK: - What drivers tell
+
+extension SessionManager: SessionDriverOwner {
+  func driver(_ driver: SessionDriver, created session: SessionID, for request: LoginRequest, isid: ISID) {
+    guard let ticket = ticket(of: driver) else { return }
+    let owner = directory.withLock { directory in
+      directory.set(session, for: ticket)
+      return directory[ticket]?.owner
+    }
+    registry?.write(SessionRecord(session: session, request: request, isid: isid, owner: owner))
+  }
+
+  func driver(_ driver: SessionDriver, unmade session: SessionID, isLeft: Bool) {
+    guard let ticket = ticket(of: driver) else { return }
+    directory.withLock { $0.set(nil as SessionID?, for: ticket) }
+    guard isLeft else {
+      registry?.remove(session)
+      return
+    }
+    // It is removed as soon as it can be; by its record a later manager does so, should this one end before.
+    Task {
+      do throws(OperationError.Cause) { try await adopt(session, toRemove: true) } catch {
+        if error == .noSession { registry?.remove(session) }
+      }
+    }
+  }
+
+  func driver(_ driver: SessionDriver, noted notice: SessionMachine.Notice, _ supervision: Supervision) {
+    guard let ticket = ticket(of: driver) else { return }
+    let entry = directory.withLock { directory in
+      directory.set(supervision, for: ticket)
+      return directory[ticket]
+    }
+    guard let entry else { return }
+    if let session = entry.session { keep(notice, supervision, of: session) }
+    look(at: notice, of: entry, ticket)
+    events.post(
+      SessionEvent(notice, session: supervision.session, target: entry.key.target, portal: supervision.portal))
+  }
+
+  func driver(_ driver: SessionDriver, changed supervision: Supervision) {
+    guard let ticket = ticket(of: driver) else { return }
+    directory.withLock { $0.set(supervision, for: ticket) }
+  }
+
+  /// Keeps what a later manager has to know.
+  private func keep(_ notice: SessionMachine.Notice, _ supervision: Supervision, of session: SessionID) {
+    switch notice {
+    case .loggedIn: registry?.update(session) { $0.stage = .established }
+    case .leaving: registry?.update(session) { $0.stage = .leaving }
+    case .moved(let portal): registry?.update(session) { $0.home = portal }
+    default: break
+    }
+  }
+
+  func driverEnded(_ driver: SessionDriver) {
+    if let session = forget(driver) { registry?.remove(session) }
+  }
+
+  /// Removes a driver and its entry; returns the number of its session.
+  @discardableResult
+  func forget(_ driver: SessionDriver) -> SessionID? {
+    guard let ticket = tickets.withLock({ $0.removeValue(forKey: ObjectIdentifier(driver)) }) else { return nil }
+    return directory.withLock { directory in
+      defer { directory.release(ticket) }
+      return directory[ticket]?.session
+    }
+  }
+
+  private func ticket(of driver: SessionDriver) -> SessionDirectory<SessionDriver>.Ticket? {
+    tickets.withLock { $0[ObjectIdentifier(driver)] }
+  }
+}

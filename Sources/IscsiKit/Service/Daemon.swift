@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: Apache-2.0
+public import Logging
+internal import Synchronization
+public import SystemPackage
+
+/// Why the daemon did not start, or ended by itself.
+public enum DaemonError: DiagnosableError, Hashable {
+  /// Another daemon drives the sessions of this machine.
+  case otherDaemon(LegacyDaemonNameError)
+  /// The kernel's initiator cannot be reached (any more).
+  case kernel(KernelError)
+  /// The sessions cannot be listed.
+  case sysfs(SysfsError)
+  /// The control socket cannot be made.
+  case socket(FilePath, Errno)
+  /// The description of the interface is wrong.
+  case interface(VarlinkInterfaceError)
+
+  private var underlying: (any DiagnosableError)? {
+    switch self {
+    case .otherDaemon(let error): error
+    case .kernel(let error): error
+    case .sysfs(let error): error
+    case .socket, .interface: nil
+    }
+  }
+
+  /// The code of the reason.
+  public var exitStatus: ExitStatus { underlying?.exitStatus ?? .internal }
+  /// The reason in words.
+  public var description: String {
+    switch self {
+    case .socket(let path, let errno): "the socket \(path) cannot be made: \(errno)"
+    case .interface(let error): "the interface is malformed: \(error)"
+    default: underlying?.description ?? ""
+    }
+  }
+  /// What to do about it.
+  public var advice: String? { underlying?.advice }
+}
+
+/// The daemon: owns the sessions of this machine, and serves clients.
+///
+/// At its start it takes up the sessions of the kernel, healthy ones untouched; at its end all of them stay in the
+/// kernel. One daemon at a time runs in a network namespace, and none beside open-iscsi's.
+public struct Daemon: Sendable {
+  /// What a daemon is made of.
+  public struct Configuration: Sendable {
+    /// Where socket and session records are.
+    public var runtimeDirectory: FilePath = "/run/iscsi-admin"
+    /// A socket that listens already, from a service manager; nil makes one in the runtime directory.
+    public var listener: FileDescriptor?
+    /// Our name for logins that name none; nil reads the machine's file with each of them.
+    public var initiatorName: InitiatorName?
+    /// The machine's file.
+    public var initiatorNameFile = InitiatorNameFile()
+    /// The name by which daemons exclude each other; another one is for tests.
+    public var exclusiveName = LegacyDaemonName.standard
+    /// Where sysfs is; another one is for tests.
+    public var sysfs = Sysfs()
+    /// The version of the program.
+    public var version: String
+    /// Who is told how the daemon gets on.
+    public var serviceManager: ServiceManager?
+    /// Is called when the daemon takes calls, and has taken up the sessions that it found.
+    public var whenReady: @Sendable () -> Void = {}
+
+    /// The standard daemon of a program of this version.
+    public init(version: String) { self.version = version }
+  }
+
+  private let configuration: Configuration
+  private let machineName: MachineName
+  private let log: Logger
+  /// How often sessions are looked for that nobody supervises yet.
+  private static let adoptionInterval = Duration.seconds(60)
+
+  /// A daemon that is ready to run.
+  public init(_ configuration: Configuration, log: Logger) {
+    self.configuration = configuration
+    machineName = MachineName(configuration.initiatorName, file: configuration.initiatorNameFile)
+    self.log = log
+  }
+
+  /// Runs until the task is cancelled or a client asks for the end. All sessions stay in the kernel.
+  public func run() async throws(DaemonError) {
+    try await run { () async throws(KernelError) in try await KernelLink.open(sysfs: configuration.sysfs.root) }
+  }
+
+  /// Runs over another link to the kernel, such as one to a scripted kernel.
+  func run(link openLink: () async throws(KernelError) -> KernelLink) async throws(DaemonError) {
+    // Before the kernel is touched: two daemons that drive one session make it hang.
+    let name: LegacyDaemonName
+    do throws(LegacyDaemonNameError) { name = try LegacyDaemonName.acquire(configuration.exclusiveName) } catch {
+      throw .otherDaemon(error)
+    }
+    let link: KernelLink
+    do throws(KernelError) { link = try await openLink() } catch { throw .kernel(error) }
+    defer { link.close() }
+    if link.hasLoadedModule { log.info("loaded the kernel module iscsi_tcp") }
+    let registry = SessionRegistry(directory: configuration.runtimeDirectory.appending("sessions")) {
+      log.warning("a session's record cannot be kept: \($0)")
+    }
+    let manager = SessionManager(link: link, sysfs: configuration.sysfs, registry: registry)
+    let listener = try listen()
+    let end = OneShot<DaemonError?>()
+    let server = try makeServer(listener, manager) { end.resolve(nil) }
+    // Nobody waits for this one: the kernel may hold the link's thread for long.
+    Task { end.resolve(.kernel(await link.end)) }
+    let result = await withTaskGroup(of: Void.self) { group in
+      group.addTask { await log(manager.events) }
+      group.addTask {
+        // An iscsiadm of open-iscsi, such as one in a container image, is told at once that this is no daemon of its own.
+        // Everybody may connect, so that not each is worth an entry.
+        let bucket = Mutex(TokenBucket(burst: 5, perSecond: 1, at: .now))
+        await name.answer { _ in
+          guard bucket.withLock({ $0.take(at: .now) }) == nil else { return }
+          log.notice("an iscsiadm of open-iscsi was refused: it needs open-iscsi's own daemon")
+        }
+      }
+      let skipped: [SessionID: OperationError.Cause]
+      do throws(SysfsError) {
+        skipped = try await adopt(manager, known: [:])
+      } catch {
+        skipped = [:]
+        end.resolve(.sysfs(error))
+      }
+      group.addTask {
+        // So that it is known when it is needed.
+        _ = try? await machineName.read()
+        await adoptLater(manager, skipped)
+      }
+      group.addTask { await watchNetwork(manager) }
+      group.addTask { await watch(link, end) }
+      group.addTask { await server.run() }
+      configuration.serviceManager?.notify(.ready, .status("ready"))
+      configuration.whenReady()
+      log.info("ready; sessions: \(manager.supervisions().count)")
+      let failure = await withTaskCancellationHandler {
+        await end.value
+      } onCancel: {
+        end.resolve(nil)
+      }
+      configuration.serviceManager?.notify(.stopping)
+      log.info("ending; all sessions stay in the kernel")
+      server.close()
+      link.close()
+      group.cancelAll()
+      return failure
+    }
+    if let result { throw result }
+  }
+
+  private func listen() throws(DaemonError) -> UnixListener {
+    let path = configuration.runtimeDirectory.appending("control.sock")
+    do throws(Errno) {
+      if let listener = configuration.listener { return try UnixListener(adopting: listener.rawValue) }
+      try AtomicFile.makeDirectory(configuration.runtimeDirectory)
+      return try UnixListener(at: path)
+    } catch {
+      throw .socket(path, error)
+    }
+  }
+
+  private func makeServer(
+    _ listener: UnixListener, _ manager: SessionManager, shutDown: @escaping @Sendable () -> Void
+  ) throws(DaemonError) -> VarlinkServer {
+    var generator = SystemRandomNumberGenerator()
+    let instance = String(generator.next(), radix: 36)
+    let service = InitiatorService(
+      manager: manager, sysfs: configuration.sysfs, instance: instance, version: configuration.version,
+      machineName: machineName, shutDown: shutDown)
+    let identity = VarlinkIdentity(
+      vendor: "iscsi-admin", product: "iscsi-admin", version: configuration.version,
+      url: "https://varlink.org/\(InitiatorInterface.name)")
+    do throws(VarlinkInterfaceError) {
+      return try VarlinkServer(listener: listener, identity: identity, services: [service])
+    } catch {
+      throw .interface(error)
+    }
+  }
+
+  // MARK: - What goes on beside
+
+  /// Takes up what is in the kernel and not supervised; returns what is left alone, of which only the new is told.
+  private func adopt(
+    _ manager: SessionManager, known: [SessionID: OperationError.Cause]
+  ) async throws(SysfsError) -> [SessionID: OperationError.Cause] {
+    let adoption = try await manager.adoptSessions { try? await machineName.read() }
+    if !adoption.healthy.isEmpty { log.info("\(adoption.healthy.count) healthy sessions taken up as they are") }
+    for (session, cause) in adoption.skipped where known[session] != cause {
+      log.warning("session \(session) is left alone: \(cause)")
+    }
+    return adoption.skipped
+  }
+
+  /// Takes up sessions of other programs that come while the daemon runs, or whose login was not over when it started.
+  private func adoptLater(_ manager: SessionManager, _ skipped: [SessionID: OperationError.Cause]) async {
+    var skipped = skipped
+    while (try? await Reactor.shared.sleep(until: .now + Self.adoptionInterval)) != nil {
+      if let now = try? await adopt(manager, known: skipped) { skipped = now }
+    }
+  }
+
+  private func watchNetwork(_ manager: SessionManager) async {
+    guard let failure = await manager.watchNetwork() else { return }
+    log.warning("the network cannot be watched; recoveries go by their timers alone: \(failure)")
+  }
+
+  /// Tells the service manager's watchdog, and sees to it that the kernel takes requests. A kernel that does not know the
+  /// transport's handle any more, as when the module was loaded anew, ends the daemon: the next one takes the sessions
+  /// up. One that does not answer would not answer the next daemon either, and what else is wrong may pass.
+  private func watch(_ link: KernelLink, _ end: OneShot<DaemonError?>) async {
+    let interval = (configuration.serviceManager?.watchdogInterval).map { $0 / 3 } ?? .seconds(30)
+    while !Task.isCancelled {
+      let next = ContinuousClock.now + interval
+      configuration.serviceManager?.notify(.watchdog)
+      do throws(KernelError) {
+        try await link.probe(until: next)
+      } catch .closed {
+        return
+      } catch .rejected(let type, .invalidArgument, by: .interface) {
+        return end.resolve(.kernel(.rejected(type, .invalidArgument, by: .interface)))
+      } catch {
+        log.warning("the kernel does not answer as it should: \(error)")
+      }
+      guard (try? await Reactor.shared.sleep(until: next)) != nil else { return }
+    }
+  }
+
+  /// Writes what happens to the log. A target that is away for long is told of less and less often.
+  private func log(_ events: EventLog) async {
+    for await event in events.events(after: 0) {
+      if event.kind == .attemptFailed || event.kind == .loginDelayed, let attempt = event.attempt,
+        attempt & (attempt - 1) != 0
+      {
+        continue
+      }
+      var metadata: Logger.Metadata = ["target": "\(event.target)", "portal": "\(event.portal.address)"]
+      if let session = event.session { metadata["session"] = "\(session)" }
+      if let error = event.kernelError { metadata["kernel_error"] = "\(error.rawValue)" }
+      log.log(level: event.kind.level, "\(event.subject): \(event.message)", metadata: metadata)
+    }
+  }
+}
+
+extension SessionEvent {
+  /// What the event is about, in words. A session that was left half made has no target.
+  fileprivate var subject: String {
+    guard !target.isEmpty else { return session.map { "session \($0)" } ?? "a session" }
+    return (session.map { "session \($0) with " } ?? "") + "\(target) at \(portal.address)"
+  }
+}
+
+extension SessionEvent.Kind {
+  fileprivate var level: Logger.Level {
+    switch self {
+    case .lost, .diagnosed, .attemptFailed, .loginDelayed, .vanished, .removalFailed, .scanFailed: .warning
+    case .loginFailed, .gaveUp: .error
+    case .loggedIn, .adopted, .recovered, .redirected, .moved, .messageReceived, .leaving, .loggedOut: .info
+    }
+  }
+}

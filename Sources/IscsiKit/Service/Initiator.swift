@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+public import SystemPackage
+
+/// Why something that was asked of the daemon did not work.
+public enum InitiatorError: DiagnosableError, Hashable {
+  /// Talking to the daemon failed.
+  case daemon(VarlinkError)
+  /// The daemon could not do it.
+  case failed(InitiatorTypes.Failure)
+  /// The daemon answered something else than its interface says: it is of another version.
+  case unexpectedAnswer(JSONCodingError)
+
+  private var underlying: any DiagnosableError {
+    switch self {
+    case .daemon(let error): error
+    case .failed(let failure): failure
+    case .unexpectedAnswer: VarlinkError.malformed
+    }
+  }
+
+  /// The code of the reason.
+  public var exitStatus: ExitStatus { underlying.exitStatus }
+  /// The reason in words.
+  public var description: String {
+    if case .unexpectedAnswer(let error) = self { return "the daemon's answer is not understood: \(error)" }
+    return underlying.description
+  }
+  /// What to do about it.
+  public var advice: String? {
+    switch self {
+    case .daemon(.notConnected(_, .noSuchFileOrDirectory)), .daemon(.notConnected(_, .connectionRefused)):
+      "start it: systemctl start iscsi-admin, or iscsi-admin daemon"
+    case .unexpectedAnswer: "update the daemon or this program, so that both are of one version"
+    default: underlying.advice
+    }
+  }
+}
+
+/// The daemon, as its clients see it: logs in and out, tells what there is and what happens.
+///
+/// Each call has a connection of its own, so that calls run side by side. A cancelled call is broken off.
+public struct Initiator: Sendable {
+  /// Where the daemon listens.
+  public static let standardSocket: FilePath = "/run/iscsi-admin/control.sock"
+  /// What a daemon that is busy may take to answer a question that needs neither network nor target.
+  private static let patience = Duration.seconds(60)
+
+  private let socket: FilePath
+
+  /// The daemon that listens at a path.
+  public init(socket: FilePath = Initiator.standardSocket) { self.socket = socket }
+
+  /// Asks the daemon for a sign of life.
+  public func ping() async throws(InitiatorError) -> InitiatorTypes.Identity {
+    try await call("Ping", Nothing(), until: .now + Self.patience)
+  }
+
+  /// Asks a portal which targets it has.
+  public func discover(_ input: InitiatorTypes.DiscoverInput) async throws(InitiatorError) -> InitiatorTypes.Discovery {
+    try await call("Discover", input, until: nil)
+  }
+
+  /// Asks a portal without a daemon: a discovery needs the network only.
+  ///
+  /// - Parameters:
+  ///   - input: What to ask and how.
+  ///   - defaultInitiator: Gives our name, if the input has none.
+  /// - Returns: The answer.
+  /// - Throws: `InitiatorNameFileError`, `LoginDescriptionError` or `InitiatorError`.
+  public func discoverHere(
+    _ input: InitiatorTypes.DiscoverInput,
+    defaultInitiator: () throws(InitiatorNameFileError) -> InitiatorName = { () throws(InitiatorNameFileError) in
+      try InitiatorNameFile().read()
+    }
+  ) async throws -> InitiatorTypes.Discovery {
+    let name = input.initiator == nil ? try defaultInitiator() : nil
+    let login = LoginDescription(discovering: input)
+    let (discovery, portal) = try login.discovery(initiator: name, timeout: input.timeout, sysfs: "/sys")
+    do throws(OperationError) {
+      return InitiatorTypes.Discovery(try await discovery.run(at: portal))
+    } catch {
+      throw InitiatorError.failed(InitiatorTypes.Failure(error))
+    }
+  }
+
+  /// Logs in.
+  ///
+  /// - Parameters:
+  ///   - input: What to log in to, and whether to wait for it.
+  ///   - progress: Is told which login has come to which step.
+  /// - Returns: How each login ended, in the order of the input.
+  /// - Throws: Why nothing is known of them.
+  public func login(
+    _ input: InitiatorTypes.LoginInput, progress: (Int, LoginStep) -> Void = { _, _ in }
+  ) async throws(InitiatorError) -> [InitiatorTypes.LoginResult] {
+    let replies = try await replies("Login", input)
+    do throws(VarlinkError) {
+      for try await reply in replies {
+        let output: InitiatorTypes.LoginOutput = try decode(reply)
+        if let results = output.results { return results }
+        if let step = output.progress.flatMap({ LoginStep(rawValue: $0.step) }), let index = output.progress?.index {
+          progress(index, step)
+        }
+      }
+    } catch {
+      throw Self.error(error)
+    }
+    throw .daemon(.closed)
+  }
+
+  /// Logs out; a result for each session.
+  public func logOut(
+    _ input: InitiatorTypes.LogoutInput
+  ) async throws(InitiatorError) -> [InitiatorTypes.LogoutResult] {
+    let output: InitiatorTypes.LogoutOutput = try await call("Logout", input, until: nil)
+    return output.results
+  }
+
+  /// Reads the devices of sessions again; a result for each session.
+  public func rescan(_ sessions: [SessionID]) async throws(InitiatorError) -> [InitiatorTypes.RescanResult] {
+    let input = InitiatorTypes.RescanInput(sessions: sessions.map(\.rawValue))
+    let output: InitiatorTypes.RescanOutput = try await call("Rescan", input, until: nil)
+    return output.results
+  }
+
+  /// All sessions.
+  ///
+  /// - Parameter deadline: When to give up; nil is in a minute.
+  /// - Returns: The sessions by number.
+  /// - Throws: Why nothing is known of them.
+  public func sessions(
+    until deadline: ContinuousClock.Instant? = nil
+  ) async throws(InitiatorError) -> [InitiatorTypes.Session] {
+    let output: InitiatorTypes.ListOutput = try await call(
+      "ListSessions", Nothing(), until: deadline ?? .now + Self.patience)
+    return output.sessions
+  }
+
+  /// One session.
+  public func session(_ id: SessionID) async throws(InitiatorError) -> InitiatorTypes.Session {
+    let input = InitiatorTypes.SessionInput(session: id.rawValue)
+    let output: InitiatorTypes.SessionOutput = try await call("GetSession", input, until: .now + Self.patience)
+    return output.session
+  }
+
+  /// The counters of a session's connection.
+  public func statistics(of id: SessionID) async throws(InitiatorError) -> [InitiatorTypes.Counter] {
+    let input = InitiatorTypes.SessionInput(session: id.rawValue)
+    let output: InitiatorTypes.StatisticsOutput = try await call("Statistics", input, until: .now + Self.patience)
+    return output.counters
+  }
+
+  /// Sets timeouts of a session as it lives.
+  public func set(
+    _ timeouts: LoginDescription.TimeoutsDescription, of id: SessionID
+  ) async throws(InitiatorError) {
+    let input = InitiatorTypes.SetInput(session: id.rawValue, timeouts: timeouts)
+    let _: Nothing = try await call("Set", input, until: .now + Self.patience)
+  }
+
+  /// Ends the daemon; sessions stay in the kernel.
+  public func shutDown() async throws(InitiatorError) {
+    let _: Nothing = try await call("Shutdown", Nothing(), until: .now + Self.patience)
+  }
+
+  // MARK: - Calls
+
+  /// Parameters of a method that has none.
+  private struct Nothing: Codable {}
+
+  private func call<Output: Decodable>(
+    _ method: String, _ input: some Encodable, until deadline: ContinuousClock.Instant?
+  ) async throws(InitiatorError) -> Output {
+    let parameters = try encode(input)
+    do throws(VarlinkError) {
+      let client = try await VarlinkClient.connect(to: socket, until: deadline)
+      defer { client.close() }
+      return try decode(await client.call("\(InitiatorInterface.name).\(method)", parameters, until: deadline))
+    } catch {
+      throw Self.error(error)
+    }
+  }
+
+  /// The replies to a method that has several.
+  func replies(_ method: String, _ input: some Encodable) async throws(InitiatorError) -> VarlinkReplies {
+    let parameters = try encode(input)
+    do throws(VarlinkError) {
+      let client = try await VarlinkClient.connect(to: socket, until: .now + Self.patience)
+      return try await client.callMore("\(InitiatorInterface.name).\(method)", parameters, until: nil)
+    } catch {
+      throw Self.error(error)
+    }
+  }
+
+  private func encode(_ input: some Encodable) throws(InitiatorError) -> JSONValue {
+    do throws(JSONCodingError) { return try JSONValueEncoder().encode(input) } catch { throw .unexpectedAnswer(error) }
+  }
+
+  private func decode<Output: Decodable>(_ value: JSONValue) throws(VarlinkError) -> Output {
+    do throws(JSONCodingError) { return try JSONValueDecoder().decode(from: value) } catch { throw .malformed }
+  }
+
+  /// An error of the interface as what it tells.
+  static func error(_ error: VarlinkError) -> InitiatorError {
+    guard case .remote(InitiatorInterface.name + ".OperationFailed", let parameters) = error,
+      let output = try? JSONValueDecoder().decode(InitiatorTypes.FailureOutput.self, from: parameters)
+    else { return .daemon(error) }
+    return .failed(output.failure)
+  }
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import SystemPackage
+
+/// What happens to sessions, as the daemon tells it; goes on over restarts of the daemon.
+///
+///     for try await event in Initiator().events() { print(event.message) }
+///
+/// While there is no daemon the sequence waits for the next one. A daemon that is started anew numbers its events from 1,
+/// and all of them are given. The sequence ends with the task's cancellation; it throws what no wait mends, such as a
+/// lack of permission.
+public struct InitiatorEvents: AsyncSequence, Sendable {
+  /// What the sequence consists of.
+  public typealias Element = InitiatorTypes.Event
+  /// Why it ends early.
+  public typealias Failure = InitiatorError
+
+  let initiator: Initiator
+  let after: UInt64?
+
+  /// An iterator, which connects with its first event.
+  public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(initiator: initiator, last: after) }
+
+  /// Gives the events one by one.
+  public struct AsyncIterator: AsyncIteratorProtocol {
+    private static let pause = Duration.milliseconds(500)
+
+    private let initiator: Initiator
+    private var last: UInt64?
+    private var instance: String?
+    private var replies: VarlinkReplies.AsyncIterator?
+
+    init(initiator: Initiator, last: UInt64?) {
+      self.initiator = initiator
+      self.last = last
+    }
+
+    /// The next event; nil when the task is cancelled.
+    public mutating func next(
+      isolation actor: isolated (any Actor)? = #isolation
+    ) async throws(InitiatorError) -> InitiatorTypes.Event? {
+      while !Task.isCancelled {
+        do throws(InitiatorError) {
+          if replies == nil { try await connect() }
+          if let event = try await nextReply(isolation: actor) { return event }
+        } catch {
+          guard Self.isPassing(error) else { throw error }
+        }
+        replies = nil
+        guard (try? await Reactor.shared.sleep(until: .now + Self.pause)) != nil else { return nil }
+      }
+      return nil
+    }
+
+    private mutating func connect() async throws(InitiatorError) {
+      let identity = try await initiator.ping()
+      // Nothing of a new daemon is known yet.
+      if let instance, instance != identity.instance { last = 0 }
+      instance = identity.instance
+      // From here on nothing is missed, even if the connection is lost before the first event.
+      let after = last ?? identity.lastEvent
+      last = after
+      let input = InitiatorTypes.MonitorInput(after: after)
+      replies = try await initiator.replies("Monitor", input).makeAsyncIterator()
+    }
+
+    private mutating func nextReply(
+      isolation actor: isolated (any Actor)?
+    ) async throws(InitiatorError) -> InitiatorTypes.Event? {
+      let value: JSONValue?
+      do throws(VarlinkError) { value = try await replies?.next(isolation: actor) } catch {
+        throw Initiator.error(error)
+      }
+      guard let value else { return nil }
+      do throws(JSONCodingError) {
+        let event = try JSONValueDecoder().decode(InitiatorTypes.MonitorOutput.self, from: value).event
+        last = event.sequence
+        return event
+      } catch {
+        throw .unexpectedAnswer(error)
+      }
+    }
+
+    /// Whether the next daemon may do better.
+    private static func isPassing(_ error: InitiatorError) -> Bool {
+      switch error {
+      case .daemon(.notConnected(_, .permissionDenied)), .daemon(.notConnected(_, .notPermitted)): false
+      case .daemon(.notConnected), .daemon(.closed), .daemon(.timedOut), .daemon(.system): true
+      case .failed(let failure): failure.exitStatus == .tryAgain
+      case .daemon, .unexpectedAnswer: false
+      }
+    }
+  }
+}
+
+extension Initiator {
+  /// What happens to sessions from now on, or from behind an event whose number is known.
+  ///
+  /// - Parameter sequence: The number of the last event that is known; nil begins with the next one.
+  /// - Returns: The events.
+  public func events(after sequence: UInt64? = nil) -> InitiatorEvents {
+    InitiatorEvents(initiator: self, after: sequence)
+  }
+}

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The interface of the daemon in Varlink's description language; `docs/io.iscsi-admin.Initiator.varlink` is the same.
+enum InitiatorInterface {
+  static let name = "io.iscsi-admin.Initiator"
+
+  static let text = """
+    # The iSCSI initiator of this machine: sessions of the kernel that a daemon logs in, supervises and logs out.
+    #
+    # Times are seconds since 1970, durations are seconds. A portal is a text "host:port,tag"; port and tag may be
+    # missing in what is sent to the daemon. Exit codes are those of open-iscsi. Fields are only ever added: ignore what
+    # you do not know.
+    interface io.iscsi-admin.Initiator
+
+    # CHAP. The algorithms are MD5, SHA1, SHA256 and SHA3-256, best first; MD5 alone if none are given.
+    type Authentication (
+      user: string,
+      secret: string,
+      mutualUser: ?string,
+      mutualSecret: ?string,
+      algorithms: ?[]string
+    )
+
+    # What a connection is bound to: at most one of device, hardwareAddress and sourceAddress. Sessions of different names
+    # are different sessions.
+    type Interface (
+      name: ?string,
+      device: ?string,
+      hardwareAddress: ?string,
+      sourceAddress: ?string
+    )
+
+    # Timeouts in seconds. A replacement timeout of -1 is for ever, 0 fails I/O at once; a NOP-Out interval or timeout of 0
+    # turns that check off. loginRetryWindow is for how long a first login that fails for now is tried again.
+    type Timeouts (
+      replacement: ?int,
+      abort: ?int,
+      luReset: ?int,
+      targetReset: ?int,
+      noopInterval: ?int,
+      noopTimeout: ?int,
+      login: ?int,
+      loginRetryWindow: ?int
+    )
+
+    # What is asked for in the negotiation (RFC 7143, section 13).
+    type Parameters (
+      headerDigest: ?[]string,
+      dataDigest: ?[]string,
+      initialR2T: ?bool,
+      immediateData: ?bool,
+      firstBurstLength: ?int,
+      maxBurstLength: ?int,
+      maxRecvDataSegmentLength: ?int,
+      maxXmitDataSegmentLength: ?int,
+      maxOutstandingR2T: ?int
+    )
+
+    # A login. scan is "all" or "none"; luns names the only units to make visible. recoveryLimit is how many attempts one
+    # recovery may take. What is missing has its default; the initiator's name is that of the machine.
+    type LoginRequest (
+      target: string,
+      portal: string,
+      initiator: ?string,
+      authentication: ?Authentication,
+      interface: ?Interface,
+      timeouts: ?Timeouts,
+      parameters: ?Parameters,
+      scan: ?string,
+      luns: ?[]int,
+      maxCommands: ?int,
+      queueDepth: ?int,
+      fastAbort: ?bool,
+      sessionCount: ?int,
+      recoveryLimit: ?int
+    )
+
+    # Something that failed: a sentence, what to do about it, the exit code, and what it is about.
+    type Failure (
+      message: string,
+      advice: ?string,
+      exitCode: int,
+      target: ?string,
+      portal: ?string,
+      session: ?int
+    )
+
+    type Device (
+      address: string,
+      state: ?string,
+      type: ?int,
+      vendor: ?string,
+      model: ?string,
+      revision: ?string,
+      blockDevice: ?string,
+      sizeBytes: ?int
+    )
+
+    type LoggedIn (
+      session: int,
+      host: int,
+      target: string,
+      portal: string,
+      targetAlias: ?string,
+      chapAlgorithm: ?string,
+      devices: []Device
+    )
+
+    # A session, or a failure, or both if the session is up and its scan failed.
+    type LoginResult (session: ?LoggedIn, failure: ?Failure)
+
+    # A step that a login, by its place in the call, has come to.
+    type LoginProgress (index: int, step: string)
+
+    # The session is gone unless there is a failure; problems are what was passed over on the way.
+    type LogoutResult (
+      session: int,
+      target: ?string,
+      portal: ?string,
+      problems: []string,
+      failure: ?Failure
+    )
+
+    type RescanResult (session: int, devices: []Device, failure: ?Failure)
+
+    type Attempt (number: int, portal: string, cause: string, time: float)
+
+    # An outage: from the loss of the connection to its recovery. network is what the network device on the way to the
+    # portal suffers from. nextAttempt is missing while an attempt is under way.
+    type Outage (
+      cause: string,
+      kernelError: ?int,
+      kernelErrorName: ?string,
+      network: ?string,
+      since: float,
+      end: ?float,
+      attempts: int,
+      lastFailure: ?Attempt,
+      nextAttempt: ?float
+    )
+
+    # Who asked for a session.
+    type Owner (userID: int, processID: ?int, label: ?string, time: float)
+
+    # phase is loggingIn, up, recovering, loggingOut or gone.
+    type Recovery (
+      phase: string,
+      portal: string,
+      recoveries: int,
+      outage: ?Outage,
+      lastOutage: ?Outage,
+      owner: ?Owner
+    )
+
+    # A session as the kernel shows it, and what the daemon knows of it; recovery is missing for a session that the daemon
+    # does not supervise.
+    type Session (
+      session: int,
+      target: ?string,
+      portal: ?string,
+      currentPortal: ?string,
+      interface: ?string,
+      initiator: ?string,
+      transport: ?string,
+      state: ?string,
+      connectionState: ?string,
+      targetState: ?string,
+      host: ?int,
+      hostState: ?string,
+      timeouts: Timeouts,
+      devices: []Device,
+      recovery: ?Recovery
+    )
+
+    # kind is loggedIn, loginDelayed, loginFailed, adopted, lost, diagnosed, attemptFailed, recovered, redirected, moved,
+    # messageReceived, leaving, gaveUp, loggedOut, removalFailed, scanFailed or vanished; there may be others later. Of a
+    # target that sends message after message, one a second is told.
+    type Event (
+      sequence: int,
+      time: float,
+      kind: string,
+      session: ?int,
+      target: string,
+      portal: string,
+      message: string,
+      kernelError: ?int,
+      attempt: ?int,
+      nextAttempt: ?float,
+      outageSeconds: ?float
+    )
+
+    type Target (name: string, portals: []string, warnings: []string)
+    type Refusal (text: string, reason: string)
+    type Counter (name: string, value: int)
+
+    # instance is another one after each start of the daemon; events are numbered anew then.
+    method Ping() -> (version: string, instance: string, processID: int, sessions: int, lastEvent: int)
+
+    # Asks a portal which targets it has (SendTargets). Nothing is stored. refused has the first entries of the answer
+    # that are no names or addresses of targets.
+    method Discover(
+      portal: string,
+      initiator: ?string,
+      authentication: ?Authentication,
+      interface: ?Interface,
+      timeout: ?int
+    ) -> (targets: []Target, refused: []Refusal, refusedCount: int)
+
+    # Logs in. With more, replies with a progress come first. With wait false the logins are begun, and a result has
+    # neither session nor failure if that went well; what becomes of them is told by Monitor. A client that hangs up
+    # breaks off the logins that it waits for.
+    method Login(logins: []LoginRequest, wait: ?bool, label: ?string) -> (results: ?[]LoginResult, progress: ?LoginProgress)
+
+    # Logs out. A session whose disks are mounted, swap space or part of a device that is, is refused unless forced.
+    method Logout(sessions: []int, timeout: ?int, force: ?bool) -> (results: []LogoutResult)
+
+    # Reads the devices again, revives those that error handling gave up, and scans for new ones.
+    method Rescan(sessions: []int) -> (results: []RescanResult)
+
+    method ListSessions() -> (sessions: []Session)
+    method GetSession(session: int) -> (session: Session)
+
+    # The counters of a session's connection; they live as long as the session.
+    method Statistics(session: int) -> (counters: []Counter)
+
+    # Sets timeouts of a session as it lives; login and loginRetryWindow cannot be set.
+    method Set(session: int, timeouts: Timeouts) -> ()
+
+    # Tells what happens to sessions, a reply an event, from the one behind `after` on as far as they are kept. To be
+    # called with more.
+    method Monitor(after: ?int) -> (event: Event)
+
+    # Ends the daemon. All sessions stay in the kernel.
+    method Shutdown() -> ()
+
+    # The call as a whole failed.
+    error OperationFailed (failure: Failure)
+    # Only root may use the daemon.
+    error PermissionDenied ()
+    # There are too many clients.
+    error Busy ()
+    # The daemon could not say its answer.
+    error Internal (reason: string)
+
+    """
+}

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension InitiatorTypes.Failure {
+  /// The failure that any error of IscsiKit is.
+  public init(_ error: any DiagnosableError) {
+    self.init(message: error.description, advice: error.advice, exitCode: Int(error.exitStatus.rawValue))
+    guard let error = error as? OperationError else { return }
+    switch error.operation {
+    case .discovery(let portal): self.portal = portal.description
+    case .login(let target, let portal):
+      self.target = target.description
+      self.portal = portal.description
+    case .logout(let session, let target):
+      self.session = session.rawValue
+      self.target = target
+    case .scan(let session), .statistics(let session), .set(let session): self.session = session.rawValue
+    }
+  }
+}
+
+extension InitiatorTypes.Device {
+  /// The device of a snapshot.
+  public init(_ device: DeviceSnapshot) {
+    self.init(
+      address: device.address, state: device.state, type: device.type, vendor: device.vendor, model: device.model,
+      revision: device.revision, blockDevice: device.blockDevice, sizeBytes: device.size)
+  }
+
+  /// The same as a snapshot; nil if the address is none.
+  public var snapshot: DeviceSnapshot? {
+    guard var device = DeviceSnapshot(address: address) else { return nil }
+    device.state = state
+    device.type = type
+    device.vendor = vendor
+    device.model = model
+    device.revision = revision
+    device.blockDevice = blockDevice
+    device.size = sizeBytes
+    return device
+  }
+}
+
+extension InitiatorTypes.LoginResult {
+  /// The result of a login.
+  public init(_ result: Result<LoginReport, OperationError>) {
+    switch result {
+    case .failure(let error): self.init(failure: .init(error))
+    case .success(let report):
+      var portal = report.portal
+      portal.tag = report.login.tag ?? portal.tag
+      self.init(
+        session: InitiatorTypes.LoggedIn(
+          session: report.session.rawValue, host: report.host.rawValue, target: report.target.description,
+          portal: portal.description, targetAlias: report.login.targetAlias,
+          chapAlgorithm: report.login.algorithm?.description, devices: report.devices.map(InitiatorTypes.Device.init)),
+        failure: report.scanFailure.map { .init($0) })
+    }
+  }
+}
+
+extension InitiatorTypes.LogoutResult {
+  /// The result of a logout of a session.
+  public init(_ result: Result<LogoutReport, OperationError>, of session: SessionID) {
+    switch result {
+    case .failure(let error): self.init(session: session.rawValue, problems: [], failure: .init(error))
+    case .success(let report):
+      self.init(
+        session: session.rawValue, target: report.target, portal: report.portal?.description,
+        problems: report.problems.map(\.description))
+    }
+  }
+}
+
+extension InitiatorTypes.RescanResult {
+  /// The result of a rescan of a session.
+  public init(_ result: Result<[DeviceSnapshot], OperationError>, of session: SessionID) {
+    switch result {
+    case .failure(let error): self.init(session: session.rawValue, devices: [], failure: .init(error))
+    case .success(let devices):
+      self.init(session: session.rawValue, devices: devices.map(InitiatorTypes.Device.init))
+    }
+  }
+}
+
+extension InitiatorTypes.Discovery {
+  /// The answer of a target.
+  public init(_ answer: SendTargetsResponse) {
+    self.init(
+      targets: answer.targets.map { target in
+        InitiatorTypes.Target(
+          name: target.name.description, portals: target.portals.map(\.description),
+          warnings: target.warnings.map(\.description))
+      },
+      refused: answer.refused.map { InitiatorTypes.Refusal(text: $0.text, reason: $0.reason.description) },
+      refusedCount: answer.refusedCount)
+  }
+}
+
+extension InitiatorTypes.Outage {
+  init(_ outage: Outage) {
+    self.init(
+      cause: outage.cause.description, network: outage.network?.description, since: WallClock.time(of: outage.since),
+      end: outage.end.map(WallClock.time(of:)), attempts: outage.attempts,
+      lastFailure: outage.lastFailure.map { failure in
+        InitiatorTypes.Attempt(
+          number: failure.number, portal: failure.portal.description, cause: failure.cause.description,
+          time: WallClock.time(of: failure.time))
+      },
+      nextAttempt: outage.nextAttempt.map(WallClock.time(of:)))
+    if case .kernel(let code) = outage.cause {
+      kernelError = code.rawValue
+      kernelErrorName = code.name
+    }
+  }
+}
+
+extension InitiatorTypes.Recovery {
+  init(_ supervision: Supervision, owner: SessionOwner?) {
+    self.init(
+      phase: supervision.phase.rawValue, portal: supervision.portal.description, recoveries: supervision.recoveries,
+      outage: supervision.outage.map { .init($0) }, lastOutage: supervision.lastOutage.map { .init($0) }, owner: owner)
+  }
+}
+
+extension InitiatorTypes.Session {
+  /// A session by its snapshot, and what is known of its supervision.
+  init(_ session: SessionSnapshot, _ recovery: InitiatorTypes.Recovery?) {
+    self.init(
+      session: session.id.rawValue, target: session.targetName, portal: session.configuredPortal?.description,
+      currentPortal: session.connection?.portal?.description, interface: session.interfaceName,
+      initiator: session.initiatorName, transport: session.transport, state: session.state?.rawValue,
+      connectionState: session.connection?.state?.rawValue, targetState: session.targetState?.rawValue,
+      host: session.host?.number.rawValue, hostState: session.host?.state,
+      timeouts: LoginDescription.TimeoutsDescription(session), devices: session.devices.map(InitiatorTypes.Device.init),
+      recovery: recovery)
+  }
+}
+
+extension LoginDescription.TimeoutsDescription {
+  /// The timeouts that the kernel has.
+  init(_ session: SessionSnapshot) {
+    self.init()
+    replacement = session.replacementTimeout.map(Int64.init)
+    abort = session.abortTimeout.map(Int64.init)
+    luReset = session.luResetTimeout.map(Int64.init)
+    targetReset = session.targetResetTimeout.map(Int64.init)
+    noopInterval = session.connection?.noopInterval.map(Int64.init)
+    noopTimeout = session.connection?.noopTimeout.map(Int64.init)
+  }
+}
+
+extension InitiatorTypes.Event {
+  init(_ event: SessionEvent) {
+    self.init(
+      sequence: event.sequence, time: event.time, kind: event.kind.rawValue, session: event.session?.rawValue,
+      target: event.target, portal: event.portal.description, message: event.message,
+      kernelError: event.kernelError?.rawValue, attempt: event.attempt, nextAttempt: event.nextAttempt,
+      outageSeconds: event.outage.map { Double($0.components.seconds) + Double($0.components.attoseconds) / 1e18 })
+  }
+}

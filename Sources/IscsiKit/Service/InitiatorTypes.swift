@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The types of the daemon's interface `io.iscsi-admin.Initiator`, as JSON has them.
+///
+/// Times are seconds since 1970, durations seconds, portals `host:port,tag`. What is not known is missing. Fields are
+/// only ever added.
+public enum InitiatorTypes {
+  /// Something that failed.
+  public struct Failure: DiagnosableError, Hashable, Codable {
+    /// What failed, on what, and why: one sentence.
+    public var message: String
+    /// What to do about it.
+    public var advice: String?
+    /// The exit code of open-iscsi's table.
+    public var exitCode: Int
+    /// The target that it is about.
+    public var target: String?
+    /// The portal that it is about.
+    public var portal: String?
+    /// The session that it is about.
+    public var session: UInt32?
+
+    /// The sentence.
+    public var description: String { message }
+    /// The code, or 1 for one that this program does not know.
+    public var exitStatus: ExitStatus { UInt8(exactly: exitCode).flatMap(ExitStatus.init) ?? .failure }
+  }
+
+  /// A SCSI device of a session.
+  public struct Device: Hashable, Sendable, Codable {
+    /// `H:C:T:L`.
+    public var address: String
+    /// The SCSI device state.
+    public var state: String?
+    /// The SCSI peripheral device type.
+    public var type: UInt8?
+    /// INQUIRY vendor.
+    public var vendor: String?
+    /// INQUIRY product.
+    public var model: String?
+    /// INQUIRY revision.
+    public var revision: String?
+    /// The name of the block device.
+    public var blockDevice: String?
+    /// Size in octets.
+    public var sizeBytes: UInt64?
+  }
+
+  /// A session that a login made.
+  public struct LoggedIn: Hashable, Sendable, Codable {
+    /// The kernel's number of the session.
+    public var session: UInt32
+    /// The number of the SCSI host.
+    public var host: UInt32
+    /// The target's name.
+    public var target: String
+    /// Where the login ended.
+    public var portal: String
+    /// TargetAlias.
+    public var targetAlias: String?
+    /// The CHAP digest that was used.
+    public var chapAlgorithm: String?
+    /// What the scan found.
+    public var devices: [Device]
+  }
+
+  /// How one login ended: `failure` alone if there is no session, both if the scan failed.
+  public struct LoginResult: Hashable, Sendable, Codable {
+    /// The session.
+    public var session: LoggedIn?
+    /// What failed.
+    public var failure: Failure?
+  }
+
+  /// A step that one of several logins has come to.
+  public struct LoginProgress: Hashable, Sendable, Codable {
+    /// Which login, from 0.
+    public var index: Int
+    /// The step, as ``LoginStep`` names it.
+    public var step: String
+  }
+
+  /// How one logout ended: the session is gone unless there is a failure.
+  public struct LogoutResult: Hashable, Sendable, Codable {
+    /// The number that the session had.
+    public var session: UInt32
+    /// The target's name.
+    public var target: String?
+    /// The portal that was configured.
+    public var portal: String?
+    /// What was passed over on the way.
+    public var problems: [String]
+    /// Why the session is still there, or was not there.
+    public var failure: Failure?
+  }
+
+  /// How one rescan ended.
+  public struct RescanResult: Hashable, Sendable, Codable {
+    /// The session.
+    public var session: UInt32
+    /// All its devices after the scan.
+    public var devices: [Device]
+    /// What failed.
+    public var failure: Failure?
+  }
+
+  /// An attempt to log in that failed.
+  public struct Attempt: Hashable, Sendable, Codable {
+    /// Which attempt, from 1.
+    public var number: Int
+    /// Where it went.
+    public var portal: String
+    /// Why it failed.
+    public var cause: String
+    /// When it failed.
+    public var time: Double
+  }
+
+  /// An outage of a session.
+  public struct Outage: Hashable, Sendable, Codable {
+    /// Why the connection was lost.
+    public var cause: String
+    /// The kernel's number of the error, if the kernel reported one.
+    public var kernelError: UInt32?
+    /// Its name.
+    public var kernelErrorName: String?
+    /// What the network shows on the way to the portal, if that explains the loss.
+    public var network: String?
+    /// When it was known.
+    public var since: Double
+    /// When it ended.
+    public var end: Double?
+    /// How many attempts have begun.
+    public var attempts: Int
+    /// The last attempt that failed.
+    public var lastFailure: Attempt?
+    /// When the next attempt is due; missing while one is under way.
+    public var nextAttempt: Double?
+  }
+
+  /// What the daemon knows of a session that it supervises.
+  public struct Recovery: Hashable, Sendable, Codable {
+    /// Where it is, as ``Supervision/Phase`` names it.
+    public var phase: String
+    /// Where it is connected to, or tries to.
+    public var portal: String
+    /// How many outages ended well.
+    public var recoveries: Int
+    /// The present outage.
+    public var outage: Outage?
+    /// The last outage that ended.
+    public var lastOutage: Outage?
+    /// Who asked for the session.
+    public var owner: SessionOwner?
+  }
+
+  /// A session.
+  public struct Session: Hashable, Sendable, Codable {
+    /// The kernel's number.
+    public var session: UInt32
+    /// The target's name.
+    public var target: String?
+    /// The portal that is configured.
+    public var portal: String?
+    /// The portal that the connection has.
+    public var currentPortal: String?
+    /// The name of the interface.
+    public var interface: String?
+    /// Our name.
+    public var initiator: String?
+    /// The transport.
+    public var transport: String?
+    /// The kernel's words for the session's, the connection's and the target's state.
+    public var state: String?
+    /// The connection's state.
+    public var connectionState: String?
+    /// The target's state.
+    public var targetState: String?
+    /// The number of the SCSI host.
+    public var host: UInt32?
+    /// The host's state.
+    public var hostState: String?
+    /// The timeouts that the kernel has.
+    public var timeouts: LoginDescription.TimeoutsDescription
+    /// The devices.
+    public var devices: [Device]
+    /// What the daemon knows; missing for a session that it does not supervise.
+    public var recovery: Recovery?
+  }
+
+  /// Something that happened to a session.
+  public struct Event: Hashable, Sendable, Codable {
+    /// Counts the events of a daemon from 1.
+    public var sequence: UInt64
+    /// When.
+    public var time: Double
+    /// What, as ``SessionEvent/Kind`` names it.
+    public var kind: String
+    /// The session.
+    public var session: UInt32?
+    /// The target's name.
+    public var target: String
+    /// Where it is connected to, or tries to.
+    public var portal: String
+    /// What and why, in words.
+    public var message: String
+    /// The kernel's number of the error.
+    public var kernelError: UInt32?
+    /// Which attempt, or how many it took.
+    public var attempt: Int?
+    /// When the next attempt is due.
+    public var nextAttempt: Double?
+    /// How long the outage was.
+    public var outageSeconds: Double?
+  }
+
+  /// A target that a discovery found.
+  public struct Target: Hashable, Sendable, Codable {
+    /// Its name.
+    public var name: String
+    /// Where it can be reached.
+    public var portals: [String]
+    /// What is odd about it.
+    public var warnings: [String]
+  }
+
+  /// An entry of an answer that was left out.
+  public struct Refusal: Hashable, Sendable, Codable {
+    /// The entry, printable.
+    public var text: String
+    /// Why.
+    public var reason: String
+  }
+
+  /// The answer to a discovery.
+  public struct Discovery: Hashable, Sendable, Codable {
+    /// The targets, in the order of the answer.
+    public var targets: [Target]
+    /// The first entries that were left out.
+    public var refused: [Refusal]
+    /// How many were left out.
+    public var refusedCount: Int
+  }
+
+  /// A counter.
+  public struct Counter: Hashable, Sendable, Codable {
+    /// Its name, as open-iscsi prints it.
+    public var name: String
+    /// Its value.
+    public var value: UInt64
+  }
+
+  /// What a daemon says of itself.
+  public struct Identity: Hashable, Sendable, Codable {
+    /// The version of the program.
+    public var version: String
+    /// Another one after each start.
+    public var instance: String
+    /// The process.
+    public var processID: Int32
+    /// How many sessions it supervises.
+    public var sessions: Int
+    /// The number of the last event.
+    public var lastEvent: UInt64
+  }
+}

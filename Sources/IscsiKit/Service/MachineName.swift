@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Synchronization
+internal import SystemPackage
+
+/// The name of this machine as an initiator, for who names none.
+///
+/// The file is read anew each time, since it may be changed, but not on a thread that others need: it may be on a disk
+/// that hangs. Then, or if the disk fails, the last name that was read has to do.
+final class MachineName: Sendable {
+  private let fixed: InitiatorName?
+  private let file: InitiatorNameFile
+  private let timeout: Duration
+  private let last = Mutex<InitiatorName?>(nil)
+  /// What hangs holds up nothing but its like, and none of the process' files.
+  private static let pool = BlockingWork(limit: 4, sharesFiles: false)
+
+  /// The name that is given, or else that of a file, which may take `timeout` to be read.
+  init(_ name: InitiatorName?, file: InitiatorNameFile, timeout: Duration = .seconds(5)) {
+    fixed = name
+    self.file = file
+    self.timeout = timeout
+  }
+
+  /// Reads the name.
+  func read() async throws(InitiatorNameFileError) -> InitiatorName {
+    if let fixed { return fixed }
+    let result: Result<InitiatorName, InitiatorNameFileError>
+    do throws(WaitError) {
+      result = try await Self.pool.run(until: .now + timeout) { [file] in
+        Result { () throws(InitiatorNameFileError) in try file.read() }
+      }
+    } catch {
+      if let known = last.withLock({ $0 }) { return known }
+      throw .unreadable(path: file.path.string, error == .timedOut ? .timedOut : .canceled)
+    }
+    switch result {
+    case .success(let name):
+      last.withLock { $0 = name }
+      return name
+    case .failure(.unreadable(let path, let errno)) where errno != .noSuchFileOrDirectory:
+      if let known = last.withLock({ $0 }) { return known }
+      throw .unreadable(path: path, errno)
+    case .failure(let error): throw error
+    }
+  }
+}

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+import Synchronization
+import SystemPackage
+
+/// Offers services on a Unix socket by the Varlink protocol (varlink.org).
+///
+/// Each client has a task; all of them wait in the reactor. What a client may take of the server is bounded by `Limits`,
+/// so that a slow, dead or hostile one disturbs nobody else.
+public final class VarlinkServer: Sendable {
+  /// What a client may take of the server.
+  public struct Limits: Hashable, Sendable {
+    /// How many clients at once; more are told `Busy` and closed.
+    public var clients = 128
+    /// The most octets of a request; a client that exceeds it is closed.
+    public var requestSize = 1 << 20
+    /// The most octets of a reply; a longer one becomes an error.
+    public var replySize = 4 << 20
+    /// How long a client may leave a reply unread or a request unfinished before it is closed.
+    public var stall = Duration.seconds(30)
+    /// How many requests of a connection are handled as fast as they come.
+    public var requestBurst = 500
+    /// How many requests a second are handled on a connection beyond that; the others wait.
+    public var requestsPerSecond = 500
+
+    /// The limits of the daemon.
+    public init() {}
+  }
+
+  private struct State {
+    var clients = 0
+    var isClosed = false
+    var task: Task<Void, Never>?
+  }
+
+  private let state = Mutex(State())
+  private let listener: UnixListener
+  private let router: VarlinkRouter
+  private let limits: Limits
+  private let admits: @Sendable (UnixPeer) -> Bool
+
+  /// How many clients are connected.
+  public var clientCount: Int { state.withLock(\.clients) }
+
+  /// A server that is ready to run.
+  ///
+  /// - Parameters:
+  ///   - listener: Where clients connect. The server closes it in the end.
+  ///   - identity: Who offers the services.
+  ///   - services: The services, each of another interface.
+  ///   - limits: What a client may take of the server.
+  ///   - admits: Whether a peer may use the server; root and this process' own user if not given. Others are told
+  ///     `PermissionDenied` and closed.
+  /// - Throws: What is wrong with the description of an interface.
+  public init(
+    listener: UnixListener, identity: VarlinkIdentity, services: [any VarlinkService], limits: Limits = Limits(),
+    admits: @escaping @Sendable (UnixPeer) -> Bool = { $0.userID == 0 || $0.userID == UnixPeer.current.userID }
+  ) throws(VarlinkInterfaceError) {
+    self.listener = listener
+    self.limits = limits
+    self.admits = admits
+    router = try VarlinkRouter(services, identity: identity)
+  }
+
+  /// Serves until `close` is called or the task is cancelled, and all clients are gone. To be called once.
+  public func run() async {
+    let task = state.withLock { state in
+      let task = Task { await serve() }
+      state.task = task
+      if state.isClosed { task.cancel() }
+      return task
+    }
+    await withTaskCancellationHandler {
+      await task.value
+    } onCancel: {
+      task.cancel()
+    }
+  }
+
+  /// Takes no more clients, cancels the calls that run, sends their replies if clients take them within five seconds, and
+  /// closes all connections. `run` returns after that.
+  public func close() {
+    let task = state.withLock { state in
+      state.isClosed = true
+      return state.task
+    }
+    task?.cancel()
+  }
+
+  private func serve() async {
+    await withDiscardingTaskGroup { group in
+      while !Task.isCancelled {
+        do throws(UnixSocketError) {
+          let socket = try await listener.accept()
+          if let peer = admit(socket) {
+            group.addTask { [self] in
+              await VarlinkConnection(socket, peer: peer, router: router, limits: limits).run()
+              state.withLock { $0.clients -= 1 }
+            }
+          }
+        } catch .cancelled {
+          break
+        } catch {
+          // Out of descriptors or memory: they come back when clients go.
+          try? await Reactor.shared.sleep(until: .now + .milliseconds(100))
+        }
+      }
+      listener.close()
+      group.cancelAll()
+    }
+  }
+
+  /// Who has connected, and counts it; nil if it was refused, which closes the connection.
+  private func admit(_ socket: UnixSocket) -> UnixPeer? {
+    guard let peer = try? socket.peer(), admits(peer) else {
+      refuse(socket, VarlinkErrorName.permissionDenied)
+      return nil
+    }
+    let hasRoom = state.withLock { state in
+      guard state.clients < limits.clients else { return false }
+      state.clients += 1
+      return true
+    }
+    guard hasRoom else {
+      refuse(socket, VarlinkErrorName.busy)
+      return nil
+    }
+    return peer
+  }
+
+  private func refuse(_ socket: UnixSocket, _ name: String) {
+    // The message fits into the empty buffer of a new connection.
+    socket.offer(VarlinkConnection.encode(.failure(name: name), limit: limits.replySize))
+  }
+}

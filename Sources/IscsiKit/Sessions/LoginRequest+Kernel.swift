@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension LoginRequest {
+  /// The request that would have made a session that is in the kernel, as far as the kernel tells; nil if target, portal
+  /// or our name are not known.
+  ///
+  /// - Parameters:
+  ///   - session: The session with all its details.
+  ///   - initiator: Our name, if the kernel does not show the session's.
+  ///   - secrets: The session's CHAP secrets, if the kernel has them.
+  init?(deriving session: SessionSnapshot, initiator: InitiatorName?, secrets: (outgoing: Secret?, incoming: Secret?)) {
+    guard let target = session.targetName.flatMap({ try? TargetName($0) }), let portal = session.configuredPortal,
+      let initiator = (session.initiatorName ?? session.host?.initiatorName).flatMap({ try? InitiatorName($0) })
+        ?? initiator
+    else { return nil }
+    self.init(initiator: initiator, target: target, portal: portal)
+    options.interfaceName = session.interfaceName ?? options.interfaceName
+    // The kernel does not know which digest the login had. MD5 is open-iscsi's default, and what every target knows; some
+    // refuse a list that has more.
+    options.authentication = Authentication(
+      outgoing: Self.credentials(session.userName, secrets.outgoing),
+      incoming: Self.credentials(session.userNameIn, secrets.incoming),
+      algorithms: [.md5])
+    if let device = session.host?.networkDevice, PortalHost.isInterfaceName(device) {
+      options.binding = .device(device)
+    } else if let address = session.host?.hardwareAddress.flatMap({ HardwareAddress($0) }) {
+      options.binding = .hardwareAddress(address)
+    }
+    // Which units are wanted is not known: those that are there.
+    options.scan = .none
+    adoptNegotiated(session.negotiated, isConnected: session.isConnectionUp)
+    adoptTimeouts(session)
+  }
+
+  private static func credentials(_ name: String?, _ secret: Secret?) -> CHAPCredentials? {
+    guard let name, let secret else { return nil }
+    return CHAPCredentials(name: name, secret: secret)
+  }
+
+  /// What was agreed on is what is asked for again. What the kernel shows of a login that never came to its end is zero.
+  private mutating func adoptNegotiated(_ negotiated: NegotiatedSnapshot, isConnected: Bool) {
+    if isConnected {
+      if let digest = negotiated.headerDigest { options.operational.headerDigest = [digest] }
+      if let digest = negotiated.dataDigest { options.operational.dataDigest = [digest] }
+    } else {
+      // With the connection the kernel forgets its digests.
+      options.operational.headerDigest = [.none, .crc32c]
+      options.operational.dataDigest = [.none, .crc32c]
+    }
+    options.operational.initialR2T ?= negotiated.initialR2T
+    options.operational.immediateData ?= negotiated.immediateData
+    let lengths: ClosedRange<UInt32> = 512...0xFF_FFFF
+    options.operational.firstBurstLength ?= negotiated.firstBurstLength.flatMap { lengths.contains($0) ? $0 : nil }
+    options.operational.maxBurstLength ?= negotiated.maxBurstLength.flatMap { lengths.contains($0) ? $0 : nil }
+    options.operational.maxRecvDataSegmentLength
+      ?= negotiated.maxRecvDataSegmentLength.flatMap { lengths.contains($0) ? $0 : nil }
+    options.operational.maxOutstandingR2T ?= negotiated.maxOutstandingR2T.flatMap { $0 > 0 ? $0 : nil }
+  }
+
+  /// Takes the timeouts over that the kernel has: what somebody has set on the living session holds.
+  mutating func adoptTimeouts(_ session: SessionSnapshot) {
+    if let seconds = session.replacementTimeout {
+      options.timeouts.replacement = seconds < 0 ? nil : .seconds(seconds)
+    }
+    options.timeouts.abort ?= session.abortTimeout.map { .seconds($0) }
+    options.timeouts.luReset ?= session.luResetTimeout.map { .seconds($0) }
+    options.timeouts.targetReset ?= session.targetResetTimeout.map { .seconds($0) }
+    options.timeouts.noopInterval ?= session.connection?.noopInterval.map { .seconds($0) }
+    options.timeouts.noopTimeout ?= session.connection?.noopTimeout.map { .seconds($0) }
+    options.fastAbort ?= session.fastAbort
+  }
+}
+
+infix operator ?= : AssignmentPrecedence
+
+/// Assigns what is known.
+private func ?= <Value>(variable: inout Value, value: Value?) {
+  if let value { variable = value }
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+import Glibc
+import SystemPackage
+
+/// Files that a reader sees whole or not at all, whenever the writer dies.
+enum AtomicFile {
+  /// Puts `octets` in the place of the file at `path`, readable by its owner alone.
+  ///
+  /// The new file is written beside the old one and renamed over it. It is not forced to a disk: this is for file
+  /// systems in memory, whose contents end with the machine.
+  static func write(_ octets: [UInt8], to path: FilePath) throws(Errno) {
+    let temporary = path.removingLastComponent().appending(".\(path.lastComponent?.string ?? "").new")
+    do {
+      let file: FileDescriptor
+      do {
+        file = try create(temporary)
+      } catch Errno.fileExists {
+        // What a writer that died has left is of no use.
+        remove(temporary)
+        file = try create(temporary)
+      }
+      try file.closeAfter { _ = try file.writeAll(octets) }
+    } catch {
+      throw error as? Errno ?? .ioError
+    }
+    try move(temporary, to: path)
+  }
+
+  private static func create(_ path: FilePath) throws -> FileDescriptor {
+    try FileDescriptor.open(
+      path, .writeOnly, options: [.create, .exclusiveCreate, .closeOnExec, .noFollow], permissions: .ownerReadWrite)
+  }
+
+  /// Gives a file another name; one that had it is replaced.
+  static func move(_ path: FilePath, to other: FilePath) throws(Errno) {
+    // The strings are lent to the call.
+    guard unsafe rename(path.string, other.string) == 0 else { throw Errno(rawValue: errno) }
+  }
+
+  /// Removes a file, if it is there.
+  static func remove(_ path: FilePath) {
+    // The string is lent to the call.
+    _ = unsafe unlink(path.string)
+  }
+
+  /// Makes a directory for its owner alone, and those above it; one that exists is taken as it is.
+  static func makeDirectory(_ path: FilePath) throws(Errno) {
+    // The string is lent to the call.
+    if unsafe mkdir(path.string, 0o700) == 0 || errno == EEXIST { return }
+    guard errno == ENOENT, path.removingLastComponent() != path else { throw Errno(rawValue: errno) }
+    try makeDirectory(path.removingLastComponent())
+    guard unsafe mkdir(path.string, 0o700) == 0 || errno == EEXIST else { throw Errno(rawValue: errno) }
+  }
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+import ArgumentParser
+import FoundationEssentials
+import IscsiKit
+import SystemPackage
+
+/// `iscsi-admin monitor`.
+struct MonitorCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "monitor",
+    abstract: "Tell what happens to sessions, as it happens.",
+    discussion: """
+      Goes on over restarts of the daemon, until it is ended. With --json each event is one line with one object; its \
+      number can be given to --after to go on from there.
+      """)
+
+  @Flag(help: "Print JSON.")
+  var json = false
+
+  @Option(help: ArgumentHelp("Begin behind the event of this number, as far as it is kept.", valueName: "n"))
+  var after: UInt64?
+
+  @OptionGroup var daemon: DaemonOptions
+
+  func run() throws {
+    let (initiator, after, json) = (daemon.initiator, after, json)
+    do {
+      try runBlocking {
+        // It is waited for, but not in silence.
+        do { _ = try await initiator.ping() } catch let error as InitiatorError
+          where error.exitStatus == .daemonNotConnected
+        {
+          StandardError.warn("\(error); waiting for it\(error.advice.map { " (\($0))" } ?? "")")
+        }
+        for try await event in initiator.events(after: after) {
+          let line = json ? try eventLine(event) : eventText(event)
+          // Whoever listens no more ends this.
+          guard (try? FileDescriptor.standardOutput.writeAll((line + "\n").utf8)) != nil else { return }
+        }
+      }
+    } catch InitiatorError.daemon(.cancelled) {
+      // A signal is how this ends.
+      return
+    } catch let error as InitiatorError {
+      var output = CommandOutput()
+      output.fail(error)
+      try output.emit()
+    }
+  }
+}
+
+/// An event as one line of JSON.
+func eventLine(_ event: InitiatorTypes.Event) throws -> String {
+  let encoder = JSONEncoder()
+  encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+  return String(decoding: try encoder.encode(event), as: UTF8.self)
+}
+
+/// An event for people: time, session, target and what happened.
+func eventText(_ event: InitiatorTypes.Event) -> String {
+  let session = event.session.map { "session \($0)" } ?? "-"
+  let portal = (try? Portal(event.portal))?.address ?? event.portal
+  return
+    "\(clockText(event.time)) \(session) \(event.target.printable) at \(portal.printable): \(event.message.printable)"
+}
+
+/// Date and time of day, UTC, to the millisecond.
+func clockText(_ time: Double) -> String {
+  Date(timeIntervalSince1970: time).formatted(.iso8601.year().month().day().time(includingFractionalSeconds: true))
+    + "Z"
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+import ArgumentParser
+import IscsiKit
+
+/// `iscsi-admin session set`.
+struct SessionSetCommand: ReportingCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "set", abstract: "Change timeouts of sessions that are up.",
+    discussion: """
+      The sessions keep them over recoveries. Ends with 2 if one of the sessions does not exist; the others are changed.
+      """)
+
+  @Argument(
+    help: ArgumentHelp("The sessions' numbers.", valueName: "sid"), completion: SessionCompletion.ids,
+    transform: parseSessionID)
+  var ids: [SessionID]
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Seconds that I/O waits for a lost session; -1 is for ever, 0 fails it at once.", valueName: "s"),
+    transform: parseReplacementTimeout)
+  var replacementTimeout: ReplacementTimeout?
+
+  @Option(
+    help: ArgumentHelp("Seconds of silence before the target is asked for a sign of life; 0 is never.", valueName: "s"),
+    transform: parseSeconds)
+  var noopInterval: UInt32?
+
+  @Option(
+    help: ArgumentHelp("Seconds that this sign of life may take; 0 is off.", valueName: "s"), transform: parseSeconds)
+  var noopTimeout: UInt32?
+
+  @Option(help: ArgumentHelp("Seconds that an ABORT TASK may take.", valueName: "s"), transform: parseSeconds)
+  var abortTimeout: UInt32?
+
+  @Option(help: ArgumentHelp("Seconds that a LOGICAL UNIT RESET may take.", valueName: "s"), transform: parseSeconds)
+  var luResetTimeout: UInt32?
+
+  @Option(help: ArgumentHelp("Seconds that a TARGET RESET may take.", valueName: "s"), transform: parseSeconds)
+  var targetResetTimeout: UInt32?
+
+  @OptionGroup var report: ReportOptions
+  @OptionGroup var daemon: DaemonOptions
+
+  var isJSON: Bool { report.json }
+  var emptyDocument: SetDocument { SetDocument(sessions: []) }
+
+  func validate() throws {
+    if ids.isEmpty { throw ValidationError("no session: give sessions' numbers") }
+    if timeouts == LoginDescription.TimeoutsDescription() { throw ValidationError("nothing to set") }
+  }
+
+  /// What is to change.
+  var timeouts: LoginDescription.TimeoutsDescription {
+    var timeouts = LoginDescription.TimeoutsDescription(
+      replacement: replacementTimeout.map { Int64($0.seconds ?? -1) }, noopInterval: noopInterval.map(Int64.init),
+      noopTimeout: noopTimeout.map(Int64.init))
+    timeouts.abort = abortTimeout.map(Int64.init)
+    timeouts.luReset = luResetTimeout.map(Int64.init)
+    timeouts.targetReset = targetResetTimeout.map(Int64.init)
+    return timeouts
+  }
+
+  func perform(for terminal: Terminal) throws -> CommandOutput {
+    let (ids, timeouts, daemon) = (ids, timeouts, daemon.initiator)
+    let failures = try runBlocking {
+      var failures: [InitiatorError?] = []
+      for id in ids {
+        do throws(InitiatorError) {
+          try await daemon.set(timeouts, of: id)
+          failures.append(nil)
+        } catch {
+          guard case .failed = error else { throw error }
+          failures.append(error)
+        }
+      }
+      return failures
+    }
+    return try output(of: Array(zip(ids, failures)))
+  }
+
+  /// What the command prints.
+  func output(of results: [(SessionID, InitiatorError?)]) throws -> CommandOutput {
+    var output = CommandOutput()
+    for failure in results.compactMap(\.1) { output.fail(failure) }
+    let changed = results.filter { $0.1 == nil }.map(\.0)
+    if report.json {
+      try output.show(SetDocument(sessions: changed.map(\.rawValue)))
+    } else if !report.quiet {
+      output.text = changed.map { "session \($0): changed\n" }.joined()
+    }
+    return output
+  }
+}
+
+/// `session set --json`.
+struct SetDocument: JSONDocument {
+  static let kind = "session-set"
+
+  /// The sessions that were changed.
+  let sessions: [UInt32]
+}

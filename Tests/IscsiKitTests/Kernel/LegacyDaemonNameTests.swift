@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+import Glibc
+import Synchronization
+import SystemPackage
+import Testing
+
+@testable import IscsiKit
+
+/// A client as open-iscsi's: it writes all of its request, then reads as many octets as its structure has.
+private struct OldClient: ~Copyable {
+  private let descriptor: Int32
+
+  init(_ name: String) throws {
+    descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+    // The kernel copies the address.
+    let connected = unsafe UnixAddress(abstract: name).withSocketAddress { unsafe connect(descriptor, $0, $1) }
+    try #require(connected == 0)
+  }
+
+  deinit { close(descriptor) }
+
+  func send(_ octets: [UInt8]) throws { try FileDescriptor(rawValue: descriptor).writeAll(octets) }
+
+  /// Up to `count` octets, fewer only at the end.
+  func receive(_ count: Int) -> [UInt8] {
+    var buffer = [UInt8](repeating: 0xEE, count: count)
+    // The call writes no more than the array has.
+    let received = unsafe buffer.withUnsafeMutableBytes {
+      unsafe recv(descriptor, $0.baseAddress, $0.count, Int32(MSG_WAITALL))
+    }
+    return Array(buffer.prefix(max(received, 0)))
+  }
+}
+
+@Suite("The socket name of open-iscsi's daemon", .timeLimit(.minutes(1)))
+struct LegacyDaemonNameTests {
+  private let name = "iscsikit-legacy-\(getpid())-\(UInt64.random(in: 0...UInt64.max))"
+
+  @Test("The name has no end but its length: 30 octets with the family")
+  func length() {
+    let length = unsafe UnixAddress(abstract: LegacyDaemonName.standard).withSocketAddress { $1 }
+    #expect(length == 30)
+    let path = unsafe UnixAddress(path: "/run/x").withSocketAddress { $1 }
+    #expect(path == 9)
+  }
+
+  @Test("The name is had once, told of with its process, and given back")
+  func exclusive() async throws {
+    do {
+      let held = try LegacyDaemonName.acquire(name)
+      let error = #expect(throws: LegacyDaemonNameError.self) { try LegacyDaemonName.acquire(name) }
+      guard case .taken(by: .other(let process, let program))? = error else {
+        Issue.record("not taken by this test, but \(String(describing: error))")
+        return
+      }
+      #expect(process == getpid())
+      #expect(program?.isEmpty == false)
+      withExtendedLifetime(held) {}
+    }
+    // A program that another test starts just now has a copy of the socket until it runs.
+    #expect(await eventually { (try? LegacyDaemonName.acquire(name)) != nil })
+  }
+
+  @Test("Who has the name is told by the program's file")
+  func holders() {
+    #expect(LegacyDaemonName.holder(process: 7, program: "iscsid") == .openISCSI(process: 7))
+    #expect(LegacyDaemonName.holder(process: 1, program: "systemd") == .socketUnit(process: 1))
+    #expect(LegacyDaemonName.holder(process: 7, program: "iscsi-admin") == .iscsiAdmin(process: 7))
+    #expect(LegacyDaemonName.holder(process: 7, program: nil) == .other(process: 7, name: nil))
+    let error = LegacyDaemonNameError.taken(by: .openISCSI(process: 7))
+    #expect(error.description == "open-iscsi's iscsid is running (process 7)")
+    #expect(error.advice?.contains("iscsid.socket") == true)
+    #expect(error.exitStatus == .busy)
+  }
+
+  @Test("Old clients of any size of structures get their protocol's error", arguments: [2464, 1200, 4096])
+  func answer(size: Int) async throws {
+    let held = try LegacyDaemonName.acquire(name)
+    let requests = Mutex<[UInt32?]>([])
+    let server = Task { await held.answer { request in requests.withLock { $0.append(request) } } }
+    // Blocking calls have no place on a thread of Swift's pool.
+    let name = name
+    let answer = try await BlockingWork(limit: 1).run(until: nil) { () -> [UInt8] in
+      guard let client = try? OldClient(name) else { return [] }
+      // 1: log in. 16128 octets of request and 4000 of payload.
+      guard (try? client.send([1, 0, 0, 0] + [UInt8](repeating: 0x11, count: 20_124))) != nil else { return [] }
+      return client.receive(size)
+    }
+    #expect(answer == [1, 0, 0, 0, 16, 0, 0, 0] + [UInt8](repeating: 0, count: size - 8))
+    #expect(await eventually { requests.withLock { $0 == [1] } })
+    server.cancel()
+    await server.value
+  }
+
+  @Test("Clients that send nothing or half a number keep no one else from being answered")
+  func silent() async throws {
+    let held = try LegacyDaemonName.acquire(name)
+    let server = Task { await held.answer() }
+    let name = name
+    let answer = try await BlockingWork(limit: 1).run(until: nil) { () -> [UInt8] in
+      guard let silent = try? OldClient(name), let half = try? OldClient(name), let gone = try? OldClient(name) else {
+        return []
+      }
+      try? half.send([1, 0])
+      _ = consume gone
+      guard let client = try? OldClient(name), (try? client.send([2, 0, 0, 0])) != nil else { return [] }
+      let answer = client.receive(8)
+      _ = consume silent
+      _ = consume half
+      return answer
+    }
+    #expect(answer == [2, 0, 0, 0, 16, 0, 0, 0])
+    server.cancel()
+    await server.value
+  }
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+import Dispatch
+import Synchronization
+import Testing
+
+@testable import IscsiKit
+
+@Suite("Host names", .timeLimit(.minutes(1)))
+struct NameResolverTests {
+  /// What the machine's resolver is like.
+  private enum Mood { case answers, fails, hangs }
+
+  /// A machine's resolver whose mood can be changed.
+  private final class Machine: Sendable {
+    private let mood = Mutex(Mood.answers)
+    private let gate = DispatchSemaphore(value: 0)
+
+    func becomes(_ new: Mood) { mood.withLock { $0 = new } }
+    func release() { gate.signal() }
+
+    func lookUp(_ name: String, _ port: UInt16) -> Result<[SocketAddress], TransportError> {
+      switch mood.withLock({ $0 }) {
+      case .answers: return .success([SocketAddress(.v4(0x0A00_0001), port: port)])
+      case .fails: return .failure(.unresolvable("no answer"))
+      case .hangs:
+        gate.wait()
+        return .failure(.unresolvable("too late"))
+      }
+    }
+  }
+
+  private func resolver(_ machine: Machine) -> NameResolver {
+    NameResolver(BlockingWork(limit: 2), patience: .milliseconds(50)) { machine.lookUp($0, $1) }
+  }
+
+  @Test("A name that cannot be resolved any more has the addresses that it had, at whatever port")
+  func remembered() async throws {
+    let machine = Machine()
+    let resolver = resolver(machine)
+    let end = ContinuousClock.now + .seconds(30)
+    #expect(try await resolver.addresses(of: "target", port: 3260, until: end).map(\.port) == [3260])
+    machine.becomes(.fails)
+    #expect(try await resolver.addresses(of: "target", port: 860, until: end).map(\.port) == [860])
+    machine.becomes(.hangs)
+    #expect(try await resolver.addresses(of: "target", port: 3260, until: end).count == 1)
+    machine.release()
+  }
+
+  @Test("A name that never had an address has none")
+  func unknown() async {
+    let machine = Machine()
+    machine.becomes(.fails)
+    await #expect(throws: TransportError.unresolvable("no answer")) {
+      try await resolver(machine).addresses(of: "target", port: 3260, until: .now + .seconds(30))
+    }
+    machine.becomes(.hangs)
+    await #expect(throws: TransportError.unresolvable("the resolver did not answer in time")) {
+      try await resolver(machine).addresses(of: "target", port: 3260, until: .now + .milliseconds(50))
+    }
+    machine.release()
+  }
+}

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+import IscsiKitTesting
+import SystemPackage
+import Testing
+
+@testable import IscsiKit
+
+@Suite("The daemon's starts and ends", .timeLimit(.minutes(2)))
+struct DaemonLifeTests {
+  @Test("A daemon that is started again takes a healthy session up without asking the kernel for anything")
+  func restart() async throws {
+    let machine = try DaemonMachine()
+    var session: UInt32 = 0
+    try await machine.withDaemon { session = try await machine.logIn($0) }
+    #expect(machine.kernel.sessions[SessionID(rawValue: session)]?.connection == .up)
+    machine.continueKernel()
+    try await machine.withDaemon { initiator in
+      let shown = try #require(try await initiator.sessions().first)
+      #expect(shown.session == session && shown.recovery?.phase == "up")
+      #expect(shown.recovery?.owner?.userID == UnixPeer.current.userID)
+      // The link's probe, and the daemon's own.
+      #expect(machine.kernel.requests.allSatisfy { $0.type == .getParameter })
+      // What it knows is enough to bring the session back.
+      machine.kernel.failConnection(of: SessionID(rawValue: session))
+      #expect(await eventually { () async in (try? await initiator.sessions())?.first?.recovery?.recoveries == 1 })
+    }
+  }
+
+  @Test("A session that lost its connection while there was no daemon is recovered by the next")
+  func lostBetween() async throws {
+    let machine = try DaemonMachine()
+    var session: UInt32 = 0
+    try await machine.withDaemon { session = try await machine.logIn($0) }
+    machine.continueKernel()
+    machine.kernel.failConnection(of: SessionID(rawValue: session))
+    try machine.show(session)
+    try await machine.withDaemon { initiator in
+      #expect(await eventually { () async in (try? await initiator.sessions())?.first?.recovery?.recoveries == 1 })
+      #expect(machine.kernel.sessions[SessionID(rawValue: session)]?.connection == .up)
+    }
+  }
+
+  @Test("A login that its daemon could not end is removed by the next")
+  func interrupted() async throws {
+    let machine = try DaemonMachine { _ in SilentNode() }
+    try await machine.withDaemon { initiator in
+      var input = InitiatorTypes.LoginInput(logins: [machine.login()])
+      input.wait = false
+      _ = try await initiator.login(input)
+      #expect(await eventually { machine.kernel.requests.last?.type == .sendPDU })
+      // A daemon that ends looks at what it leaves.
+      try machine.show(1)
+    }
+    #expect(machine.kernel.sessions.count == 1)
+    machine.continueKernel()
+    try await machine.withDaemon { _ in
+      #expect(await eventually { machine.kernel.sessions.isEmpty })
+    }
+  }
+
+  @Test("A monitor goes on over a restart of the daemon, and misses nothing")
+  func monitor() async throws {
+    let machine = try DaemonMachine()
+    let (kinds, initiator) = (Notes<String>(), machine.initiator)
+    let reading = Task {
+      for try await event in initiator.events(after: 0) { kinds.add("\(event.sequence) \(event.kind)") }
+    }
+    try await machine.withDaemon { initiator in
+      _ = try await machine.logIn(initiator)
+      #expect(await eventually { kinds.all == ["1 loggedIn"] })
+    }
+    machine.continueKernel()
+    try await machine.withDaemon { initiator in
+      #expect(await eventually { kinds.all == ["1 loggedIn", "1 adopted"] })
+      _ = try await initiator.logOut(InitiatorTypes.LogoutInput(sessions: [1]))
+      #expect(await eventually { kinds.all.suffix(2) == ["2 leaving", "3 loggedOut"] })
+    }
+    reading.cancel()
+    try await reading.value
+  }
+
+  @Test("A client can end the daemon; sessions stay, and the socket goes")
+  func shutDown() async throws {
+    let machine = try DaemonMachine()
+    let running = try machine.start()
+    let initiator = machine.initiator
+    #expect(await eventually { () async in (try? await initiator.ping()) != nil })
+    _ = try await machine.logIn(initiator)
+    try await initiator.shutDown()
+    try await running.value.get()
+    #expect(machine.kernel.sessions.count == 1)
+    let error = await #expect(throws: InitiatorError.self) { try await initiator.ping() }
+    #expect(error?.advice?.contains("start") == true && error?.exitStatus != .success)
+  }
+
+  @Test("A second daemon is refused before it touches anything")
+  func second() async throws {
+    let machine = try DaemonMachine()
+    try await machine.withDaemon { initiator in
+      let instance = try await initiator.ping().instance
+      let count = machine.kernel.requests.count
+      guard case .failure(let error) = await (try machine.start()).value else {
+        Issue.record("it ran")
+        return
+      }
+      guard case .otherDaemon(.taken) = error else {
+        Issue.record("\(error)")
+        return
+      }
+      #expect(error.exitStatus == .busy && machine.kernel.requests.count == count)
+      #expect(try await initiator.ping().instance == instance)
+    }
+  }
+
+  @Test("A daemon whose kernel cannot be reached does not start, and leaves the name to others")
+  func withoutKernel() async throws {
+    let machine = try DaemonMachine()
+    machine.kernel.failReceive(.connectionReset)
+    guard case .failure(let error) = await (try machine.start()).value, case .kernel = error else {
+      Issue.record("it ran")
+      return
+    }
+    machine.continueKernel()
+    try await machine.withDaemon { _ = try await $0.ping() }
+  }
+
+  @Test("A runtime directory that cannot be made is an error that names the socket")
+  func withoutDirectory() async throws {
+    let machine = try DaemonMachine()
+    try machine.tree.set("run", to: .text("a file"))
+    guard case .failure(let error) = await (try machine.start()).value, case .socket = error else {
+      Issue.record("it ran")
+      return
+    }
+    #expect(error.description.contains("control.sock"))
+  }
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+import Synchronization
+import Testing
+
+@testable import IscsiKit
+
+@Suite("The sequence of the daemon's events", .timeLimit(.minutes(1)))
+struct InitiatorEventsTests {
+  /// A daemon that ends its first Monitor call at once, and notes from where each call goes on.
+  private final class FickleDaemon: VarlinkService {
+    private let instances: [String]
+    private let calls = Mutex<(pings: Int, afters: [UInt64?])>((0, []))
+    var afters: [UInt64?] { calls.withLock { $0.afters } }
+    var description: VarlinkInterfaceDescription {
+      VarlinkInterfaceDescription(name: InitiatorInterface.name, text: InitiatorInterface.text)
+    }
+
+    /// What each Ping tells to be.
+    init(instances: [String]) { self.instances = instances }
+
+    func call(_ call: VarlinkCall) async -> VarlinkReply {
+      do {
+        return call.method == "Ping" ? try ping() : try await monitor(call)
+      } catch {
+        return .failure(name: VarlinkErrorName.internal)
+      }
+    }
+
+    private func ping() throws -> VarlinkReply {
+      let number = calls.withLock { calls in
+        calls.pings += 1
+        return calls.pings
+      }
+      let identity = InitiatorTypes.Identity(
+        version: "1", instance: instances[min(number, instances.count) - 1], processID: 1, sessions: 0,
+        lastEvent: UInt64(number * 5))
+      return .success(try JSONValueEncoder().encode(identity))
+    }
+
+    private func monitor(_ call: VarlinkCall) async throws -> VarlinkReply {
+      let input = try call.decodeParameters(as: InitiatorTypes.MonitorInput.self)
+      let number = calls.withLock { calls in
+        calls.afters.append(input.after)
+        return calls.afters.count
+      }
+      if number > 1 {
+        let event = InitiatorTypes.Event(
+          sequence: 6, time: 0, kind: "lost", session: nil, target: "iqn.x", portal: "192.0.2.1:3260", message: "lost")
+        try await call.send(JSONValueEncoder().encode(InitiatorTypes.MonitorOutput(event: event)))
+      }
+      let failure = InitiatorTypes.Failure(message: "ends", exitCode: Int(ExitStatus.tryAgain.rawValue))
+      let output = InitiatorTypes.FailureOutput(failure: failure)
+      return .failure(
+        name: InitiatorInterface.name + ".OperationFailed", parameters: try JSONValueEncoder().encode(output))
+    }
+  }
+
+  /// Runs a service for clients of the daemon.
+  private func run(
+    _ service: any VarlinkService, admits: @escaping @Sendable (UnixPeer) -> Bool = { _ in true },
+    _ body: (Initiator) async throws -> Void
+  ) async throws {
+    let directory = try SocketDirectory()
+    let server = try VarlinkServer(
+      listener: UnixListener(at: directory.socket), identity: VarlinkFixture.identity, services: [service],
+      admits: admits)
+    let running = Task { await server.run() }
+    let outcome: Result<Void, any Error>
+    do { outcome = .success(try await body(Initiator(socket: directory.socket))) } catch { outcome = .failure(error) }
+    server.close()
+    await running.value
+    try outcome.get()
+  }
+
+  @Test("A connection that is lost before the first event loses none")
+  func lostEarly() async throws {
+    let daemon = FickleDaemon(instances: ["a"])
+    try await run(daemon) { initiator in
+      var events = initiator.events().makeAsyncIterator()
+      let event = try await events.next()
+      #expect(event?.sequence == 6)
+      #expect(daemon.afters == [5, 5])
+    }
+  }
+
+  @Test("All events of a daemon that was started anew are given")
+  func restarted() async throws {
+    let daemon = FickleDaemon(instances: ["a", "b"])
+    try await run(daemon) { initiator in
+      var events = initiator.events(after: 77).makeAsyncIterator()
+      let event = try await events.next()
+      #expect(event?.sequence == 6)
+      #expect(daemon.afters == [77, 0])
+    }
+  }
+
+  @Test("The sequence ends with its task, while it waits for a daemon too")
+  func cancelled() async throws {
+    let directory = try SocketDirectory()
+    let initiator = Initiator(socket: directory.socket)
+    let reading = Task { for try await _ in initiator.events() {} }
+    reading.cancel()
+    try await reading.value
+  }
+
+  @Test("Who may not talk to the daemon is told so, and does not wait for another")
+  func permission() async throws {
+    try await run(FickleDaemon(instances: ["a"]), admits: { _ in false }) { initiator in
+      let error = await #expect(throws: InitiatorError.self) { try await initiator.ping() }
+      #expect(error?.exitStatus == .access && error?.advice == "run it as root")
+      await #expect(throws: InitiatorError.self) { for try await _ in initiator.events() {} }
+    }
+  }
+}
