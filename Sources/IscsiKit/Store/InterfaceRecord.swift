@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A record of an interface: what sessions over it are bound to, and as whom they log in (`ifaces/NAME`).
+///
+/// The kernel's own initiator goes by `transport`, the three bindings and the initiator's name. The rest is for network
+/// cards that speak iSCSI themselves; it is kept as it is.
+public struct InterfaceRecord: Hashable, Sendable {
+  /// `iface.iscsi_ifacename`: the record's name, 1 to 64 octets.
+  public var name: String
+  /// `iface.transport_name`: which initiator of the kernel is meant; `tcp` is the one in software.
+  public var transport = "tcp"
+  /// `iface.net_ifacename`: the network device to connect through.
+  public var networkDevice: String?
+  /// `iface.hwaddress`: the MAC address of that device.
+  public var hardwareAddress: String?
+  /// `iface.ipaddress`: the address of the card; with software initiators it is only shown.
+  public var address: String?
+  /// `iface.initiatorname`: our name in sessions over this interface, in place of the machine's.
+  public var initiatorName: String?
+  /// What only cards go by.
+  public var card = CardSettings()
+
+  /// An interface that is bound to nothing.
+  public init(name: String) { self.name = name }
+
+  /// The interface that there always is, and that has no file: routing decides.
+  public static let standard = InterfaceRecord(name: "default")
+
+  /// Settings of a network card, by the names of their keys: numbers, which are 0 unless set, and words.
+  public struct CardSettings: Hashable, Sendable {
+    private var numbers: [String: UInt32] = [:]
+    private var words: [String: String] = [:]
+
+    /// None.
+    public init() {}
+
+    /// A number.
+    subscript(number name: String) -> UInt32 {
+      get { numbers[name] ?? 0 }
+      set { numbers[name] = newValue == 0 ? nil : newValue }
+    }
+
+    /// A word.
+    subscript(word name: String) -> String? {
+      get { words[name] }
+      set { words[name] = newValue }
+    }
+  }
+
+  /// Whether the keys of cards that only IPv6 has stand in the file, in place of those of IPv4: the address is no IPv4
+  /// address and the card does not ask DHCP for one, or the name says so.
+  var isForIPv6: Bool {
+    if name.contains("ipv6") { return true }
+    guard let address else { return false }
+    return !address.contains(".") && card[word: "bootproto"] != "dhcp"
+  }
+}
+
+extension InterfaceRecord {
+  /// The keys.
+  public static let keys = RecordKeys<InterfaceRecord>(
+    [
+      RecordKey("iface.iscsi_ifacename", \.requiredName, .text(upTo: 64), .identity),
+      RecordKey("iface.net_ifacename", \.networkDevice, .text),
+      RecordKey("iface.ipaddress", \.address, .text),
+      number("prefix_len", upTo: 255),
+      RecordKey("iface.hwaddress", \.hardwareAddress, .text),
+      RecordKey("iface.transport_name", \.requiredTransport, .text(upTo: 16), formerly: ["node.transport_name"]),
+      RecordKey("iface.initiatorname", \.initiatorName, .text),
+      word("state"), number("vlan_id", upTo: 65_535), number("vlan_priority", upTo: 255), word("vlan_state"),
+      number("iface_num", upTo: .max), number("mtu", upTo: 65_535), number("port", upTo: 65_535),
+    ] + ipv4 + ipv6 + [
+      word("delayed_ack"), word("tcp_nagle"), word("tcp_wsf_state"), number("tcp_wsf", upTo: 255),
+      number("tcp_timer_scale", upTo: 255), word("tcp_timestamp"), word("redirect"),
+      number("def_task_mgmt_timeout", upTo: 65_535), word("header_digest"), word("data_digest"), word("immediate_data"),
+      word("initial_r2t"), word("data_seq_inorder"), word("data_pdu_inorder"), number("erl", upTo: 255),
+      number("max_receive_data_len", upTo: .max), number("first_burst_len", upTo: .max),
+      number("max_outstanding_r2t", upTo: 65_535), number("max_burst_len", upTo: .max), word("chap_auth"),
+      word("bidi_chap"), word("strict_login_compliance"), word("discovery_auth"), word("discovery_logout"),
+    ])
+
+  private static let ipv4: [RecordKey<InterfaceRecord>] = [
+    word("bootproto"), word("subnet_mask"), word("gateway"), word("dhcp_alt_client_id_state"),
+    word("dhcp_alt_client_id"), word("dhcp_dns"), word("dhcp_learn_iqn"), word("dhcp_req_vendor_id_state"),
+    word("dhcp_vendor_id_state"), word("dhcp_vendor_id"), word("dhcp_slp_da"), word("fragmentation"),
+    word("gratuitous_arp"), word("incoming_forwarding"), word("tos_state"), number("tos", upTo: 255),
+    number("ttl", upTo: 255),
+  ]
+
+  private static let ipv6: [RecordKey<InterfaceRecord>] = [
+    word("ipv6_autocfg"), word("linklocal_autocfg"), word("router_autocfg"), word("ipv6_linklocal"),
+    word("ipv6_router"), number("dup_addr_detect_cnt", upTo: 255), number("flow_label", upTo: .max),
+    word("gratuitous_neighbor_adv"), number("hop_limit", upTo: 255), word("mld"),
+    number("nd_reachable_tmo", upTo: .max), number("nd_rexmit_time", upTo: .max), number("nd_stale_tmo", upTo: .max),
+    number("router_adv_link_mtu", upTo: .max), number("traffic_class", upTo: 255),
+  ]
+
+  private static let ipv4Names = Set(ipv4.map(\.name))
+  private static let ipv6Names = Set(ipv6.map(\.name))
+
+  /// Whether a key stands in this interface's file: those of the other version of IP do not.
+  func shows(_ key: String) -> Bool {
+    isForIPv6 ? !Self.ipv4Names.contains(key) : !Self.ipv6Names.contains(key)
+  }
+
+  private static func number(_ name: String, upTo limit: UInt32) -> RecordKey<InterfaceRecord> {
+    RecordKey("iface." + name, \InterfaceRecord.card[number: name], .number(0...limit))
+  }
+
+  private static func word(_ name: String) -> RecordKey<InterfaceRecord> {
+    RecordKey("iface." + name, \InterfaceRecord.card[word: name], .text)
+  }
+
+  /// The name for the key, which does not take an empty one.
+  private var requiredName: String? {
+    get { name }
+    set { name = newValue ?? name }
+  }
+
+  /// The transport likewise.
+  private var requiredTransport: String? {
+    get { transport }
+    set { transport = newValue ?? transport }
+  }
+
+  /// A record as it stands in a text.
+  ///
+  /// - Throws: What makes the text no record of an interface.
+  public init(_ text: RecordText) throws(RecordError) {
+    self.init(name: "")
+    if let error = Self.keys.read(text, into: &self).first { throw error }
+    guard !name.isEmpty else { throw .missing(key: "iface.iscsi_ifacename") }
+  }
+
+  /// The keys and values that its file has.
+  public var entries: [(key: String, value: String)] { Self.keys.entries(of: self) { shows($0.name) } }
+}

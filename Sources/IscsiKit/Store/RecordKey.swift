@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Why a key of a record cannot have a value, or a record cannot be read.
+public enum RecordError: DiagnosableError, Hashable {
+  /// No record of this kind has the key.
+  case unknownKey(String)
+  /// The key says which record it is, which cannot be changed in it.
+  case identity(String)
+  /// The value is none for this key; `expected` says what is.
+  case badValue(key: String, expected: String)
+  /// The record lacks a key that says which record it is.
+  case missing(key: String)
+
+  /// What is wrong, without the value: it may be a secret.
+  public var description: String {
+    switch self {
+    case .unknownKey(let key): "there is no key \(key.debugDescription)"
+    case .identity(let key): "\(key) says which record this is and cannot be changed"
+    case .badValue(let key, let expected): "\(key) must be \(expected)"
+    case .missing(let key): "\(key) is missing"
+    }
+  }
+
+  /// 7.
+  public var exitStatus: ExitStatus { .invalidArgument }
+}
+
+/// What a key of a record is to users.
+public enum RecordKeyRole: Hashable, Sendable {
+  /// It can be set.
+  case setting
+  /// It can be set, and is never shown unless asked for.
+  case secret
+  /// It says which record this is.
+  case identity
+}
+
+/// A key of a record: its name in files and on the command line, and the property behind it.
+///
+/// Parser, printer, updates and documentation all go by a record's keys.
+public struct RecordKey<Record: Sendable>: Sendable {
+  /// The name, as `node.startup`.
+  public let name: String
+  /// Names that earlier versions used, and that are still understood.
+  public let formerNames: [String]
+  /// What the key is to users.
+  public let role: RecordKeyRole
+  /// What its values are, in words.
+  public let values: String
+
+  private let getter: @Sendable (Record) -> String
+  private let setter: @Sendable (inout Record, String) -> Bool
+
+  /// A key whose value is a property.
+  init<Value>(
+    _ name: String, _ property: any WritableKeyPath<Record, Value> & Sendable, _ format: RecordValueFormat<Value>,
+    _ role: RecordKeyRole = .setting, formerly formerNames: [String] = []
+  ) {
+    self.name = name
+    self.formerNames = formerNames
+    self.role = role
+    values = format.values
+    getter = { format.print($0[keyPath: property]) }
+    setter = { record, text in
+      guard let value = format.parse(text) else { return false }
+      record[keyPath: property] = value
+      return true
+    }
+  }
+
+  /// The key of a part, as a key of the whole.
+  init<Part>(_ key: RecordKey<Part>, in part: any WritableKeyPath<Record, Part> & Sendable) {
+    name = key.name
+    formerNames = key.formerNames
+    role = key.role
+    values = key.values
+    getter = { key.getter($0[keyPath: part]) }
+    setter = { key.setter(&$0[keyPath: part], $1) }
+  }
+
+  /// The value as it stands in a file; empty for one that does not stand there.
+  public func text(of record: Record) -> String { getter(record) }
+
+  /// Gives the record a value.
+  func set(_ text: String, in record: inout Record) throws(RecordError) {
+    // Longer ones are cut by open-iscsi, which makes another value of them.
+    guard text.utf8.count <= RecordValueFormat<String>.longest, setter(&record, text) else {
+      throw .badValue(key: name, expected: values)
+    }
+  }
+}
+
+/// The keys of a kind of record, in the order of its files.
+public struct RecordKeys<Record: Sendable>: Sendable {
+  /// All keys.
+  public let all: [RecordKey<Record>]
+  private let positions: [String: Int]
+
+  init(_ all: [RecordKey<Record>]) {
+    self.all = all
+    var positions: [String: Int] = [:]
+    for (position, key) in all.enumerated() {
+      for name in [key.name] + key.formerNames { positions[name] = position }
+    }
+    self.positions = positions
+  }
+
+  /// The key of a present or former name; nil if there is none.
+  public subscript(name: String) -> RecordKey<Record>? { positions[name].map { all[$0] } }
+
+  /// Gives a record the values that a text has; keys that it does not have keep theirs.
+  ///
+  /// - Returns: What could not be taken over.
+  func read(_ text: RecordText, into record: inout Record) -> [RecordError] {
+    var errors: [RecordError] = []
+    for case .entry(let name, let value) in text.lines {
+      guard let key = self[name] else { continue }
+      do throws(RecordError) { try key.set(value, in: &record) } catch { errors.append(error) }
+    }
+    return errors
+  }
+
+  /// What a file of the record has.
+  func entries(of record: Record, where isWanted: (RecordKey<Record>) -> Bool = { _ in true }) -> [(
+    key: String, value: String
+  )] {
+    all.compactMap { key in
+      guard isWanted(key) else { return nil }
+      let text = key.text(of: record)
+      return text.isEmpty ? nil : (key.name, text)
+    }
+  }
+}
