@@ -184,3 +184,6 @@ static inline void clinux_leave_terminal(void) {
   for (int number = 0; number < 3; number++) (void)dup2(null, number);
   if (null > 2) (void)close(null);
 }
+
+// Without syncfs, which glibc shows only with _GNU_SOURCE: writes all of the file system that a descriptor is on. 0, or -1 with errno.
+static inline int clinux_syncfs(int descriptor) { return (int)syscall(SYS_syncfs, descriptor); }

@@ -43,34 +43,12 @@ package struct SysfsDirectory: ~Copyable {
       try Self.rethrowShortage(error)
       return []
     }
-    // A DIR pointer is C's only handle for a listing. It owns the descriptor and does not leave this function.
-    guard let stream = unsafe fdopendir(descriptor) else {
-      let error = Errno(rawValue: errno)
-      close(descriptor)
-      throw error
-    }
-    defer { unsafe closedir(stream) }
-    var names: [String] = []
-    // readdir's entry is valid until the next call; the name is copied out before that.
-    while let entry = unsafe readdir(stream) {
-      let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { name in
-        // glibc ends d_name with NUL, within the 256 octets of the array.
-        unsafe name.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
-      }
-      if name != ".", name != ".." { names.append(name) }
-    }
-    return names
+    return try DirectoryListing.names(owning: descriptor)
   }
 
   /// Where the symbolic link at `path` points to; nil if there is none.
   package func linkTarget(_ path: String) -> String? {
-    // The buffer lives for the call only; readlinkat writes at most its size and gives back how much that was.
-    unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: Self.attributeLimit) { buffer in
-      guard let start = buffer.baseAddress else { return nil }
-      let count = unsafe readlinkat(descriptor, path, start, buffer.count)
-      guard count >= 0, count < buffer.count else { return nil }
-      return unsafe String(decoding: UnsafeRawBufferPointer(buffer).prefix(count), as: UTF8.self)
-    }
+    DirectoryListing.linkTarget(path, in: descriptor)
   }
 
   /// Whether something is at `path`.

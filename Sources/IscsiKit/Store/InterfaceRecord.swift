@@ -5,8 +5,8 @@
 /// The kernel's own initiator goes by `transport`, the three bindings and the initiator's name. The rest is for network
 /// cards that speak iSCSI themselves; it is kept as it is.
 public struct InterfaceRecord: Hashable, Sendable {
-  /// `iface.iscsi_ifacename`: the record's name, 1 to 64 octets.
-  public var name: String
+  /// `iface.iscsi_ifacename`.
+  public var name: InterfaceName
   /// `iface.transport_name`: which initiator of the kernel is meant; `tcp` is the one in software.
   public var transport = "tcp"
   /// `iface.net_ifacename`: the network device to connect through.
@@ -21,10 +21,18 @@ public struct InterfaceRecord: Hashable, Sendable {
   public var card = CardSettings()
 
   /// An interface that is bound to nothing.
-  public init(name: String) { self.name = name }
+  public init(name: InterfaceName) { self.name = name }
 
   /// The interface that there always is, and that has no file: routing decides.
-  public static let standard = InterfaceRecord(name: "default")
+  public static let standard = InterfaceRecord(name: .standard)
+  /// The interface of sessions over iSER, which has no file either.
+  public static let iser: InterfaceRecord = {
+    var record = InterfaceRecord(name: .iser)
+    record.transport = "iser"
+    return record
+  }()
+  /// The interfaces that there always are.
+  public static let builtIn = [standard, iser]
 
   /// Settings of a network card, by the names of their keys: numbers, which are 0 unless set, and words.
   public struct CardSettings: Hashable, Sendable {
@@ -50,7 +58,7 @@ public struct InterfaceRecord: Hashable, Sendable {
   /// Whether the keys of cards that only IPv6 has stand in the file, in place of those of IPv4: the address is no IPv4
   /// address and the card does not ask DHCP for one, or the name says so.
   var isForIPv6: Bool {
-    if name.contains("ipv6") { return true }
+    if name.description.contains("ipv6") { return true }
     guard let address else { return false }
     return !address.contains(".") && card[word: "bootproto"] != "dhcp"
   }
@@ -60,7 +68,7 @@ extension InterfaceRecord {
   /// The keys.
   public static let keys = RecordKeys<InterfaceRecord>(
     [
-      RecordKey("iface.iscsi_ifacename", \.requiredName, .text(upTo: 64), .identity),
+      RecordKey("iface.iscsi_ifacename", \.name, .interfaceName, .identity),
       RecordKey("iface.net_ifacename", \.networkDevice, .text),
       RecordKey("iface.ipaddress", \.address, .text),
       number("prefix_len", upTo: 255),
@@ -111,13 +119,7 @@ extension InterfaceRecord {
     RecordKey("iface." + name, \InterfaceRecord.card[word: name], .text)
   }
 
-  /// The name for the key, which does not take an empty one.
-  private var requiredName: String? {
-    get { name }
-    set { name = newValue ?? name }
-  }
-
-  /// The transport likewise.
+  /// The transport for the key, which does not take an empty one.
   private var requiredTransport: String? {
     get { transport }
     set { transport = newValue ?? transport }
@@ -127,11 +129,25 @@ extension InterfaceRecord {
   ///
   /// - Throws: What makes the text no record of an interface.
   public init(_ text: RecordText) throws(RecordError) {
-    self.init(name: "")
+    let key = "iface.iscsi_ifacename"
+    guard let value = text[key], !value.isEmpty else { throw .missing(key: key) }
+    guard let name = InterfaceName(value) else {
+      throw .badValue(key: key, expected: RecordValueFormat.interfaceName.values)
+    }
+    self.init(name: name)
     if let error = Self.keys.read(text, into: &self).first { throw error }
-    guard !name.isEmpty else { throw .missing(key: "iface.iscsi_ifacename") }
   }
 
   /// The keys and values that its file has.
   public var entries: [(key: String, value: String)] { Self.keys.entries(of: self) { shows($0.name) } }
+}
+
+extension RecordValueFormat where Value == InterfaceName {
+  fileprivate static var interfaceName: Self {
+    Self(values: "a name of 1 to \(InterfaceName.maximumLength) octets without slashes") {
+      InterfaceName($0)
+    } print: {
+      $0.description
+    }
+  }
 }

@@ -8,7 +8,7 @@ extension NodeRecord {
 
   private static let identityKeys: [RecordKey<NodeRecord>] = [
     RecordKey("node.name", \.target, .targetName, .identity),
-    RecordKey("node.tpgt", \.portal.tag, .tag, .identity),
+    RecordKey("node.tpgt", \.portal.tag, .number(orNone: "-1"), .identity),
     RecordKey("node.startup", \.startup, .word),
     RecordKey("node.leading_login", \.leadingLogin, .yesNo),
   ]
@@ -50,7 +50,7 @@ extension NodeRecord {
     RecordKey("node.session.scan", \.scan, .word),
     RecordKey("node.session.reopen_max", \.reopenLimit, .number()),
     RecordKey(
-      "node.session.sess_reopen_log_freq", \.reopenLogInterval, .optionalNumber,
+      "node.session.sess_reopen_log_freq", \.reopenLogInterval, .number(orNone: ""),
       formerly: ["node.session.conn_reopen_log_freq"]),
   ]
 
@@ -99,9 +99,7 @@ extension NodeRecord {
   ///   - value: The value as it stands in files.
   /// - Throws: `unknownKey`, `identity`, or `badValue`; the record is as it was then.
   public mutating func set(_ key: String, to value: String) throws(RecordError) {
-    guard let found = Self.keys[key] else { throw .unknownKey(key) }
-    guard found.role != .identity else { throw .identity(key) }
-    try found.set(value, in: &self)
+    try Self.keys.set(key, to: value, in: &self)
   }
 
   /// The keys and values that its file has.
@@ -116,38 +114,6 @@ extension RecordValueFormat where Value == TargetName {
       try? TargetName($0)
     } print: {
       $0.description
-    }
-  }
-}
-
-extension RecordValueFormat where Value == PortalHost {
-  fileprivate static var host: Self {
-    Self(values: "an address or the name of a host") {
-      try? PortalHost($0)
-    } print: {
-      $0.description
-    }
-  }
-}
-
-extension RecordValueFormat where Value == PortalGroupTag? {
-  /// The tag; -1 where it is not known.
-  fileprivate static var tag: Self {
-    Self(values: "a number from 0 to 65535, or -1") { text in
-      text == "-1" ? .some(nil) : PortalGroupTag(text).map(Optional.some)
-    } print: {
-      $0?.description ?? "-1"
-    }
-  }
-}
-
-extension RecordValueFormat where Value == UInt32? {
-  /// A number, or nothing.
-  fileprivate static var optionalNumber: Self {
-    Self(values: "a number") { text in
-      text.isEmpty ? .some(nil) : UInt32(text).map(Optional.some)
-    } print: {
-      $0.map { "\($0)" } ?? ""
     }
   }
 }

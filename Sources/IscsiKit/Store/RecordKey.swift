@@ -48,6 +48,7 @@ public struct RecordKey<Record: Sendable>: Sendable {
   /// What its values are, in words.
   public let values: String
 
+  private let checker: @Sendable (String) -> Bool
   private let getter: @Sendable (Record) -> String
   private let setter: @Sendable (inout Record, String) -> Bool
 
@@ -60,6 +61,7 @@ public struct RecordKey<Record: Sendable>: Sendable {
     self.formerNames = formerNames
     self.role = role
     values = format.values
+    checker = { format.parse($0) != nil }
     getter = { format.print($0[keyPath: property]) }
     setter = { record, text in
       guard let value = format.parse(text) else { return false }
@@ -74,6 +76,7 @@ public struct RecordKey<Record: Sendable>: Sendable {
     formerNames = key.formerNames
     role = key.role
     values = key.values
+    checker = key.checker
     getter = { key.getter($0[keyPath: part]) }
     setter = { key.setter(&$0[keyPath: part], $1) }
   }
@@ -83,8 +86,14 @@ public struct RecordKey<Record: Sendable>: Sendable {
 
   /// Gives the record a value.
   func set(_ text: String, in record: inout Record) throws(RecordError) {
+    try check(text)
+    guard setter(&record, text) else { throw .badValue(key: name, expected: values) }
+  }
+
+  /// Throws `badValue` for a text that is no value of this key.
+  func check(_ text: String) throws(RecordError) {
     // Longer ones are cut by open-iscsi, which makes another value of them.
-    guard text.utf8.count <= RecordValueFormat<String>.longest, setter(&record, text) else {
+    guard text.utf8.count <= RecordValueFormat<String>.longest, checker(text) else {
       throw .badValue(key: name, expected: values)
     }
   }
@@ -110,14 +119,40 @@ public struct RecordKeys<Record: Sendable>: Sendable {
 
   /// Gives a record the values that a text has; keys that it does not have keep theirs.
   ///
+  /// - Parameters:
+  ///   - text: The values. Keys that no record has are passed over.
+  ///   - record: What they are given to.
+  ///   - onlySettings: Whether keys that say which record it is are passed over too.
   /// - Returns: What could not be taken over.
-  func read(_ text: RecordText, into record: inout Record) -> [RecordError] {
+  func read(_ text: RecordText, into record: inout Record, onlySettings: Bool = false) -> [RecordError] {
     var errors: [RecordError] = []
     for case .entry(let name, let value) in text.lines {
-      guard let key = self[name] else { continue }
+      guard let key = self[name], !onlySettings || key.role != .identity else { continue }
       do throws(RecordError) { try key.set(value, in: &record) } catch { errors.append(error) }
     }
     return errors
+  }
+
+  /// What in a text is no value of one of these keys.
+  func errors(in text: RecordText) -> [RecordError] {
+    text.lines.compactMap { line in
+      guard case .entry(let name, let value) = line, let key = self[name] else { return nil }
+      do throws(RecordError) { try key.check(value) } catch { return error }
+      return nil
+    }
+  }
+
+  /// Changes a setting.
+  ///
+  /// - Parameters:
+  ///   - name: The key's present or former name.
+  ///   - value: The value as it stands in files.
+  ///   - record: What is changed.
+  /// - Throws: `unknownKey`, `identity`, or `badValue`; the record is as it was then.
+  func set(_ name: String, to value: String, in record: inout Record) throws(RecordError) {
+    guard let key = self[name] else { throw .unknownKey(name) }
+    guard key.role != .identity else { throw .identity(name) }
+    try key.set(value, in: &record)
   }
 
   /// What a file of the record has.

@@ -66,6 +66,9 @@ public struct RecordText: Hashable, Sendable, CustomStringConvertible, CustomRef
   /// No children, so that `dump` shows no secret.
   public var customMirror: Mirror { Mirror(self, children: [:]) }
 
+  /// Whether no line has a key.
+  public var isEmpty: Bool { values.isEmpty }
+
   /// The value of a key; nil if no line has it.
   public subscript(key: String) -> String? { values[key] }
 
@@ -93,13 +96,10 @@ public struct RecordText: Hashable, Sendable, CustomStringConvertible, CustomRef
   /// place, which is before the line that it was before.
   ///
   /// - Parameters:
-  ///   - title: What follows `# BEGIN RECORD `.
   ///   - entries: Keys and values.
   ///   - isKnown: Whether a key is one of those that `entries` speaks for; such a key that is not there goes.
   /// - Returns: The octets of the file.
-  public func rewritten(
-    titled title: String, _ entries: [(key: String, value: String)], isKnown: (String) -> Bool
-  ) -> [UInt8] {
+  public func rewritten(_ entries: [(key: String, value: String)], isKnown: (String) -> Bool) -> [UInt8] {
     var before: [String: [[UInt8]]] = [:]
     var pending: [[UInt8]] = []
     for line in lines {
@@ -113,7 +113,7 @@ public struct RecordText: Hashable, Sendable, CustomStringConvertible, CustomRef
       case .other(let octets): pending.append(octets)
       }
     }
-    var result: [[UInt8]] = [Array("\(Self.begin) \(title)".utf8)]
+    var result: [[UInt8]] = [Array("\(Self.begin) \(Self.version)".utf8)]
     for (key, value) in entries {
       result += before.removeValue(forKey: key) ?? []
       result.append(Array("\(key) = \(value)".utf8))
@@ -125,6 +125,8 @@ public struct RecordText: Hashable, Sendable, CustomStringConvertible, CustomRef
     return Array(result.joined(separator: [UInt8(ascii: "\n")])) + [UInt8(ascii: "\n")]
   }
 
+  /// The version of open-iscsi whose records these are; their first line has it.
+  public static let version = "2.1.8"
   private static let begin = "# BEGIN RECORD"
   private static let end = "# END RECORD"
 

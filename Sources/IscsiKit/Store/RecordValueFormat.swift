@@ -62,6 +62,18 @@ extension RecordValueFormat where Value: FixedWidthInteger {
   }
 }
 
+extension RecordValueFormat {
+  /// A decimal number of the type's range; nil stands in files as `none`.
+  static func number<Number: FixedWidthInteger & Sendable>(orNone none: String) -> Self where Value == Number? {
+    let format = RecordValueFormat<Number>.number()
+    return Self(values: none.isEmpty ? format.values : "\(format.values), or \(none)") { text in
+      text == none ? .some(nil) : format.parse(text).map(Optional.some)
+    } print: {
+      $0.map { "\($0)" } ?? none
+    }
+  }
+}
+
 extension RecordValueFormat where Value == Duration {
   /// Whole seconds.
   static var seconds: Self {
@@ -91,6 +103,17 @@ extension RecordValueFormat where Value: CaseIterable & RawRepresentable<String>
       Value(rawValue: $0)
     } print: {
       $0.rawValue
+    }
+  }
+}
+
+extension RecordValueFormat where Value == PortalHost {
+  /// An address, or the name of a host.
+  static var host: Self {
+    Self(values: "an address or the name of a host") {
+      try? PortalHost($0)
+    } print: {
+      $0.description
     }
   }
 }

@@ -60,7 +60,7 @@ struct RecordTextTests {
     let text = RecordText(octets("a = 1\na = 2\n"))
     #expect(text["a"] == "2")
     #expect(
-      text.rewritten(titled: "x", [("a", "2")]) { $0 == "a" } == octets("# BEGIN RECORD x\na = 2\n# END RECORD\n"))
+      text.rewritten([("a", "2")]) { $0 == "a" } == octets("# BEGIN RECORD 2.1.8\na = 2\n# END RECORD\n"))
   }
 
   @Test("Comments and unknown keys stay before the line that they were before, when that is gone at the end")
@@ -78,12 +78,12 @@ struct RecordTextTests {
       # END RECORD
 
       """
-    let new = RecordText(octets(old)).rewritten(titled: "3.0", [("a", "9"), ("b", "8"), ("d", "7")]) {
+    let new = RecordText(octets(old)).rewritten([("a", "9"), ("b", "8"), ("d", "7")]) {
       ["a", "b", "c", "d"].contains($0)
     }
     #expect(
       String(decoding: new, as: UTF8.self) == """
-        # BEGIN RECORD 3.0
+        # BEGIN RECORD 2.1.8
         strange = yes
         a = 9
         # about b
@@ -95,7 +95,7 @@ struct RecordTextTests {
         # END RECORD
 
         """)
-    let again = RecordText(new).rewritten(titled: "3.0", [("a", "9"), ("b", "8"), ("d", "7")]) {
+    let again = RecordText(new).rewritten([("a", "9"), ("b", "8"), ("d", "7")]) {
       ["a", "b", "c", "d"].contains($0)
     }
     #expect(again == new)
@@ -119,7 +119,7 @@ struct RecordTextTests {
         alphabet[Int.random(in: 0..<alphabet.count, using: &generator)]
       }
       let text = RecordText(octets)
-      let rewritten = RecordText(text.rewritten(titled: "x", []) { _ in false })
+      let rewritten = RecordText(text.rewritten([]) { _ in false })
       #expect(rewritten.lines.count == text.lines.count + 2)
       #expect(rewritten["a"] == text["a"] && rewritten["b"] == text["b"])
     }

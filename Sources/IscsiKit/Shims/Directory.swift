@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+import CLinux
+import Glibc
+import SystemPackage
+
+/// An open directory, from which everything below is reached by names of one component.
+///
+/// No name leads out of the directory: one with a slash, `.` and `..` are refused, and symbolic links are not followed.
+/// So a name that comes from a target or from a file can do no harm, whatever it is.
+struct Directory: ~Copyable {
+  private let descriptor: CInt
+
+  /// Opens the directory at a path, through symbolic links: the path is the administrator's.
+  init(path: FilePath) throws(Errno) {
+    self.init(owning: try Self.open(AT_FDCWD, path.string, O_RDONLY | O_DIRECTORY))
+  }
+
+  private init(owning descriptor: CInt) { self.descriptor = descriptor }
+
+  deinit { close(descriptor) }
+
+  /// Opens a directory in this one; `.notDirectory` also for a symbolic link.
+  func directory(_ name: String) throws(Errno) -> Directory {
+    Directory(owning: try Self.open(descriptor, try Self.checked(name), O_RDONLY | O_DIRECTORY | O_NOFOLLOW))
+  }
+
+  /// Opens a directory in this one, through a symbolic link that the administrator has put there.
+  func linkedDirectory(_ name: String) throws(Errno) -> Directory {
+    Directory(owning: try Self.open(descriptor, try Self.checked(name), O_RDONLY | O_DIRECTORY))
+  }
+
+  /// Makes a directory, for its owner alone; one that is there is taken as it is.
+  func makeDirectory(_ name: String) throws(Errno) {
+    // The string is lent to the call.
+    guard unsafe mkdirat(descriptor, try Self.checked(name), 0o700) == 0 || errno == EEXIST else { throw Self.failure }
+  }
+
+  /// The names in the directory, unordered, without `.` and `..`. One that is no UTF-8 comes with other characters in it,
+  /// so that it cannot be opened.
+  func names() throws(Errno) -> [String] {
+    try DirectoryListing.names(owning: try Self.open(descriptor, ".", O_RDONLY | O_DIRECTORY))
+  }
+
+  /// The octets of a file; `.fileTooLarge` for more than `limit`.
+  func contents(_ name: String, limit: Int) throws(Errno) -> [UInt8] {
+    // What is no file, such as a pipe, is not waited for.
+    let file = FileDescriptor(
+      rawValue: try Self.open(descriptor, try Self.checked(name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK))
+    defer { try? file.close() }
+    let octets = try FileContents(of: file, limit: limit + 1).octets
+    guard octets.count <= limit else { throw .fileTooLarge }
+    return octets
+  }
+
+  /// Makes a file, readable by its owner alone, in the place of one that is there.
+  ///
+  /// - Parameters:
+  ///   - name: Its name.
+  ///   - octets: What it has.
+  ///   - isFlushed: Whether it is to be on the disk at the end.
+  func create(_ name: String, _ octets: [UInt8], isFlushed: Bool) throws(Errno) {
+    try? remove(name)
+    let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW
+    let file = FileDescriptor(rawValue: try Self.open(descriptor, try Self.checked(name), flags))
+    do {
+      try file.closeAfter {
+        _ = try file.writeAll(octets)
+        if isFlushed { try Self.flush(file.rawValue) }
+      }
+    } catch {
+      throw error as? Errno ?? .ioError
+    }
+  }
+
+  /// Gives a file of this directory another name in another one; a file that had it is replaced.
+  func move(_ name: String, to other: borrowing Directory, as newName: String) throws(Errno) {
+    let (name, newName) = (try Self.checked(name), try Self.checked(newName))
+    // The strings are lent to the call.
+    guard unsafe renameat(descriptor, name, other.descriptor, newName) == 0 else { throw Self.failure }
+  }
+
+  /// Makes a symbolic link in the place of one that is there.
+  func makeLink(_ name: String, to target: FilePath) throws(Errno) {
+    let name = try Self.checked(name)
+    try? remove(name)
+    // The strings are lent to the call.
+    guard unsafe symlinkat(target.string, descriptor, name) == 0 else { throw Self.failure }
+  }
+
+  /// Where a symbolic link points to; nil if there is none.
+  func linkTarget(_ name: String) -> String? {
+    guard let name = try? Self.checked(name) else { return nil }
+    return DirectoryListing.linkTarget(name, in: descriptor)
+  }
+
+  /// Removes what is no directory.
+  func remove(_ name: String) throws(Errno) {
+    // The string is lent to the call.
+    guard unsafe unlinkat(descriptor, try Self.checked(name), 0) == 0 else { throw Self.failure }
+  }
+
+  /// Removes an empty directory.
+  func removeDirectory(_ name: String) throws(Errno) {
+    // The string is lent to the call.
+    guard unsafe unlinkat(descriptor, try Self.checked(name), AT_REMOVEDIR) == 0 else { throw Self.failure }
+  }
+
+  /// Returns when the names in the directory are on the disk.
+  func flush() throws(Errno) { try Self.flush(descriptor) }
+
+  /// Returns when all of the directory's file system is on the disk.
+  func flushFileSystem() throws(Errno) {
+    guard clinux_syncfs(descriptor) == 0 else { throw Self.failure }
+  }
+
+  private static func flush(_ descriptor: CInt) throws(Errno) {
+    guard fsync(descriptor) == 0 else { throw failure }
+  }
+
+  private static var failure: Errno { Errno(rawValue: errno) }
+
+  /// A name of one component; everything else is no name.
+  private static func checked(_ name: String) throws(Errno) -> String {
+    guard !name.isEmpty, name != ".", name != "..", !name.utf8.contains(where: { $0 == 0 || $0 == 0x2F }) else {
+      throw .invalidArgument
+    }
+    return name
+  }
+
+  private static func open(_ directory: CInt, _ path: String, _ flags: CInt) throws(Errno) -> CInt {
+    while true {
+      // The string is lent to the call; the mode counts only where a file is made.
+      let descriptor = unsafe openat(directory, path, flags | O_CLOEXEC, 0o600)
+      if descriptor >= 0 { return descriptor }
+      if errno != EINTR { throw failure }
+    }
+  }
+}
+
+/// What names there are in a directory, and where they lead.
+enum DirectoryListing {
+  /// Where the symbolic link of a name points to; nil if there is none.
+  static func linkTarget(_ name: String, in directory: CInt) -> String? {
+    // The buffer lives for the call only; readlinkat writes at most its size and gives back how much that was.
+    unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) { buffer in
+      guard let start = buffer.baseAddress else { return nil }
+      let count = unsafe readlinkat(directory, name, start, buffer.count)
+      guard count >= 0, count < buffer.count else { return nil }
+      return unsafe String(decoding: UnsafeRawBufferPointer(buffer).prefix(count), as: UTF8.self)
+    }
+  }
+
+  /// The names in an open directory, unordered, without `.` and `..`; closes the descriptor.
+  static func names(owning descriptor: CInt) throws(Errno) -> [String] {
+    // A DIR pointer is C's only handle for a listing. It owns the descriptor and does not leave this function.
+    guard let stream = unsafe fdopendir(descriptor) else {
+      let error = Errno(rawValue: errno)
+      close(descriptor)
+      throw error
+    }
+    defer { unsafe closedir(stream) }
+    var names: [String] = []
+    // readdir's entry is valid until the next call; the name is copied out before that.
+    while let entry = unsafe readdir(stream) {
+      let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { name in
+        // glibc ends d_name with NUL, within the 256 octets of the array.
+        unsafe name.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
+      }
+      if name != ".", name != ".." { names.append(name) }
+    }
+    return names
+  }
+}

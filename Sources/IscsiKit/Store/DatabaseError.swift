@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+public import SystemPackage
+
+/// Why the record database cannot be used.
+public enum DatabaseError: DiagnosableError, Hashable {
+  /// This cannot be done with that file or folder.
+  case failed(String, path: String, Errno)
+  /// Another program has held open-iscsi's lock for half a minute.
+  case locked(path: String)
+  /// What is to be stored is no name of a file.
+  case badName(String)
+
+  /// What failed, on what, and why.
+  public var description: String {
+    switch self {
+    case .failed(let action, let path, let errno): "cannot \(action) \(path): \(errno.label)"
+    case .locked(let path): "the record database is locked: another program holds \(path)"
+    case .badName(let name): "\(name.debugDescription) cannot be the name of a record"
+    }
+  }
+
+  /// 6, or 13 where root's rights are missing.
+  public var exitStatus: ExitStatus {
+    switch self {
+    case .failed(_, _, .permissionDenied), .failed(_, _, .notPermitted): .access
+    case .failed, .locked: .database
+    case .badName: .invalidArgument
+    }
+  }
+
+  /// How to mend it.
+  public var advice: String? {
+    switch self {
+    case .locked: "end the iscsiadm that hangs; a lock without a living owner is removed by itself"
+    case .failed, .badName: nil
+    }
+  }
+}
+
+/// A file of the database that is no record, or none that can be read; the others are as good as ever.
+public struct RecordProblem: Hashable, Sendable, CustomStringConvertible {
+  /// What is wrong with a file.
+  public enum Reason: Hashable, Sendable {
+    /// It has no line of a record: whoever wrote it was interrupted.
+    case empty
+    /// A key or a value is wrong.
+    case record(RecordError)
+    /// It is the record of another target than the folder's.
+    case misplaced
+    /// Its name is none that the database has.
+    case stray
+    /// It cannot be read.
+    case unreadable(Errno)
+  }
+
+  /// The file, from the database's root on.
+  public let path: String
+  /// What is wrong with it.
+  public let reason: Reason
+
+  /// Path and reason.
+  public var description: String {
+    let words =
+      switch reason {
+      case .empty: "it is empty"
+      case .record(let error): error.description
+      case .misplaced: "it names another target than its folder does"
+      case .stray: "it does not belong there"
+      case .unreadable(let errno): errno.label
+      }
+    return "\(path) is no record: \(words)"
+  }
+}

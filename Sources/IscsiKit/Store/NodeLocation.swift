@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Where the record of a node is: `nodes/TARGET/ADDRESS,PORT,TAG/INTERFACE`, or `nodes/TARGET/ADDRESS,PORT` in the older
+/// form, which is also that of a portal whose tag is not known.
+public struct NodeLocation: Hashable, Sendable {
+  /// The folder of the target, which is its name.
+  let target: String
+  /// The name of the portal's folder, or of the record itself in the older form.
+  let portal: PortalFileName
+  /// The name of the record in its portal's folder.
+  let interface: String?
+
+  /// Where a record belongs.
+  init(of record: NodeRecord) {
+    target = record.target.description
+    portal = PortalFileName(
+      address: record.portal.host.description, port: record.portal.port, tag: record.portal.tag)
+    interface = record.portal.tag == nil ? nil : record.interface.name.description
+  }
+
+  init(target: String, portal: PortalFileName, interface: String?) {
+    self.target = target
+    self.portal = portal
+    self.interface = interface
+  }
+
+  /// The names on the way to the record, from the database's root on.
+  var path: [String] { ["nodes", target, portal.description] + (interface.map { [$0] } ?? []) }
+
+  /// The name of the link that a discovery has to the record, which names the interface also in the older form.
+  static func linkName(of record: NodeRecord) -> String? {
+    guard let tag = record.portal.tag else { return nil }
+    return "\(record.target),\(record.portal.host),\(record.portal.port),\(tag),\(record.interface.name)"
+  }
+
+  /// The record that a discovery's link is for; nil if it is no such name.
+  init?(link: String) {
+    // The name of an interface may have commas.
+    let parts = link.split(separator: ",", maxSplits: 4, omittingEmptySubsequences: false).map(String.init)
+    guard parts.count == 5, let name = PortalFileName(parts[1...3].joined(separator: ",")) else { return nil }
+    self.init(target: parts[0], portal: name, interface: parts[4])
+  }
+}
+
+/// The name of a portal's file or folder: `ADDRESS,PORT` or `ADDRESS,PORT,TAG`. The address stands there as it was given.
+struct PortalFileName: Hashable, Sendable, CustomStringConvertible {
+  let address: String
+  let port: UInt16
+  let tag: PortalGroupTag?
+
+  init(address: String, port: UInt16, tag: PortalGroupTag? = nil) {
+    self.address = address
+    self.port = port
+    self.tag = tag
+  }
+
+  /// Reads a name; nil if it is none of a portal.
+  init?(_ name: String) {
+    let parts = name.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+    guard parts.count == 2 || parts.count == 3, !parts[0].isEmpty, let port = UInt16(parts[1]) else { return nil }
+    if parts.count == 3 {
+      guard let tag = PortalGroupTag(parts[2]) else { return nil }
+      self.init(address: parts[0], port: port, tag: tag)
+    } else {
+      self.init(address: parts[0], port: port)
+    }
+  }
+
+  var description: String { tag.map { "\(address),\(port),\($0)" } ?? "\(address),\(port)" }
+
+  /// Whether this is the portal of a host and a port; where they are not given, any is.
+  func matches(host: PortalHost?, port: UInt16?) -> Bool {
+    guard port == nil || port == self.port else { return false }
+    guard let host else { return true }
+    return host.description == address || (try? PortalHost(address)) == host
+  }
+}

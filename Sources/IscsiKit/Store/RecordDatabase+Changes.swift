@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import SystemPackage
+
+extension RecordDatabase {
+  /// Changes records: waits for the right to, lets `body` look and collect changes, and makes them in their order.
+  ///
+  /// What `body` reads does not have its changes yet. If it throws nothing is changed.
+  public func change<Result>(
+    _ body: (inout Changes) throws(DatabaseError) -> Result
+  ) throws(DatabaseError) -> Result {
+    let lock = try DatabaseLock(in: lockDirectory)
+    var changes = Changes(database: self)
+    let result = try body(&changes)
+    try DatabaseWriter(root).make(changes.pending)
+    _ = consume lock
+    return result
+  }
+
+  /// Changes that are made together.
+  public struct Changes {
+    fileprivate let database: RecordDatabase
+    fileprivate var pending: [DatabaseChange] = []
+
+    /// Stores the record of a node.
+    ///
+    /// - Parameters:
+    ///   - record: What is stored, and where: by its target, portal and interface.
+    ///   - stored: The record that it replaces; what that has of others' keys and comments is kept. A record in the older
+    ///     form is replaced by one in the newer, if its tag is known.
+    public mutating func save(_ record: NodeRecord, over stored: Stored<NodeRecord>? = nil) {
+      let location = NodeLocation(of: record)
+      // The link first: one that leads nowhere for a moment is better than a record that its discovery does not know.
+      if let link = Self.link(to: record) {
+        let folder = location.path.dropLast().joined(separator: "/")
+        pending.append(.link(link, to: database.root.appending(folder)))
+      }
+      let text = (stored?.text ?? RecordText()).rewritten(record.entries) { NodeRecord.keys[$0] != nil }
+      pending.append(.put(location.path, text))
+      if let stored, stored.path != location.path { pending.append(.remove(stored.path)) }
+    }
+
+    /// Removes the record of a node.
+    public mutating func delete(_ stored: Stored<NodeRecord>) {
+      pending.append(.remove(stored.path))
+      if let link = Self.link(to: stored.record) { pending.append(.remove(link)) }
+    }
+
+    /// Stores the record of an interface.
+    public mutating func save(_ record: InterfaceRecord, over stored: Stored<InterfaceRecord>? = nil) {
+      let text = (stored?.text ?? RecordText()).rewritten(record.entries) { InterfaceRecord.keys[$0] != nil }
+      pending.append(.put([Folder.interfaces.rawValue, record.name.description], text))
+    }
+
+    /// Removes the record of an interface.
+    public mutating func delete(_ stored: Stored<InterfaceRecord>) {
+      pending.append(.remove(stored.path))
+    }
+
+    /// Stores the record of a discovery.
+    public mutating func save(_ record: DiscoveryRecord, over stored: Stored<DiscoveryRecord>? = nil) {
+      let keys = DiscoveryRecord.keys(of: record.kind)
+      let text = (stored?.text ?? RecordText()).rewritten(record.entries) { keys[$0] != nil }
+      let name = PortalFileName(address: record.host.description, port: record.port).description
+      pending.append(.put(stored?.path ?? [record.kind.folder.rawValue, name, record.kind.fileName], text))
+    }
+
+    /// Removes the record of a discovery, and those of the nodes that it has found.
+    ///
+    /// - Parameters:
+    ///   - stored: The discovery.
+    ///   - isKept: Whether the record of a node stays all the same, because a session has it in use.
+    public mutating func delete(
+      _ stored: Stored<DiscoveryRecord>, unless isKept: (NodeRecord) -> Bool
+    ) throws(DatabaseError) {
+      let folder = Array(stored.path.dropLast())
+      for (link, location) in try database.locations(foundBy: stored) {
+        if let node = try database.node(at: location), !isKept(node.record) { delete(node) }
+        pending.append(.remove(folder + [link]))
+      }
+      pending.append(.remove(stored.path))
+    }
+
+    /// Where a record has its link: with the discovery that has found the node, or with those made by hand. Records in the
+    /// older form have none.
+    private static func link(to record: NodeRecord) -> [String]? {
+      guard let name = NodeLocation.linkName(of: record), name.utf8.count <= 255 else { return nil }
+      let discovery = record.discoveryAddress.map {
+        PortalFileName(address: $0, port: record.discoveryPort).description
+      }
+      switch record.discoveryKind {
+      case .byHand: return [Folder.byHand.rawValue, name]
+      case .firmware: return [Folder.firmware.rawValue, name]
+      case .sendTargets, .offloadSendTargets:
+        return discovery.map { [Folder.sendTargets.rawValue, $0, name] }
+      case .isns: return discovery.map { [Folder.isns.rawValue, $0, name] }
+      }
+    }
+  }
+}

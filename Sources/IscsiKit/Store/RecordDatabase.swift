@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: Apache-2.0
+public import SystemPackage
+
+/// The record database, which is open-iscsi's: both can be used in turn on it.
+///
+/// Reading takes no lock and waits for nobody: a record is replaced as a whole, so that a reader sees the old one or the
+/// new one. What names one record does not read the others. Changes go through `change`.
+public struct RecordDatabase: Sendable {
+  /// The folder that has `nodes`, `ifaces` and `send_targets`.
+  public let root: FilePath
+  /// Where writers lock each other out.
+  let lockDirectory: FilePath
+
+  /// The most octets that are read of a record; open-iscsi's have about 3000.
+  private static let sizeLimit = 1 << 18
+
+  /// A database at a folder, which need not be there yet.
+  public init(root: FilePath, lockDirectory: FilePath = "/run/lock/iscsi") {
+    self.root = root
+    self.lockDirectory = lockDirectory
+  }
+
+  /// The machine's database.
+  ///
+  /// It is where the environment (`ISCSI_DBROOT`) or the configuration says; otherwise where there are records; otherwise
+  /// in `/var/lib/iscsi` if that is there, and in `/etc/iscsi`.
+  ///
+  /// - Parameters:
+  ///   - override: The environment's word.
+  ///   - configuration: `iscsid.conf`.
+  public init(override: String?, configuration: InitiatorConfiguration) {
+    if let override, override.hasPrefix("/") {
+      self.init(root: FilePath(override))
+    } else {
+      self.init(root: configuration.databaseRoot ?? Self.found(below: "/"))
+    }
+  }
+
+  /// Where a machine's records are: Debian up to 12 has them in `/etc/iscsi`, others in `/var/lib/iscsi`.
+  static func found(below root: FilePath) -> FilePath {
+    let places = [root.appending("etc/iscsi"), root.appending("var/lib/iscsi")]
+    for place in places {
+      guard let names = try? Directory(path: place).names() else { continue }
+      if names.contains(where: { Folder(rawValue: $0) != nil }) { return place }
+    }
+    return (try? Directory(path: places[1])) == nil ? places[0] : places[1]
+  }
+
+  /// The folders of the database.
+  enum Folder: String {
+    case nodes
+    case interfaces = "ifaces"
+    case sendTargets = "send_targets"
+    case isns
+    case byHand = "static"
+    case firmware = "fw"
+  }
+
+  /// Which nodes are meant; what is nil is any.
+  public struct NodeFilter: Hashable, Sendable {
+    /// The target.
+    public var target: TargetName?
+    /// The portal's host: the same address, or the same name.
+    public var host: PortalHost?
+    /// The portal's port.
+    public var port: UInt16?
+    /// The interface.
+    public var interface: InterfaceName?
+
+    /// All nodes, or those with this.
+    public init(
+      target: TargetName? = nil, host: PortalHost? = nil, port: UInt16? = nil, interface: InterfaceName? = nil
+    ) {
+      self.target = target
+      self.host = host
+      self.port = port
+      self.interface = interface
+    }
+  }
+
+  /// A record as it is stored.
+  public struct Stored<Record: Sendable>: Sendable {
+    /// The record.
+    public var record: Record
+    /// The text of the file, with what is not the record's.
+    let text: RecordText
+    /// Where the file is, from the root on.
+    let path: [String]
+  }
+
+  /// Records, and the files that are none.
+  public struct Listing<Record: Sendable>: Sendable {
+    /// The records, ordered by their names.
+    public internal(set) var records: [Stored<Record>] = []
+    /// Files that cannot be used; they hide no other.
+    public internal(set) var problems: [RecordProblem] = []
+
+    mutating func note(_ path: [String], _ reason: RecordProblem.Reason) {
+      problems.append(RecordProblem(path: path.joined(separator: "/"), reason: reason))
+    }
+  }
+
+  /// The nodes that a filter lets through, ordered by target, portal and interface.
+  public func nodes(_ filter: NodeFilter = NodeFilter()) throws(DatabaseError) -> Listing<NodeRecord> {
+    var listing = Listing<NodeRecord>()
+    guard let nodes = try open(.nodes) else { return listing }
+    let path = [Folder.nodes.rawValue]
+    let targets = if let target = filter.target { [target.description] } else { try names(in: nodes, path) }
+    for target in targets {
+      let path = path + [target]
+      guard let folder = open(target, in: nodes, path, &listing) else { continue }
+      for name in try names(in: folder, path) {
+        guard let portal = PortalFileName(name) else {
+          listing.note(path + [name], .stray)
+          continue
+        }
+        guard portal.matches(host: filter.host, port: filter.port) else { continue }
+        try readNodes(of: target, at: portal, in: folder, filter.interface, &listing)
+      }
+    }
+    return listing
+  }
+
+  /// The record of a node over an interface; nil if there is none.
+  func node(at location: NodeLocation) throws(DatabaseError) -> Stored<NodeRecord>? {
+    guard let nodes = try open(.nodes) else { return nil }
+    var listing = Listing<NodeRecord>()
+    guard let folder = open(location.target, in: nodes, ["nodes", location.target], &listing) else { return nil }
+    try readNodes(
+      of: location.target, at: location.portal, in: folder, location.interface.flatMap(InterfaceName.init), &listing)
+    return listing.records.first
+  }
+
+  /// Reads what a portal has: a folder of records, or one record in the older form.
+  private func readNodes(
+    of target: String, at portal: PortalFileName, in folder: borrowing Directory, _ interface: InterfaceName?,
+    _ listing: inout Listing<NodeRecord>
+  ) throws(DatabaseError) {
+    let path = [Folder.nodes.rawValue, target, portal.description]
+    guard portal.tag != nil else {
+      return readNode(portal.description, in: folder, path, of: target, interface, &listing)
+    }
+    guard let records = open(portal.description, in: folder, path, &listing) else { return }
+    let found = if let interface { [interface.description] } else { try names(in: records, path) }
+    for name in found { readNode(name, in: records, path + [name], of: target, interface, &listing) }
+  }
+
+  private func readNode(
+    _ name: String, in folder: borrowing Directory, _ path: [String], of target: String, _ interface: InterfaceName?,
+    _ listing: inout Listing<NodeRecord>
+  ) {
+    guard let text = read(name, in: folder, path, &listing) else { return }
+    do throws(RecordError) {
+      let record = try NodeRecord(text)
+      guard record.target.description == target else { return listing.note(path, .misplaced) }
+      guard interface == nil || record.interface.name == interface else { return }
+      listing.records.append(Stored(record: record, text: text, path: path))
+    } catch {
+      listing.note(path, .record(error))
+    }
+  }
+
+  /// The interfaces that have a record, ordered by their names; those that there always are have none.
+  public func interfaces(_ name: InterfaceName? = nil) throws(DatabaseError) -> Listing<InterfaceRecord> {
+    var listing = Listing<InterfaceRecord>()
+    guard let folder = try open(.interfaces) else { return listing }
+    let path = [Folder.interfaces.rawValue]
+    let found = if let name { [name.description] } else { try names(in: folder, path) }
+    for name in found where name != "iface.example" {
+      guard let text = read(name, in: folder, path + [name], &listing) else { continue }
+      do throws(RecordError) {
+        let record = try InterfaceRecord(text)
+        listing.records.append(Stored(record: record, text: text, path: path + [name]))
+      } catch {
+        listing.note(path + [name], .record(error))
+      }
+    }
+    return listing
+  }
+
+  /// The discoveries, ordered by portal.
+  ///
+  /// - Parameters:
+  ///   - kind: Which kind.
+  ///   - portal: Whom they ask; nil is anybody. The tag does not count.
+  public func discoveries(
+    _ kind: DiscoveryRecord.Kind, at portal: Portal? = nil
+  ) throws(DatabaseError) -> Listing<DiscoveryRecord> {
+    var listing = Listing<DiscoveryRecord>()
+    guard let folder = try open(kind.folder) else { return listing }
+    let path = [kind.folder.rawValue]
+    for name in try names(in: folder, path) {
+      guard let file = PortalFileName(name), file.tag == nil else { continue }
+      guard file.matches(host: portal?.host, port: portal?.port) else { continue }
+      guard let entry = open(name, in: folder, path + [name], &listing) else { continue }
+      let path = path + [name, kind.fileName]
+      guard let text = read(kind.fileName, in: entry, path, &listing) else { continue }
+      do throws(RecordError) {
+        listing.records.append(Stored(record: try DiscoveryRecord(text, kind), text: text, path: path))
+      } catch {
+        listing.note(path, .record(error))
+      }
+    }
+    return listing
+  }
+
+  /// Where the nodes are that a discovery has found.
+  func locations(foundBy discovery: Stored<DiscoveryRecord>) throws(DatabaseError) -> [(
+    link: String, location: NodeLocation
+  )] {
+    guard let folder = try open(discovery.record.kind.folder) else { return [] }
+    var listing = Listing<DiscoveryRecord>()
+    guard let entry = open(discovery.path[1], in: folder, discovery.path.dropLast(), &listing) else { return [] }
+    return try names(in: entry, discovery.path.dropLast()).compactMap { name in
+      NodeLocation(link: name).map { (name, $0) }
+    }
+  }
+
+  // MARK: - Folders and files
+
+  private func open(_ folder: Folder) throws(DatabaseError) -> Directory? {
+    do throws(Errno) {
+      let root = try Directory(path: root)
+      // Administrators move these folders to other places.
+      return try root.linkedDirectory(folder.rawValue)
+    } catch {
+      if error == .noSuchFileOrDirectory { return nil }
+      throw .failed("read", path: root.appending(folder.rawValue).string, error)
+    }
+  }
+
+  private func open<Record>(
+    _ name: String, in folder: borrowing Directory, _ path: some Collection<String>, _ listing: inout Listing<Record>
+  ) -> Directory? {
+    do throws(Errno) {
+      return try folder.directory(name)
+    } catch {
+      switch error {
+      case .noSuchFileOrDirectory: break
+      case .notDirectory, .tooManySymbolicLinkLevels: listing.note(Array(path), .stray)
+      default: listing.note(Array(path), .unreadable(error))
+      }
+      return nil
+    }
+  }
+
+  private func names(
+    in folder: borrowing Directory, _ path: some Collection<String>
+  ) throws(DatabaseError) -> [String] {
+    do throws(Errno) {
+      return try folder.names().sorted()
+    } catch {
+      throw .failed("read", path: root.appending(path.joined(separator: "/")).string, error)
+    }
+  }
+
+  private func read<Record>(
+    _ name: String, in folder: borrowing Directory, _ path: [String], _ listing: inout Listing<Record>
+  ) -> RecordText? {
+    do throws(Errno) {
+      let text = RecordText(try folder.contents(name, limit: Self.sizeLimit))
+      if text.isEmpty {
+        listing.note(path, .empty)
+        return nil
+      }
+      return text
+    } catch {
+      // One that has gone meanwhile is no problem.
+      if error == .isDirectory || error == .tooManySymbolicLinkLevels {
+        listing.note(path, .stray)
+      } else if error != .noSuchFileOrDirectory {
+        listing.note(path, .unreadable(error))
+      }
+      return nil
+    }
+  }
+}
+
+extension DiscoveryRecord.Kind {
+  /// The folder that its records are in.
+  var folder: RecordDatabase.Folder {
+    switch self {
+    case .sendTargets: .sendTargets
+    case .isns: .isns
+    }
+  }
+
+  /// The name of the record among the links to what it has found.
+  var fileName: String {
+    switch self {
+    case .sendTargets: "st_config"
+    case .isns: "isns_config"
+    }
+  }
+}
