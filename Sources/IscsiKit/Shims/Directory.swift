@@ -58,6 +58,7 @@ struct Directory: ~Copyable {
   ///   - name: Its name.
   ///   - octets: What it has.
   ///   - isFlushed: Whether it is to be on the disk at the end.
+  /// - Throws: What the system says.
   func create(_ name: String, _ octets: [UInt8], isFlushed: Bool) throws(Errno) {
     try? remove(name)
     let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW

@@ -20,6 +20,7 @@ struct DatabaseLock: ~Copyable {
   ///   - directory: Where the locks are; it is made if it is not there.
   ///   - processes: Where to look for open-iscsi's programs (`/proc`).
   ///   - patience: How long to wait.
+  /// - Throws: `locked`, or `failed` where locks cannot be.
   init(in directory: FilePath, processes: FilePath = "/proc", patience: Duration = patience) throws(DatabaseError) {
     let deadline = ContinuousClock.now + patience
     let (path, linkPath) = (directory.appending("iscsi-admin.lock"), directory.appending("lock.write"))

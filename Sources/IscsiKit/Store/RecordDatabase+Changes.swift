@@ -69,6 +69,7 @@ extension RecordDatabase {
     /// - Parameters:
     ///   - stored: The discovery.
     ///   - isKept: Whether the record of a node stays all the same, because a session has it in use.
+    /// - Throws: `failed` for a folder that cannot be read.
     public mutating func delete(
       _ stored: Stored<DiscoveryRecord>, unless isKept: (NodeRecord) -> Bool
     ) throws(DatabaseError) {

@@ -183,6 +183,8 @@ public struct RecordDatabase: Sendable {
   /// - Parameters:
   ///   - kind: Which kind.
   ///   - portal: Whom they ask; nil is anybody. The tag does not count.
+  /// - Returns: The records, and the files that are none.
+  /// - Throws: `failed` for a folder that cannot be read.
   public func discoveries(
     _ kind: DiscoveryRecord.Kind, at portal: Portal? = nil
   ) throws(DatabaseError) -> Listing<DiscoveryRecord> {
