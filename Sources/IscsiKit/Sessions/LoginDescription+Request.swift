@@ -184,7 +184,8 @@ extension LoginDescription.InterfaceDescription {
 }
 
 extension LoginDescription.TimeoutsDescription {
-  fileprivate init(_ timeouts: SessionTimeouts) {
+  /// The description of all timeouts.
+  init(_ timeouts: SessionTimeouts) {
     replacement = timeouts.replacement.map(\.components.seconds) ?? -1
     abort = timeouts.abort.components.seconds
     luReset = timeouts.luReset.components.seconds
@@ -218,7 +219,8 @@ extension LoginDescription.TimeoutsDescription {
 }
 
 extension LoginDescription.ParametersDescription {
-  fileprivate init(_ operational: OperationalParameters) {
+  /// The description of all parameters.
+  init(_ operational: OperationalParameters) {
     headerDigest = operational.headerDigest.map(\.rawValue)
     dataDigest = operational.dataDigest.map(\.rawValue)
     initialR2T = operational.initialR2T

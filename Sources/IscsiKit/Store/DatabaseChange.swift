@@ -37,7 +37,6 @@ struct DatabaseWriter: ~Copyable {
 
   /// Makes the changes, in their order.
   func make(_ changes: [DatabaseChange]) throws(DatabaseError) {
-    guard !changes.isEmpty else { return }
     let isFlushedAtOnce = changes.count >= Self.many
     let hasFiles = changes.contains { if case .put = $0 { true } else { false } }
     do throws(Errno) {

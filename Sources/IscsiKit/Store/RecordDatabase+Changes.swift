@@ -11,14 +11,14 @@ extension RecordDatabase {
     let lock = try DatabaseLock(in: lockDirectory)
     var changes = Changes(database: self)
     let result = try body(&changes)
-    try DatabaseWriter(root).make(changes.pending)
+    if !changes.pending.isEmpty { try DatabaseWriter(root).make(changes.pending) }
     _ = consume lock
     return result
   }
 
   /// Changes that are made together.
   public struct Changes {
-    fileprivate let database: RecordDatabase
+    let database: RecordDatabase
     fileprivate var pending: [DatabaseChange] = []
 
     /// Stores the record of a node.
@@ -60,8 +60,7 @@ extension RecordDatabase {
     public mutating func save(_ record: DiscoveryRecord, over stored: Stored<DiscoveryRecord>? = nil) {
       let keys = DiscoveryRecord.keys(of: record.kind)
       let text = (stored?.text ?? RecordText()).rewritten(record.entries) { keys[$0] != nil }
-      let name = PortalFileName(address: record.host.description, port: record.port).description
-      pending.append(.put(stored?.path ?? [record.kind.folder.rawValue, name, record.kind.fileName], text))
+      pending.append(.put(stored?.path ?? record.path, text))
     }
 
     /// Removes the record of a discovery, and those of the nodes that it has found.
@@ -73,12 +72,16 @@ extension RecordDatabase {
     public mutating func delete(
       _ stored: Stored<DiscoveryRecord>, unless isKept: (NodeRecord) -> Bool
     ) throws(DatabaseError) {
-      let folder = Array(stored.path.dropLast())
-      for (link, location) in try database.locations(foundBy: stored) {
+      for (link, location) in try database.locations(foundBy: stored.record) {
         if let node = try database.node(at: location), !isKept(node.record) { delete(node) }
-        pending.append(.remove(folder + [link]))
+        deleteLink(link, of: stored.record)
       }
       pending.append(.remove(stored.path))
+    }
+
+    /// Removes the link that a discovery has to a node.
+    mutating func deleteLink(_ link: String, of discovery: DiscoveryRecord) {
+      pending.append(.remove(discovery.path.dropLast() + [link]))
     }
 
     /// Where a record has its link: with the discovery that has found the node, or with those made by hand. Records in the

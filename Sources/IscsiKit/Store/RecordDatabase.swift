@@ -207,13 +207,12 @@ public struct RecordDatabase: Sendable {
   }
 
   /// Where the nodes are that a discovery has found.
-  func locations(foundBy discovery: Stored<DiscoveryRecord>) throws(DatabaseError) -> [(
-    link: String, location: NodeLocation
-  )] {
-    guard let folder = try open(discovery.record.kind.folder) else { return [] }
+  func locations(foundBy discovery: DiscoveryRecord) throws(DatabaseError) -> [(link: String, location: NodeLocation)] {
+    guard let folder = try open(discovery.kind.folder) else { return [] }
     var listing = Listing<DiscoveryRecord>()
-    guard let entry = open(discovery.path[1], in: folder, discovery.path.dropLast(), &listing) else { return [] }
-    return try names(in: entry, discovery.path.dropLast()).compactMap { name in
+    let path = Array(discovery.path.dropLast())
+    guard let entry = open(path[1], in: folder, path, &listing) else { return [] }
+    return try names(in: entry, path).compactMap { name in
       NodeLocation(link: name).map { (name, $0) }
     }
   }
@@ -293,5 +292,12 @@ extension DiscoveryRecord.Kind {
     case .sendTargets: "st_config"
     case .isns: "isns_config"
     }
+  }
+}
+
+extension DiscoveryRecord {
+  /// Where the record is, from the database's root on.
+  var path: [String] {
+    [kind.folder.rawValue, PortalFileName(address: host.description, port: port).description, kind.fileName]
   }
 }

@@ -228,4 +228,58 @@ struct RecordDatabaseTests {
     #expect(RecordDatabase(override: nil, configuration: configured).root == "/srv/iscsi")
     #expect(RecordDatabase(override: "/other", configuration: configured).root == "/other")
   }
+
+  private func merge(
+    _ found: [String: [String]], _ effects: DiscoveryEffects, _ configuration: InitiatorConfiguration = .init()
+  ) throws -> [NodeRecord] {
+    let discovery = DiscoveryRecord(.sendTargets, at: try PortalHost("10.0.0.9"), port: 3260)
+    let targets = try found.sorted { $0.key < $1.key }.map { name, portals in
+      DiscoveredTarget(
+        name: try TargetName("iqn.2026-11.org.example:\(name)"), portals: try portals.map { try Portal($0) })
+    }
+    return try database.change { (changes) throws(DatabaseError) in
+      try changes.merge(targets, foundBy: discovery, over: [.standard], configuration, effects)
+    }
+  }
+
+  @Test("A discovery adds what is new, and takes away what it found before and does not find now")
+  func discovered() throws {
+    try save(.example("mine", at: "10.0.0.9:3260,1"))
+    let all = try merge(["a": ["10.0.0.1:3260,1", "10.0.0.2:3260,2"], "b": ["10.0.0.1:3260"]], [.add, .remove])
+    #expect(all.map(\.discoveryAddress) == ["10.0.0.9", "10.0.0.9", "10.0.0.9"])
+    #expect(
+      try names() == [
+        "a 10.0.0.1:3260,1 default", "a 10.0.0.2:3260,2 default", "b 10.0.0.1:3260 default",
+        "mine 10.0.0.9:3260,1 default",
+      ])
+    _ = try merge(["a": ["10.0.0.2:3260,2"]], [.add])
+    #expect(try names().count == 4)
+    _ = try merge(["a": ["10.0.0.2:3260,2"]], [.add, .remove])
+    // The one without a tag has no link, so that its discovery does not know it.
+    #expect(
+      try names() == ["a 10.0.0.2:3260,2 default", "b 10.0.0.1:3260 default", "mine 10.0.0.9:3260,1 default"])
+    #expect(try merge(["a": []], [.remove]).isEmpty)
+    #expect(try names() == ["b 10.0.0.1:3260 default", "mine 10.0.0.9:3260,1 default"])
+  }
+
+  @Test("What was set in a record stays when its node is found again, unless it is to be reset")
+  func foundAgain() throws {
+    let found = ["a": ["10.0.0.1:3260,1"]]
+    _ = try merge(found, [.add])
+    let stored = try #require(try database.nodes().records.first)
+    var record = stored.record
+    try record.set("node.session.queue_depth", to: "99")
+    try database.change { (changes) throws(DatabaseError) in changes.save(record, over: stored) }
+    #expect(try merge(found, [.add]).map(\.queueDepth) == [99])
+    #expect(try database.nodes().records.map(\.record.queueDepth) == [99])
+    let configuration = InitiatorConfiguration(RecordText(Array("node.session.queue_depth = 48\n".utf8)))
+    #expect(try merge(found, [.add, .reset, .remove], configuration).map(\.queueDepth) == [48])
+    #expect(try database.nodes().records.map(\.record.queueDepth) == [48])
+  }
+
+  @Test("Where nothing is to be changed nothing is")
+  func nothing() throws {
+    #expect(try merge(["a": ["10.0.0.1:3260,1"]], []).count == 1)
+    #expect(throws: Errno.noSuchFileOrDirectory) { try files.entries() }
+  }
 }

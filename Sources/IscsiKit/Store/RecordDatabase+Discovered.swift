@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What a discovery does to the records of nodes.
+public struct DiscoveryEffects: OptionSet, Hashable, Sendable {
+  /// The bits.
+  public let rawValue: UInt8
+
+  /// Effects from their bits.
+  public init(rawValue: UInt8) { self.rawValue = rawValue }
+
+  /// Nodes that are new get a record.
+  public static let add = DiscoveryEffects(rawValue: 1)
+  /// Nodes that have a record get a new one, as it is configured: what was set in it is lost.
+  public static let reset = DiscoveryEffects(rawValue: 2)
+  /// Nodes that the same discovery has found before, and not now, lose their record.
+  public static let remove = DiscoveryEffects(rawValue: 4)
+}
+
+extension RecordDatabase.Changes {
+  /// Takes over what a discovery has found.
+  ///
+  /// - Parameters:
+  ///   - targets: What it has found.
+  ///   - discovery: The discovery.
+  ///   - interfaces: Over which interfaces the nodes are to be logged in to; a record each.
+  ///   - configuration: What new records are like.
+  ///   - effects: What is done.
+  /// - Returns: The record of each portal that was found over each interface, as it is now or would be, in the order of
+  ///   the answer.
+  /// - Throws: `failed` for what cannot be read.
+  @discardableResult
+  public mutating func merge(
+    _ targets: [DiscoveredTarget], foundBy discovery: DiscoveryRecord, over interfaces: [InterfaceRecord],
+    _ configuration: InitiatorConfiguration, _ effects: DiscoveryEffects
+  ) throws(DatabaseError) -> [NodeRecord] {
+    var records: [NodeRecord] = []
+    var found: Set<NodeLocation> = []
+    for target in targets {
+      for portal in target.portals {
+        for interface in interfaces {
+          var record = configuration.node(target.name, at: portal, over: interface)
+          record.discoveryKind = discovery.kind == .isns ? .isns : .sendTargets
+          record.discoveryAddress = discovery.host.description
+          record.discoveryPort = discovery.port
+          let location = NodeLocation(of: record)
+          found.insert(location)
+          let stored = try database.node(at: location)
+          if effects.contains(stored == nil ? .add : .reset) {
+            save(record, over: stored)
+          } else if let stored {
+            record = stored.record
+          }
+          records.append(record)
+        }
+      }
+    }
+    if effects.contains(.remove) { try removeNodes(of: discovery, except: found) }
+    return records
+  }
+
+  /// Removes the records of nodes that a discovery found once.
+  private mutating func removeNodes(
+    of discovery: DiscoveryRecord, except found: Set<NodeLocation>
+  ) throws(DatabaseError) {
+    for (link, location) in try database.locations(foundBy: discovery) where !found.contains(location) {
+      if let stored = try database.node(at: location) {
+        delete(stored)
+      } else {
+        deleteLink(link, of: discovery)
+      }
+    }
+  }
+}

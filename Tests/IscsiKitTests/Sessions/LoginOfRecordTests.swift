@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+import Testing
+
+@testable import IscsiKit
+
+@Suite("The login that a record stands for")
+struct LoginOfRecordTests {
+  private func record(_ settings: [(String, String)] = []) throws -> NodeRecord {
+    var record = try NodeRecord.example()
+    for (key, value) in settings { try record.set(key, to: value) }
+    return record
+  }
+
+  private func request(_ record: NodeRecord) throws -> LoginRequest {
+    let description = try LoginDescription(record)
+    return try description.request { () throws(LoginDescriptionError) in
+      guard let name = try? InitiatorName("iqn.2026-11.org.example:machine") else {
+        throw LoginDescriptionError(field: "initiator", reason: "missing")
+      }
+      return name
+    }
+  }
+
+  @Test("A record with the defaults is a login with the defaults, but for how long a first one is tried")
+  func defaults() throws {
+    let request = try request(record())
+    var expected = SessionOptions()
+    expected.timeouts.login = .seconds(30)
+    expected.timeouts.loginRetryWindow = .seconds(120)
+    #expect(request.options == expected)
+    #expect(request.portal.description == "10.0.0.1:3260,1")
+  }
+
+  @Test("Each setting that a session goes by is in the login")
+  func settings() throws {
+    var record = try record([
+      ("node.session.auth.username", "me"), ("node.session.auth.password", "secretsecret"),
+      ("node.session.auth.username_in", "it"), ("node.session.auth.password_in", "othersecret1"),
+      ("node.session.auth.chap_algs", "SHA256,MD5"), ("node.session.timeo.replacement_timeout", "-1"),
+      ("node.session.scan", "manual"), ("node.session.cmds_max", "64"), ("node.session.queue_depth", "16"),
+      ("node.session.nr_sessions", "2"), ("node.session.reopen_max", "7"), ("node.session.iscsi.FastAbort", "No"),
+      ("node.conn[0].timeo.noop_out_interval", "0"), ("node.conn[0].iscsi.HeaderDigest", "CRC32C,None"),
+      ("node.session.iscsi.InitialR2T", "Yes"),
+    ])
+    record.interface.name = try #require(InterfaceName("bound"))
+    record.interface.networkDevice = "eth1"
+    record.interface.initiatorName = "iqn.2026-11.org.example:other"
+    let request = try request(record)
+    let options = request.options
+    #expect(request.initiator.description == "iqn.2026-11.org.example:other")
+    #expect(options.authentication.outgoing?.name == "me" && options.authentication.incoming?.name == "it")
+    #expect(options.authentication.algorithms == [.sha256, .md5])
+    #expect(options.timeouts.replacement == nil && options.timeouts.noopInterval == .zero)
+    #expect(options.scan == .none && options.maxCommands == 64 && options.queueDepth == 16 && !options.fastAbort)
+    #expect(options.sessionCount == 2 && options.recoveryLimit == 7)
+    #expect(options.operational.headerDigest == [.crc32c, .none] && options.operational.initialR2T)
+    #expect(options.interfaceName == "bound" && options.binding == .device("eth1"))
+  }
+
+  @Test(
+    "Lengths that iSCSI does not allow are as where nothing is configured",
+    arguments: [("511", 262_144), ("4099", 4096), ("16777216", 262_144)] as [(String, UInt32)])
+  func lengths(_ value: String, _ used: UInt32) throws {
+    let record = try record([("node.session.iscsi.FirstBurstLength", value)])
+    #expect(try request(record).options.operational.firstBurstLength == used)
+  }
+
+  @Test("A binding to nothing can be written in three ways", arguments: [nil, "", "default"] as [String?])
+  func unbound(_ value: String?) throws {
+    var record = try record()
+    record.interface.networkDevice = value
+    record.interface.hardwareAddress = value
+    #expect(try request(record).options.binding == .automatic)
+    record.interface.hardwareAddress = "02:00:00:00:00:01"
+    #expect(try request(record).options.binding != .automatic)
+  }
+
+  @Test("A password without a name, and another transport than tcp, is no login")
+  func impossible() throws {
+    let password = try record([("node.session.auth.password", "secretsecret")])
+    #expect(
+      throws: LoginDescriptionError(field: "node.session.auth.username", reason: "missing, with a password")
+    ) {
+      try LoginDescription(password)
+    }
+    var iser = try record()
+    iser.interface = .iser
+    #expect(throws: LoginDescriptionError(field: "iface.transport_name", reason: "only tcp is supported")) {
+      try LoginDescription(iser)
+    }
+  }
+}
