@@ -22,6 +22,13 @@ public struct SessionKey: Hashable, Sendable {
     portal = request.portal.address
     interface = request.options.interfaceName
   }
+
+  /// The key of the session that a record of a node stands for.
+  public init(_ record: NodeRecord) {
+    target = record.target.description
+    portal = record.portal.address
+    interface = record.interface.name.description
+  }
 }
 
 extension SessionSnapshot {

@@ -29,7 +29,10 @@ struct DatabaseWriter: ~Copyable {
     self.path = path
     do throws(Errno) {
       try AtomicFile.makeDirectory(path)
-      root = try Directory(path: path)
+      let root = try Directory(path: path)
+      // Programs expect it to be there as soon as there is a database.
+      try root.makeDirectory(RecordDatabase.Folder.interfaces.rawValue)
+      self.root = root
     } catch {
       throw .failed("write", path: path.string, error)
     }

@@ -2,7 +2,7 @@
 
 /// A record of a discovery: whom to ask for targets, and how (`send_targets/ADDRESS,PORT/st_config` and
 /// `isns/ADDRESS,PORT/isns_config`).
-public struct DiscoveryRecord: Hashable, Sendable {
+public struct DiscoveryRecord: KeyedRecord {
   /// How targets are found, by the words of these records; those of nodes are others.
   public enum Kind: String, Hashable, Sendable, CaseIterable {
     /// By SendTargets (RFC 7143, appendix C).
@@ -120,6 +120,6 @@ public struct DiscoveryRecord: Hashable, Sendable {
     try Self.keys(of: kind).set(key, to: value, in: &self)
   }
 
-  /// The keys and values that its file has.
-  public var entries: [(key: String, value: String)] { Self.keys(of: kind).entries(of: self) }
+  /// The keys of its kind.
+  public var shownKeys: [RecordKey<DiscoveryRecord>] { Self.keys(of: kind).all }
 }

@@ -64,7 +64,7 @@ public struct InterfaceRecord: Hashable, Sendable {
   }
 }
 
-extension InterfaceRecord {
+extension InterfaceRecord: KeyedRecord {
   /// The keys.
   public static let keys = RecordKeys<InterfaceRecord>(
     [
@@ -138,8 +138,18 @@ extension InterfaceRecord {
     if let error = Self.keys.read(text, into: &self).first { throw error }
   }
 
-  /// The keys and values that its file has.
-  public var entries: [(key: String, value: String)] { Self.keys.entries(of: self) { shows($0.name) } }
+  /// The keys, but those of the version of IP that it does not have.
+  public var shownKeys: [RecordKey<InterfaceRecord>] { Self.keys.all.filter { shows($0.name) } }
+
+  /// Changes a setting.
+  ///
+  /// - Parameters:
+  ///   - key: Its name, as `iface.net_ifacename`.
+  ///   - value: The value as it stands in files.
+  /// - Throws: `unknownKey`, `identity`, or `badValue`; the record is as it was then.
+  public mutating func set(_ key: String, to value: String) throws(RecordError) {
+    try Self.keys.set(key, to: value, in: &self)
+  }
 }
 
 extension RecordValueFormat where Value == InterfaceName {

@@ -27,6 +27,13 @@ public struct NodeLocation: Hashable, Sendable {
   /// The names on the way to the record, from the database's root on.
   var path: [String] { ["nodes", target, portal.description] + (interface.map { [$0] } ?? []) }
 
+  /// Where a record of the same target, address and port is in the older form; nil if this is one.
+  var inOlderForm: NodeLocation? {
+    guard portal.tag != nil else { return nil }
+    let older = PortalFileName(address: portal.address, port: portal.port)
+    return NodeLocation(target: target, portal: older, interface: nil)
+  }
+
   /// The name of the link that a discovery has to the record, which names the interface also in the older form.
   static func linkName(of record: NodeRecord) -> String? {
     guard let tag = record.portal.tag else { return nil }

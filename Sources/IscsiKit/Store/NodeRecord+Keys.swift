@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-extension NodeRecord {
+extension NodeRecord: KeyedRecord {
   /// The keys.
   public static let keys = RecordKeys<NodeRecord>(
     identityKeys + InterfaceRecord.keys.all.map { RecordKey($0, in: \.interface) } + discoveryKeys + sessionKeys
@@ -51,7 +51,7 @@ extension NodeRecord {
     RecordKey("node.session.reopen_max", \.reopenLimit, .number()),
     RecordKey(
       "node.session.sess_reopen_log_freq", \.reopenLogInterval, .number(orNone: ""),
-      formerly: ["node.session.conn_reopen_log_freq"]),
+      formerly: ["node.session.conn_reopen_log_freq"], isLeftOutIfUnset: true),
   ]
 
   private static let connectionKeys: [RecordKey<NodeRecord>] = [
@@ -60,7 +60,7 @@ extension NodeRecord {
     RecordKey("node.conn[0].startup", \.connectionStartup, .word),
     RecordKey("node.conn[0].tcp.window_size", \.windowSize, .number()),
     RecordKey("node.conn[0].tcp.type_of_service", \.typeOfService, .number()),
-    RecordKey("node.conn[0].tcp.congestion_control", \.congestionControl, .text(upTo: 15)),
+    RecordKey("node.conn[0].tcp.congestion_control", \.congestionControl, .text(upTo: 15), isLeftOutIfUnset: true),
     RecordKey("node.conn[0].timeo.logout_timeout", \.logoutTimeout, .seconds),
     RecordKey("node.conn[0].timeo.login_timeout", \.timeouts.login, .seconds),
     RecordKey("node.conn[0].timeo.auth_timeout", \.authenticationTimeout, .seconds),
@@ -72,7 +72,7 @@ extension NodeRecord {
     RecordKey("node.conn[0].iscsi.DataDigest", \.operational.dataDigest, .digests),
     RecordKey("node.conn[0].iscsi.IFMarker", \.initiatorMarkers, .yesNo),
     RecordKey("node.conn[0].iscsi.OFMarker", \.targetMarkers, .yesNo),
-    RecordKey("node.boot_lun", \.bootLUN, .text),
+    RecordKey("node.boot_lun", \.bootLUN, .text, isLeftOutIfUnset: true),
   ]
 
   /// A record as it stands in a text; what the text lacks is as where nothing is configured.
@@ -102,10 +102,8 @@ extension NodeRecord {
     try Self.keys.set(key, to: value, in: &self)
   }
 
-  /// The keys and values that its file has.
-  public var entries: [(key: String, value: String)] {
-    Self.keys.entries(of: self) { interface.shows($0.name) }
-  }
+  /// The keys, but those of the version of IP that the interface does not have.
+  public var shownKeys: [RecordKey<NodeRecord>] { Self.keys.all.filter { interface.shows($0.name) } }
 }
 
 extension RecordValueFormat where Value == TargetName {

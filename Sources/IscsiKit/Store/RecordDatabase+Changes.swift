@@ -25,8 +25,8 @@ extension RecordDatabase {
     ///
     /// - Parameters:
     ///   - record: What is stored, and where: by its target, portal and interface.
-    ///   - stored: The record that it replaces; what that has of others' keys and comments is kept. A record in the older
-    ///     form is replaced by one in the newer, if its tag is known.
+    ///   - stored: The record that it replaces; what that has of others' keys and comments is kept. One in the older form
+    ///     is replaced too, if the tag is known.
     public mutating func save(_ record: NodeRecord, over stored: Stored<NodeRecord>? = nil) {
       let location = NodeLocation(of: record)
       // The link first: one that leads nowhere for a moment is better than a record that its discovery does not know.
@@ -36,7 +36,7 @@ extension RecordDatabase {
       }
       let text = (stored?.text ?? RecordText()).rewritten(record.entries) { NodeRecord.keys[$0] != nil }
       pending.append(.put(location.path, text))
-      if let stored, stored.path != location.path { pending.append(.remove(stored.path)) }
+      if let older = location.inOlderForm { pending.append(.remove(older.path)) }
     }
 
     /// Removes the record of a node.

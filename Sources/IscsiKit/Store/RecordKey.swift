@@ -47,6 +47,8 @@ public struct RecordKey<Record: Sendable>: Sendable {
   public let role: RecordKeyRole
   /// What its values are, in words.
   public let values: String
+  /// Whether listings leave it out where it has no value: keys that open-iscsi 2.1.8 does not have.
+  public let isLeftOutIfUnset: Bool
 
   private let checker: @Sendable (String) -> Bool
   private let getter: @Sendable (Record) -> String
@@ -55,12 +57,13 @@ public struct RecordKey<Record: Sendable>: Sendable {
   /// A key whose value is a property.
   init<Value>(
     _ name: String, _ property: any WritableKeyPath<Record, Value> & Sendable, _ format: RecordValueFormat<Value>,
-    _ role: RecordKeyRole = .setting, formerly formerNames: [String] = []
+    _ role: RecordKeyRole = .setting, formerly formerNames: [String] = [], isLeftOutIfUnset: Bool = false
   ) {
     self.name = name
     self.formerNames = formerNames
     self.role = role
     values = format.values
+    self.isLeftOutIfUnset = isLeftOutIfUnset
     checker = { format.parse($0) != nil }
     getter = { format.print($0[keyPath: property]) }
     setter = { record, text in
@@ -76,6 +79,7 @@ public struct RecordKey<Record: Sendable>: Sendable {
     formerNames = key.formerNames
     role = key.role
     values = key.values
+    isLeftOutIfUnset = key.isLeftOutIfUnset
     checker = key.checker
     getter = { key.getter($0[keyPath: part]) }
     setter = { key.setter(&$0[keyPath: part], $1) }
@@ -154,14 +158,26 @@ public struct RecordKeys<Record: Sendable>: Sendable {
     guard key.role != .identity else { throw .identity(name) }
     try key.set(value, in: &record)
   }
+}
 
-  /// What a file of the record has.
-  func entries(of record: Record, where isWanted: (RecordKey<Record>) -> Bool = { _ in true }) -> [(
-    key: String, value: String
-  )] {
-    all.compactMap { key in
-      guard isWanted(key) else { return nil }
-      let text = key.text(of: record)
+/// A record that is stored as keys and values.
+public protocol KeyedRecord: Hashable, Sendable {
+  /// The keys that its file has where they have a value, in their order; listings show them without one too.
+  var shownKeys: [RecordKey<Self>] { get }
+  /// Changes a setting.
+  ///
+  /// - Parameters:
+  ///   - key: Its name.
+  ///   - value: The value as it stands in files.
+  /// - Throws: `unknownKey`, `identity`, or `badValue`; the record is as it was then.
+  mutating func set(_ key: String, to value: String) throws(RecordError)
+}
+
+extension KeyedRecord {
+  /// The keys and values that its file has.
+  public var entries: [(key: String, value: String)] {
+    shownKeys.compactMap { key in
+      let text = key.text(of: self)
       return text.isEmpty ? nil : (key.name, text)
     }
   }

@@ -28,7 +28,8 @@ struct RecordDatabaseTests {
     try save(.example())
     #expect(
       try files.entries() == [
-        "nodes/", "nodes/iqn.2026-11.org.example:disk/", "nodes/iqn.2026-11.org.example:disk/10.0.0.1,3260,1/",
+        "ifaces/", "nodes/", "nodes/iqn.2026-11.org.example:disk/",
+        "nodes/iqn.2026-11.org.example:disk/10.0.0.1,3260,1/",
         "nodes/iqn.2026-11.org.example:disk/10.0.0.1,3260,1/default", "static/",
         "static/iqn.2026-11.org.example:disk,10.0.0.1,3260,1,default -> "
           + "ROOT/nodes/iqn.2026-11.org.example:disk/10.0.0.1,3260,1",
@@ -46,13 +47,11 @@ struct RecordDatabaseTests {
     try save(.example(at: "10.0.0.1:3260"))
     #expect(
       try files.entries() == [
-        "nodes/", "nodes/iqn.2026-11.org.example:disk/", "nodes/iqn.2026-11.org.example:disk/10.0.0.1,3260",
+        "ifaces/", "nodes/", "nodes/iqn.2026-11.org.example:disk/", "nodes/iqn.2026-11.org.example:disk/10.0.0.1,3260",
       ])
     let stored = try #require(try database.nodes().records.first)
     #expect(stored.record.portal.tag == nil)
-    var record = stored.record
-    record.portal.tag = 7
-    try database.change { (changes) throws(DatabaseError) in changes.save(record, over: stored) }
+    try save(.example(at: "10.0.0.1:3260,7"))
     #expect(
       try files.entries().filter { $0.hasPrefix("nodes") } == [
         "nodes/", "nodes/iqn.2026-11.org.example:disk/", "nodes/iqn.2026-11.org.example:disk/10.0.0.1,3260,7/",
@@ -148,7 +147,7 @@ struct RecordDatabaseTests {
     #expect(try names() == ["disk 10.0.0.1:3260,1 default"])
     let last = try database.nodes().records
     try database.change { (changes) throws(DatabaseError) in last.forEach { changes.delete($0) } }
-    #expect(try files.entries() == ["nodes/", "static/"])
+    #expect(try files.entries() == ["ifaces/", "nodes/", "static/"])
     // Somebody else was quicker: that is no error.
     try database.change { (changes) throws(DatabaseError) in last.forEach { changes.delete($0) } }
   }
