@@ -27,7 +27,7 @@ copy_program() {
   local tree=$1 destination=$2 tools=$VM_DIR/tools program library path
   shift 2
   mkdir -p "$tree$destination" "$tree/lib/x86_64-linux-gnu" "$tree/lib64"
-  path=$tools/lib/x86_64-linux-gnu:$tools/usr/lib/x86_64-linux-gnu
+  path=$tools/lib/x86_64-linux-gnu:$tools/usr/lib/x86_64-linux-gnu:$tools/usr/lib/x86_64-linux-gnu/systemd
   for program in "$@"; do
     cp "$tools$program" "$tree$destination/"
     while read -r library; do
@@ -41,6 +41,20 @@ copy_program() {
 # compile SOURCE PROGRAM: a tool of our own, static, because the machine has not all of the host's libraries.
 compile() {
   "${CC:-cc}" -std=gnu17 -O2 -Wall -Wextra -Werror -static -pthread -s -o "$2" "$1" || die "cannot compile $1"
+}
+
+# copy_systemd TREE: its programs, the targets, and of the services the journal alone; nothing that a boot would start besides.
+copy_systemd() {
+  local units=lib/systemd/system
+  copy_program "$1" /lib/systemd /lib/systemd/systemd /lib/systemd/systemd-journald
+  copy_program "$1" /bin /bin/systemctl /bin/journalctl
+  mkdir -p "$1/$units/sockets.target.wants" "$1/etc/systemd"
+  cp -P "$VM_DIR/tools/$units"/{*.target,systemd-journald.{service,socket}} "$1/$units/"
+  ln -s ../systemd-journald.socket "$1/$units/sockets.target.wants/"
+  # The host gets the kernel's log without it.
+  printf '[Journal]\nReadKMsg=no\n' >"$1/etc/systemd/journald.conf"
+  # A machine without a number is on its first boot, which enables every unit there is.
+  echo 00000000000000000000000000000001 >"$1/etc/machine-id"
 }
 
 # tools_layer: prints the path of the archive with the programs.
@@ -67,6 +81,7 @@ tools_layer() {
     # The reference stays off the PATH so that our own command cannot lean on it by accident.
     copy_program "$tree" /opt/open-iscsi /sbin/iscsid /sbin/iscsiadm /sbin/iscsistart /sbin/iscsi-iname
     cp "$VM_DIR/tools/etc/iscsi/iscsid.conf" "$tree/opt/open-iscsi/"
+    copy_systemd "$tree"
     for name in io-check pdu-proxy; do compile "$VM_SOURCE/guest/$name.c" "$tree/usr/bin/$name"; done
     pack "$tree" "$archive"
     rm -rf "$tree"
@@ -112,6 +127,7 @@ top_layer() {
     cp --dereference "$ISCSI_ADMIN" "$tree/usr/bin/iscsi-admin"
     chmod 755 "$tree/usr/bin/iscsi-admin"
   fi
+  "$ROOT/Scripts/install-units" "$tree/etc/systemd/system" /usr/bin
   pack "$tree" "$1/top.cpio"
   rm -rf "$tree"
 }

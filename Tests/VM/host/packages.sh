@@ -3,7 +3,7 @@
 # Downloads the Debian packages the machine is made of and unpacks them under $VM_DIR. Nothing is installed.
 
 # What runs in the machine besides our own executable. The libraries they need are found through apt.
-GUEST_PACKAGES=(bash busybox-static e2fsprogs iproute2 jq kmod open-iscsi tgt)
+GUEST_PACKAGES=(bash busybox-static e2fsprogs iproute2 jq kmod open-iscsi systemd tgt)
 
 # download_packages NAME...: fetches each package into $VM_DIR/debs.
 download_packages() {

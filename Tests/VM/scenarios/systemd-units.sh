@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# The units under a systemd of its own: started by a connection, sandboxed, watched; a session outlives what systemd does to the daemon.
+# kernels: 6.12
+# daemon: no
+# limit: 120
+
+UNIT=iscsi-admin.service UNITS=/etc/systemd/system DROP_INS=/run/systemd/system/$UNIT.d
+
+# systemd_start: as the first process of a PID namespace, which ends with it. It takes the machine for a container and leaves
+# devices, modules and the network alone.
+systemd_start() {
+  # What it raises for the whole machine.
+  sysctl fs.file-max net.unix.max_dgram_qlen >"$WORK/sysctl"
+  container=other unshare --pid --fork --mount-proc /lib/systemd/systemd --unit=multi-user.target --show-status=no \
+    </dev/null >"$OUT/systemd.log" 2>&1 &
+  NAMESPACE=$!
+  # Its end is not worth a notice of the shell's.
+  disown
+  wait_until 20 pidof systemd
+  SYSTEMD=$(pidof systemd)
+  trap systemd_end EXIT
+  wait_until 60 systemctl is-system-running
+}
+
+# inside COMMAND...: runs it where systemd's numbers of processes are valid.
+inside() { nsenter -t "$SYSTEMD" -m -p "$@"; }
+systemctl() { inside /bin/systemctl "$@"; }
+journal() { inside /bin/journalctl --quiet --no-pager --output=short-monotonic "$@"; }
+
+# systemd_end: nothing of it is left, whatever the scenario came to.
+systemd_end() {
+  journal >"$OUT/journal" || true
+  kill -9 "$SYSTEMD" || true
+  wait_until 20 process_ended "$NAMESPACE"
+  # Control groups outlive their processes and every mount of their file system.
+  mkdir -p "$WORK/cgroup"
+  mount -t cgroup2 cgroup2 "$WORK/cgroup"
+  find "$WORK/cgroup" -mindepth 1 -depth -type d -exec rmdir {} +
+  umount "$WORK/cgroup"
+  sysctl -p "$WORK/sysctl" >/dev/null
+  rm -rf /run/{systemd,credentials,log} "$UNITS"/*.wants
+}
+
+# lacks PROPERTY=VALUE...: prints those that the service does not have.
+lacks() {
+  systemctl show --all $UNIT >"$OUT/properties"
+  printf '%s\n' "$@" | grep -vxFf "$OUT/properties" || true
+}
+has() { [[ -z $(lacks "$@") ]]; }
+expect_properties() { expect_equal '' "$(lacks "$@")"; }
+
+signal_daemon() { systemctl kill --kill-who main --signal "$1" $UNIT; }
+
+# expect_untouched: the daemon has the session, which has gone on without a login or another connection.
+expect_untouched() {
+  monitor_start
+  wait_until 20 event_count_is adopted 1
+  expect_equal 0 "$(events lost)"
+  monitor_stop
+  wait_until 20 sessions_are_settled
+  expect_equal "$SID" "$(sid_of "$IQN")"
+  initiator_connections | diff "$OUT/connections" - || fail 'there are other connections than before'
+  expect_equal "$LOGINS" "$(lio_logins)"
+  io_goes_on
+}
+# remember_connection: the one that expect_untouched expects.
+remember_connection() {
+  initiator_connections >"$OUT/connections"
+  LOGINS=$(lio_logins)
+}
+
+target_start lio
+modprobe -r iscsi_tcp
+systemd_start
+
+echo '--- started by a connection, with the kernel driver that it loads'
+expect_exit 0 systemctl start iscsi-admin.socket
+expect_properties ActiveState=inactive
+# A service that never becomes ready leaves its client waiting.
+expect_exit 0 timeout $((30 * PATIENCE)) iscsi-admin login "$IQN" --portal "$TARGET_ADDRESS" "${QUICK[@]}"
+SID=$(sid_of "$IQN")
+# The daemon is what is to be busy, not the machine.
+io_start "$(disk_of "$IQN")" --workers 2 --size 2 --pause 10
+expect_properties ActiveState=active SubState=running NRestarts=0 WatchdogUSec=30s DropInPaths=
+remember_connection
+
+echo '--- what it may and has'
+# CAP_NET_ADMIN 12, CAP_NET_RAW 13, CAP_IPC_LOCK 14, CAP_SYS_MODULE 16, CAP_SYS_ADMIN 21, CAP_SYS_NICE 23, CAP_SYS_RESOURCE 24
+capabilities=$(printf '%016x' $((1 << 12 | 1 << 13 | 1 << 14 | 1 << 16 | 1 << 21 | 1 << 23 | 1 << 24)))
+process=$(sed -n 's/^MainPID=//p' "$OUT/properties")
+inside cat "/proc/$process/status" >"$OUT/process"
+for line in Cap{Prm,Eff,Bnd}:"$capabilities" NoNewPrivs:1 Seccomp:2; do
+  tr -d '\t' <"$OUT/process" | grep -qx "$line" || fail "the daemon has not $line: $(grep "^${line%%:*}" "$OUT/process")"
+done
+! grep -q 'VmLck:[[:space:]]*0 kB' "$OUT/process" || fail 'no memory is locked'
+expect_equal -1000 "$(inside cat "/proc/$process/oom_score_adj")"
+expect_equal -10 "$(inside cat "/proc/$process/stat" | cut -d ' ' -f 19)"
+expect_equal srw------- "$(stat -c %A "$DAEMON_SOCKET")"
+# A measure that its sandbox refuses is a warning.
+expect_equal '' "$(journal --unit $UNIT --priority warning)"
+
+echo '--- restarted, with a watchdog that is waited for less long'
+mkdir -p "$DROP_INS"
+printf '[Service]\nWatchdogSec=%d\n' $((5 * PATIENCE)) >"$DROP_INS/watchdog.conf"
+systemctl daemon-reload
+expect_exit 0 systemctl restart $UNIT
+expect_properties NRestarts=0 "DropInPaths=$DROP_INS/watchdog.conf"
+expect_untouched
+
+echo '--- killed'
+signal_daemon KILL
+# No client of ours asks meanwhile: a connection would start the service as well.
+wait_until 20 has NRestarts=1 ActiveState=active
+expect_untouched
+
+echo '--- stuck'
+signal_daemon STOP
+wait_until 30 has NRestarts=2 ActiveState=active
+journal --unit $UNIT | grep -q 'Watchdog timeout' || fail 'the watchdog did not bark'
+expect_untouched
+
+echo '--- the target dies and comes back'
+outage_begins target_kill lio
+outage_ends target_restart lio
+expect_whole 1
+expect_equal "$SID" "$(sid_of "$IQN")"
+remember_connection
+! journal --unit $UNIT | grep -i 'not permitted\|denied\|EPERM' || fail 'the sandbox is too narrow'
+
+echo '--- stopped'
+expect_exit 0 systemctl stop $UNIT iscsi-admin.socket
+expect_properties Result=success
+[[ ! -e $DAEMON_SOCKET ]] || fail 'the socket is still there'
+expect_equal '' "$(pidof iscsi-admin || true)"
+[[ -n $(ls "$DAEMON_SESSIONS") ]] || fail 'the record of the session is gone'
+io_goes_on
+expect_equal "$SID" "$(sid_of "$IQN")"
+
+echo '--- enabled'
+expect_exit 0 systemctl enable --now $UNIT
+expect_equal $'enabled\nenabled' "$(systemctl is-enabled $UNIT iscsi-admin.socket)"
+expect_untouched
+expect_properties NRestarts=0
+io_expect_clean
+expect_exit 0 iscsi-admin logout "$IQN"
+expect_silent_stderr
+expect_exit 0 systemctl stop $UNIT iscsi-admin.socket
+expect_nothing_left
