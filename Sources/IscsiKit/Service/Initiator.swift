@@ -42,17 +42,22 @@ public enum InitiatorError: DiagnosableError, Hashable {
 public struct Initiator: Sendable {
   /// Where the daemon listens.
   public static let standardSocket: FilePath = "/run/iscsi-admin/control.sock"
-  /// What a daemon that is busy may take to answer a question that needs neither network nor target.
-  private static let patience = Duration.seconds(60)
 
   private let socket: FilePath
+  /// What a daemon that is busy may take to answer a question that needs neither network nor target.
+  private let patience: Duration
 
   /// The daemon that listens at a path.
-  public init(socket: FilePath = Initiator.standardSocket) { self.socket = socket }
+  public init(socket: FilePath = Initiator.standardSocket) { self.init(socket: socket, patience: .seconds(60)) }
+
+  init(socket: FilePath, patience: Duration) {
+    self.socket = socket
+    self.patience = patience
+  }
 
   /// Asks the daemon for a sign of life.
   public func ping() async throws(InitiatorError) -> InitiatorTypes.Identity {
-    try await call("Ping", Nothing(), until: .now + Self.patience)
+    try await call("Ping", Nothing(), until: .now + patience)
   }
 
   /// Asks a portal which targets it has.
@@ -132,21 +137,21 @@ public struct Initiator: Sendable {
     until deadline: ContinuousClock.Instant? = nil
   ) async throws(InitiatorError) -> [InitiatorTypes.Session] {
     let output: InitiatorTypes.ListOutput = try await call(
-      "ListSessions", Nothing(), until: deadline ?? .now + Self.patience)
+      "ListSessions", Nothing(), until: deadline ?? .now + patience)
     return output.sessions
   }
 
   /// One session.
   public func session(_ id: SessionID) async throws(InitiatorError) -> InitiatorTypes.Session {
     let input = InitiatorTypes.SessionInput(session: id.rawValue)
-    let output: InitiatorTypes.SessionOutput = try await call("GetSession", input, until: .now + Self.patience)
+    let output: InitiatorTypes.SessionOutput = try await call("GetSession", input, until: .now + patience)
     return output.session
   }
 
   /// The counters of a session's connection.
   public func statistics(of id: SessionID) async throws(InitiatorError) -> [InitiatorTypes.Counter] {
     let input = InitiatorTypes.SessionInput(session: id.rawValue)
-    let output: InitiatorTypes.StatisticsOutput = try await call("Statistics", input, until: .now + Self.patience)
+    let output: InitiatorTypes.StatisticsOutput = try await call("Statistics", input, until: .now + patience)
     return output.counters
   }
 
@@ -155,12 +160,12 @@ public struct Initiator: Sendable {
     _ timeouts: LoginDescription.TimeoutsDescription, of id: SessionID
   ) async throws(InitiatorError) {
     let input = InitiatorTypes.SetInput(session: id.rawValue, timeouts: timeouts)
-    let _: Nothing = try await call("Set", input, until: .now + Self.patience)
+    let _: Nothing = try await call("Set", input, until: .now + patience)
   }
 
   /// Ends the daemon; sessions stay in the kernel.
   public func shutDown() async throws(InitiatorError) {
-    let _: Nothing = try await call("Shutdown", Nothing(), until: .now + Self.patience)
+    let _: Nothing = try await call("Shutdown", Nothing(), until: .now + patience)
   }
 
   // MARK: - Calls
@@ -173,7 +178,7 @@ public struct Initiator: Sendable {
   ) async throws(InitiatorError) -> Output {
     let parameters = try encode(input)
     do throws(VarlinkError) {
-      let client = try await VarlinkClient.connect(to: socket, until: deadline)
+      let client = try await connect(until: deadline)
       defer { client.close() }
       return try decode(await client.call("\(InitiatorInterface.name).\(method)", parameters, until: deadline))
     } catch {
@@ -181,11 +186,19 @@ public struct Initiator: Sendable {
     }
   }
 
+  /// Connects for a call. One without a deadline begins when the daemon has given a sign of life: a service manager
+  /// holds the socket also while the daemon does not start, and there nobody would ever answer.
+  private func connect(until deadline: ContinuousClock.Instant?) async throws(VarlinkError) -> VarlinkClient {
+    let client = try await VarlinkClient.connect(to: socket, until: deadline ?? .now + patience)
+    if deadline == nil { _ = try await client.call("\(InitiatorInterface.name).Ping", until: .now + patience) }
+    return client
+  }
+
   /// The replies to a method that has several.
   func replies(_ method: String, _ input: some Encodable) async throws(InitiatorError) -> VarlinkReplies {
     let parameters = try encode(input)
     do throws(VarlinkError) {
-      let client = try await VarlinkClient.connect(to: socket, until: .now + Self.patience)
+      let client = try await connect(until: nil)
       return try await client.callMore("\(InitiatorInterface.name).\(method)", parameters, until: nil)
     } catch {
       throw Self.error(error)
