@@ -37,7 +37,7 @@ public enum DatabaseError: DiagnosableError, Hashable {
   }
 }
 
-/// A file of the database that is no record, or none that can be read; the others are as good as ever.
+/// A file of the database that is no record, or that has something which cannot be used; the others are as good as ever.
 public struct RecordProblem: Hashable, Sendable, CustomStringConvertible {
   /// What is wrong with a file.
   public enum Reason: Hashable, Sendable {
@@ -45,6 +45,8 @@ public struct RecordProblem: Hashable, Sendable, CustomStringConvertible {
     case empty
     /// A key or a value is wrong.
     case record(RecordError)
+    /// A setting's value is none; the record is used with the usual one.
+    case setting(RecordError)
     /// It is the record of another target than the folder's.
     case misplaced
     /// Its name is none that the database has.
@@ -60,14 +62,13 @@ public struct RecordProblem: Hashable, Sendable, CustomStringConvertible {
 
   /// Path and reason.
   public var description: String {
-    let words =
-      switch reason {
-      case .empty: "it is empty"
-      case .record(let error): error.description
-      case .misplaced: "it names another target than its folder does"
-      case .stray: "it does not belong there"
-      case .unreadable(let errno): errno.label
-      }
-    return "\(path) is no record: \(words)"
+    switch reason {
+    case .setting(let error): "\(path) has a value that is not used: \(error)"
+    case .empty: "\(path) is no record: it is empty"
+    case .record(let error): "\(path) is no record: \(error)"
+    case .misplaced: "\(path) is no record: it names another target than its folder does"
+    case .stray: "\(path) is no record: it does not belong there"
+    case .unreadable(let errno): "\(path) is no record: \(errno.label)"
+    }
   }
 }

@@ -77,8 +77,21 @@ extension NodeRecord: KeyedRecord {
 
   /// A record as it stands in a text; what the text lacks is as where nothing is configured.
   ///
-  /// - Throws: What makes the text no record of a node.
+  /// - Throws: What makes the text no record of a node, or is no value of a key.
   public init(_ text: RecordText) throws(RecordError) {
+    var errors: [RecordError] = []
+    try self.init(text, passingOver: &errors)
+    if let error = errors.first { throw error }
+  }
+
+  /// The same, but what is no value of a setting is as where nothing is configured: open-iscsi stores any number, and a
+  /// record must not get lost by one.
+  ///
+  /// - Parameters:
+  ///   - text: The text.
+  ///   - errors: Is told what is passed over.
+  /// - Throws: What makes the text no record of a node.
+  init(_ text: RecordText, passingOver errors: inout [RecordError]) throws(RecordError) {
     let (name, address) = ("node.name", "node.conn[0].address")
     guard let value = text[name], !value.isEmpty else { throw .missing(key: name) }
     guard let target = try? TargetName(value) else {
@@ -89,7 +102,10 @@ extension NodeRecord: KeyedRecord {
       throw .badValue(key: address, expected: RecordValueFormat.host.values)
     }
     self.init(target: target, portal: Portal(host: host))
-    if let error = Self.keys.read(text, into: &self).first { throw error }
+    for error in Self.keys.read(text, into: &self) {
+      if case .badValue(let key, _) = error, Self.keys[key]?.role == .identity { throw error }
+      errors.append(error)
+    }
   }
 
   /// Changes a setting.

@@ -151,9 +151,11 @@ public struct RecordDatabase: Sendable {
   ) {
     guard let text = read(name, in: folder, path, &listing) else { return }
     do throws(RecordError) {
-      let record = try NodeRecord(text)
+      var errors: [RecordError] = []
+      let record = try NodeRecord(text, passingOver: &errors)
       guard record.target.description == target else { return listing.note(path, .misplaced) }
       guard interface == nil || record.interface.name == interface else { return }
+      for error in errors { listing.note(path, .setting(error)) }
       listing.records.append(Stored(record: record, text: text, path: path))
     } catch {
       listing.note(path, .record(error))

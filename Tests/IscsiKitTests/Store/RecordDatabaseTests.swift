@@ -92,10 +92,11 @@ struct RecordDatabaseTests {
       good.replacing("startup = manual", with: "startup = sometimes"),
       to: "nodes/iqn.2026-11.org.example:a/10.0.0.1,3260,1/odd")
     let listing = try database.nodes()
-    #expect(listing.records.map(\.record.target.description).map { $0.suffix(1) } == ["a", "z"])
+    #expect(listing.records.map(\.record.target.description).map { $0.suffix(1) } == ["a", "a", "z"])
+    #expect(listing.records.map(\.record.startup) == [.manual, .manual, .manual])
     #expect(
       listing.problems.map(\.description) == [
-        "nodes/iqn.2026-11.org.example:a/10.0.0.1,3260,1/odd is no record: node.startup must be manual, automatic, "
+        "nodes/iqn.2026-11.org.example:a/10.0.0.1,3260,1/odd has a value that is not used: node.startup must be manual, automatic, "
           + "onboot",
         "nodes/iqn.2026-11.org.example:a/README is no record: it does not belong there",
         "nodes/iqn.2026-11.org.example:b/10.0.0.1,3260,1/default is no record: it is empty",
