@@ -25,9 +25,9 @@ struct IscsiAdmin: ParsableCommand {
 enum Main {
   static func main() {
     StandardDescriptors.occupy()
-    let name = CommandLine.arguments.first.map(basename) ?? ""
-    if let personality = Personality(rawValue: name) {
-      end(Int32(personality.run(Array(CommandLine.arguments.dropFirst())).rawValue))
+    let program = CommandLine.arguments.first ?? ""
+    if let personality = Personality(rawValue: basename(program)) {
+      end(Int32(personality.run(Array(CommandLine.arguments.dropFirst()), program: program).rawValue))
     }
     end(run(Array(CommandLine.arguments.dropFirst())))
   }

@@ -114,6 +114,9 @@ extension KernelStatistics {
     return octets + words + custom
   }
 
+  /// How many of ``named`` every transport has; the others are its own.
+  public static let fixedCounterCount = 2 + wordNames.count
+
   private static let wordNames = [
     "noptx_pdus", "scsicmd_pdus", "tmfcmd_pdus", "login_pdus", "text_pdus", "dataout_pdus", "logout_pdus", "snack_pdus",
     "noprx_pdus", "scsirsp_pdus", "tmfrsp_pdus", "textrsp_pdus", "datain_pdus", "logoutrsp_pdus", "r2t_pdus",

@@ -58,8 +58,8 @@ public enum SysfsError: DiagnosableError, Hashable {
 ///
 /// Each answer is one pass that reads a file at most once. What a file says is never trusted: a number that does not
 /// parse, a word that is not known and a string that the kernel shows as `(null)` are nil. A session, connection or
-/// device that vanishes during the pass is left out. Files that hold secrets are never opened. Reading does not block
-/// on I/O, and it needs no privilege for what is read here.
+/// device that vanishes during the pass is left out. Files that hold secrets are opened by ``secrets(of:)`` alone. Reading
+/// does not block on I/O, and it needs no privilege for what is read here.
 public struct Sysfs: Sendable {
   /// How much of a session to read.
   public enum Detail: Sendable {

@@ -114,7 +114,7 @@ extension PreferenceList {
   }
 }
 
-extension String {
+extension StringProtocol {
   /// Whether the text has decimal digits only, and at least one.
   var isDecimal: Bool { !isEmpty && utf8.allSatisfy { (0x30...0x39).contains($0) } }
 }

@@ -5,12 +5,6 @@ import SystemPackage
 
 /// The daemon by the name of open-iscsi's, with its arguments.
 struct Iscsid: Hashable {
-  /// Why the arguments are none.
-  enum Refusal: Error, Hashable {
-    /// An option that there is none of, or that lacks its argument; as the user wrote it.
-    case usage(String)
-  }
-
   /// What is to be done.
   enum Action: Hashable {
     case run
@@ -25,65 +19,46 @@ struct Iscsid: Hashable {
   var pidFile: String? = "/run/iscsid.pid"
   var debugLevel = 0
 
-  /// The options that take an argument, and those that take none, by their short names.
-  private static let withArgument: [Character: String] = [
-    "c": "config", "i": "initiatorname", "d": "debug", "u": "uid", "g": "gid", "p": "pid",
-  ]
-  private static let withoutArgument: [Character: String] = [
-    "f": "foreground", "n": "no-pid-file", "v": "version", "h": "help",
-  ]
+  /// The options of open-iscsi's daemon.
+  private enum Option: Hashable {
+    case config, initiatorName, foreground, debug, user, group, noPIDFile, pidFile, help, version
+  }
 
-  /// Reads arguments as getopt_long does: bundled short options, `--name value` and `--name=value`; words that are no
-  /// options are passed over.
-  init(_ arguments: [String]) throws(Refusal) {
-    var rest = arguments[...]
-    while let word = rest.popFirst(), word != "--" {
-      if word.hasPrefix("--") {
-        let parts = word.dropFirst(2).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-        try take(long: String(parts[0]), parts.count == 2 ? String(parts[1]) : nil, &rest, word)
-      } else if word.hasPrefix("-"), word != "-" {
-        var letters = word.dropFirst()
-        while let letter = letters.popFirst() {
-          if let name = Self.withoutArgument[letter] {
-            try apply(name, nil)
-          } else if let name = Self.withArgument[letter] {
-            guard let value = letters.isEmpty ? rest.popFirst() : String(letters) else { throw .usage(word) }
-            try apply(name, value)
-            letters = ""
-          } else {
-            throw .usage("-\(letter)")
-          }
-        }
+  private static let options = GetOpt<Option>([
+    GetOpt.Rule(option: .config, letter: "c", name: "config", takesValue: true),
+    GetOpt.Rule(option: .initiatorName, letter: "i", name: "initiatorname", takesValue: true),
+    GetOpt.Rule(option: .foreground, letter: "f", name: "foreground", takesValue: false),
+    GetOpt.Rule(option: .debug, letter: "d", name: "debug", takesValue: true),
+    GetOpt.Rule(option: .user, letter: "u", name: "uid", takesValue: true),
+    GetOpt.Rule(option: .group, letter: "g", name: "gid", takesValue: true),
+    GetOpt.Rule(option: .noPIDFile, letter: "n", name: "no-pid-file", takesValue: false),
+    GetOpt.Rule(option: .pidFile, letter: "p", name: "pid", takesValue: true),
+    GetOpt.Rule(option: .help, letter: "h", name: "help", takesValue: false),
+    GetOpt.Rule(option: .version, letter: "v", name: "version", takesValue: false),
+  ])
+
+  /// Reads arguments; words that are no options are passed over.
+  init(_ arguments: [String]) throws(GetOptMistake) {
+    for item in Self.options.items(arguments) {
+      switch item {
+      case .option(let option, let value): apply(option, value ?? "")
+      case .operand: break
+      case .mistake(let mistake): throw mistake
       }
     }
   }
 
-  private mutating func take(
-    long name: String, _ value: String?, _ rest: inout ArraySlice<String>, _ word: String
-  ) throws(Refusal) {
-    let all = Array(Self.withArgument.values) + Array(Self.withoutArgument.values)
-    // A name can be cut as long as it is one option's.
-    let matches = all.filter { $0 == name }.isEmpty ? all.filter { $0.hasPrefix(name) } : [name]
-    guard matches.count == 1, let match = matches.first else { throw .usage(word) }
-    guard Self.withArgument.values.contains(match) else {
-      guard value == nil else { throw .usage(word) }
-      return try apply(match, nil)
-    }
-    guard let value = value ?? rest.popFirst() else { throw .usage(word) }
-    try apply(match, value)
-  }
-
-  private mutating func apply(_ name: String, _ value: String?) throws(Refusal) {
-    switch (name, value) {
-    case ("foreground", _): isForeground = true
-    case ("no-pid-file", _): pidFile = nil
-    case ("version", _): action = .version
-    case ("help", _): action = .help
-    case ("initiatorname", let path?): initiatorNameFile = path
-    case ("pid", let path?): pidFile = path
-    case ("debug", let level?): debugLevel = Int(level) ?? 0
-    // The configuration is that of records, which there are none of yet, and the process needs root for the kernel.
-    default: return
+  private mutating func apply(_ option: Option, _ value: String) {
+    switch option {
+    case .foreground: isForeground = true
+    case .noPIDFile: pidFile = nil
+    case .version: action = .version
+    case .help: action = .help
+    case .initiatorName: initiatorNameFile = value
+    case .pidFile: pidFile = value
+    case .debug: debugLevel = Int(value) ?? 0
+    // The daemon's sessions carry their own settings, and the process needs root for the kernel.
+    case .config, .user, .group: break
     }
   }
 

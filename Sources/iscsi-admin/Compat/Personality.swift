@@ -10,21 +10,24 @@ enum Personality: String {
   /// Does what the program of this name does. One that is not there yet says so: who calls it must not take silence for
   /// success.
   ///
-  /// - Parameter arguments: What follows the name.
+  /// - Parameters:
+  ///   - arguments: What follows the name.
+  ///   - program: The name that it was called by, with its path if it has one.
   /// - Returns: The exit code.
-  func run(_ arguments: [String]) -> ExitStatus {
-    guard self == .iscsid else {
+  func run(_ arguments: [String], program: String) -> ExitStatus {
+    switch self {
+    case .iscsiadm: return Iscsiadm().run(arguments, program: program)
+    case .iscsid:
+      do throws(GetOptMistake) {
+        return try Iscsid(arguments).run()
+      } catch {
+        StandardError.write("\(error.line(of: program))\nTry `iscsid --help' for more information.\n")
+        return .failure
+      }
+    case .iscsistart:
       StandardError.write(
         "\(rawValue): not supported by this version of iscsi-admin; use iscsi-admin's own commands\n")
       return .notSupported
-    }
-    do throws(Iscsid.Refusal) {
-      return try Iscsid(arguments).run()
-    } catch {
-      switch error {
-      case .usage(let word): StandardError.write("iscsid: \(word.printable) is no option; try iscsid --help\n")
-      }
-      return .failure
     }
   }
 }

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+import FoundationEssentials
+import IscsiKit
+import SystemPackage
+
+/// `iscsiadm` of open-iscsi 2.1.8: its arguments, what it prints and its exit codes, over our library and daemon.
+struct Iscsiadm {
+  /// What it works on.
+  struct Machine {
+    var sysfs = Sysfs()
+    /// Where the daemon listens.
+    var socket = Initiator.standardSocket
+    /// open-iscsi's configuration.
+    var configurationFile = DaemonConfiguration.standardPath
+
+    /// The daemon.
+    var daemon: Initiator { Initiator(socket: socket) }
+    /// Whether there is a socket, with a daemon behind it or not.
+    var mayHaveDaemon: Bool { FileManager.default.fileExists(atPath: socket.string) }
+  }
+
+  var machine = Machine()
+  var console = IscsiadmConsole.standard
+
+  /// Does what the arguments say.
+  ///
+  /// - Parameters:
+  ///   - arguments: What follows the program's name.
+  ///   - program: The name that it was called by.
+  /// - Returns: The exit code.
+  func run(_ arguments: [String], program: String = "iscsiadm") -> ExitStatus {
+    do throws(IscsiadmOptions.Stop) {
+      let options = try IscsiadmOptions(arguments, program: program)
+      do throws(IscsiadmError) {
+        return try run(options)
+      } catch {
+        return console.report(error)
+      }
+    } catch {
+      switch error {
+      case .help: console.say(Self.usage)
+      case .version: console.say("iscsiadm version \(openISCSIVersion)\n")
+      case .refused(let refusal):
+        refusal.lines.forEach(console.complain)
+        return refusal.status
+      }
+      return .success
+    }
+  }
+
+  private func run(_ options: IscsiadmOptions) throws(IscsiadmError) -> ExitStatus {
+    let session = try sessionID(options.session)
+    let host = try hostNumber(options.host)
+    if let priority = options.killPriority { return stopDaemon(priority) }
+    switch options.mode {
+    case .session: return try SessionMode(machine: machine, console: console, options: options, id: session).run()
+    case .host: return try HostMode(machine: machine, console: console, options: options, host: host).run()
+    case .fw: return try FirmwareMode(machine: machine).run()
+    case .discovery, .discoverydb, .node, .iface: return try runOnRecords(options, of: nil)
+    case nil:
+      console.complain(IscsiadmOptions.tryHelp)
+      return .invalidArgument
+    }
+  }
+
+  /// The session that `-r` names; nil without it. A path must exist.
+  private func sessionID(_ argument: IscsiadmOptions.SessionArgument?) throws(IscsiadmError) -> SessionID? {
+    switch argument {
+    case .id(let id): return id
+    case nil: return nil
+    case .path(let path):
+      do throws(SessionPathError) {
+        return try machine.sysfs.session(at: path)
+      } catch {
+        throw invalidSession(path, because: error)
+      }
+    }
+  }
+
+  private func invalidSession(_ path: String, because error: SessionPathError) -> IscsiadmError {
+    let reason: String
+    switch error {
+    case .missing: return IscsiadmError(.failure, "\(path) is an invalid session ID or path")
+    case .noSession: reason = "Unable to find sid in path \(path)"
+    case .noDevice:
+      let device = path.hasPrefix("/sys/") ? String(path.dropFirst(4)) : path
+      reason = "Could not get dev for \(device). Possible sysfs incompatibility."
+    }
+    return IscsiadmError(.invalidArgument, reason, "invalid sid '\(path)'")
+  }
+
+  /// The host that `-H` names; nil without it.
+  private func hostNumber(_ argument: IscsiadmOptions.HostArgument?) throws(IscsiadmError) -> HostNumber? {
+    switch argument {
+    case .number(let number): return number
+    case nil: return nil
+    case .hardwareAddress(let address):
+      let hosts = (try? machine.sysfs.hosts()) ?? []
+      guard let host = hosts.first(where: { $0.hardwareAddress?.lowercased() == address.lowercased() }) else {
+        throw IscsiadmError(.invalidArgument, "Could not match MAC to host.")
+      }
+      return host.number
+    }
+  }
+
+  /// Ends the daemon; sessions stay. That it could not be ended is told, but is no failure.
+  private func stopDaemon(_ priority: Int) -> ExitStatus {
+    guard priority == 0 else {
+      console.warn("Invalid iscsid priority \(priority). Priority must be 0.")
+      return .success
+    }
+    let daemon = machine.daemon
+    let failure = runBlocking { () async -> InitiatorError? in
+      do throws(InitiatorError) {
+        try await daemon.shutDown()
+        return nil
+      } catch {
+        return error
+      }
+    }
+    guard let failure else { return .success }
+    if failure.exitStatus == .daemonNotConnected { console.warnOfNoDaemon() }
+    console.warn(ofReported: failure.exitStatus)
+    console.warn("Could not stop iscsid. Trying sending iscsid SIGTERM or SIGKILL signals manually")
+    return .success
+  }
+}

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+import IscsiKit
+
+/// What can be done to sessions; of several that are asked for, the first here.
+enum SessionAction: Hashable {
+  case rescan, statistics, logout
+
+  /// The action that the options ask for; nil if it is none of these.
+  init?(_ options: IscsiadmOptions) {
+    if options.flags.contains(.rescan) {
+      self = .rescan
+    } else if options.flags.contains(.statistics) {
+      self = .statistics
+    } else if options.flags.contains(.logout) {
+      self = .logout
+    } else {
+      return nil
+    }
+  }
+}
+
+/// Does something to sessions, and tells it as open-iscsi does; for the modes `session` and `node`.
+struct SessionActions {
+  let machine: Iscsiadm.Machine
+  let console: IscsiadmConsole
+
+  func perform(
+    _ action: SessionAction, on sessions: [SessionSnapshot]
+  ) throws(IscsiadmError) -> ExitStatus {
+    switch action {
+    case .rescan: try rescan(sessions)
+    case .statistics: try showStatistics(of: sessions)
+    case .logout: try logOut(of: sessions)
+    }
+  }
+
+  /// Logs out of all at once. Disks in use stop no logout, unless the configuration says so.
+  ///
+  /// - Returns: The code of the first that failed.
+  private func logOut(of sessions: [SessionSnapshot]) throws(IscsiadmError) -> ExitStatus {
+    let nothing = IscsiadmError(.noObjectsFound, "No matching sessions found")
+    guard !sessions.isEmpty else { throw nothing }
+    for session in sessions { console.say("Logging out of session \(session.bracketed)\n") }
+    var input = InitiatorTypes.LogoutInput(sessions: sessions.map(\.id.rawValue))
+    input.force = !DaemonConfiguration(path: machine.configurationFile).hasSafeLogout
+    let (call, daemon) = (input, machine.daemon)
+    var outcomes: [SessionID: ExitStatus] = [:]
+    var failure: ExitStatus?
+    switch result(of: { () async throws(InitiatorError) in try await daemon.logOut(call) }) {
+    case .success(let results):
+      for result in results {
+        outcomes[SessionID(rawValue: result.session)] = result.failure?.exitStatus ?? .success
+      }
+    case .failure(let error): failure = error.exitStatus
+    }
+    var first: ExitStatus?
+    for session in sessions {
+      let status = failure ?? outcomes[session.id] ?? .internal
+      if status == .success {
+        console.say("Logout of \(session.bracketed) successful.\n")
+        continue
+      }
+      if status == .daemonNotConnected { console.warnOfNoDaemon() }
+      console.warn("Could not logout of \(session.bracketed).")
+      console.warn(ofReported: status)
+      first = first ?? status
+    }
+    guard let first else { return .success }
+    // A request that never reached a daemon is not counted as a session that was found.
+    if failure == .daemonNotConnected { throw nothing }
+    throw IscsiadmError(first, "Could not logout of all requested sessions")
+  }
+
+  /// Rescans all at once, by the daemon, which knows what may be scanned; without one directly.
+  private func rescan(_ sessions: [SessionSnapshot]) throws(IscsiadmError) -> ExitStatus {
+    guard !sessions.isEmpty else { throw IscsiadmError(.noObjectsFound, "No session found.") }
+    for session in sessions { console.say("Rescanning session \(session.bracketed)\n") }
+    let (ids, daemon, sysfs) = (sessions.map(\.id), machine.daemon, machine.sysfs)
+    let statuses: [ExitStatus] =
+      switch result(of: { () async throws(InitiatorError) in try await daemon.rescan(ids) }) {
+      case .success(let results): results.compactMap { $0.failure?.exitStatus }
+      case .failure(let error) where error.exitStatus == .daemonNotConnected:
+        runBlocking { await SessionScanner(sysfs: sysfs).rescan(ids) }.compactMap {
+          if case .failure(let error) = $0 { error.exitStatus } else { nil }
+        }
+      case .failure(let error): [error.exitStatus]
+      }
+    guard let first = statuses.first else { return .success }
+    throw failedOnAll(first)
+  }
+
+  /// Shows the counters of one session after the other, up to the first that has none to show.
+  private func showStatistics(of sessions: [SessionSnapshot]) throws(IscsiadmError) -> ExitStatus {
+    guard !sessions.isEmpty else { throw IscsiadmError(.noObjectsFound, "No session found.") }
+    let daemon = machine.daemon
+    for session in sessions {
+      switch result(of: { () async throws(InitiatorError) in try await daemon.statistics(of: session.id) }) {
+      case .success(let counters): console.say(statisticsText(session, counters))
+      case .failure(let error):
+        if error.exitStatus == .daemonNotConnected { console.warnOfNoDaemon() }
+        throw failedOnAll(error.exitStatus)
+      }
+    }
+    return .success
+  }
+
+  private func failedOnAll(_ status: ExitStatus) -> IscsiadmError {
+    IscsiadmError(status, "Could not execute operation on all sessions: \(status.openISCSIText)")
+  }
+
+  private func result<Answer: Sendable>(
+    of call: @escaping @Sendable () async throws(InitiatorError) -> Answer
+  ) -> Result<Answer, InitiatorError> {
+    runBlocking { () async -> Result<Answer, InitiatorError> in
+      do throws(InitiatorError) { return .success(try await call()) } catch { return .failure(error) }
+    }
+  }
+}
+
+/// The counters of a session's connection: those of the kernel's interface in its order, then the driver's own.
+func statisticsText(_ session: SessionSnapshot, _ counters: [InitiatorTypes.Counter]) -> String {
+  let fixed = counters.prefix(KernelStatistics.fixedCounterCount)
+  var lines = ["Stats for session \(session.bracketed)", "iSCSI SNMP:"]
+  lines += fixed.map { "\t\($0.name): \($0.value)" }
+  lines.append("iSCSI Extended:")
+  lines += counters.dropFirst(fixed.count).map { "\t\($0.name): \($0.value)" }
+  return lines.map { "\($0.printableBesidesTabs)\n" }.joined()
+}
+
+extension SessionSnapshot {
+  /// What messages call a session: the address that was configured, without brackets.
+  var bracketed: String {
+    "[sid: \(id), target: \(targetName ?? ""), portal: \(shownPersistentAddress),\(shownPersistentPort)]".printable
+  }
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+import IscsiKit
+
+/// `iscsiadm -m session`.
+struct SessionMode {
+  let machine: Iscsiadm.Machine
+  let console: IscsiadmConsole
+  let options: IscsiadmOptions
+  /// The session that `-r` names; nil for all.
+  let id: SessionID?
+
+  func run() throws(IscsiadmError) -> ExitStatus {
+    if let id { return try run(on: try session(id)) }
+    if options.operations.contains(.new) {
+      throw IscsiadmError(
+        .invalidArgument, "session mode: Operation 'new' only allowed with specific session IDs")
+    }
+    try checkOperations()
+    let sessions = try sessions()
+    guard let action = SessionAction(options) else { return try list(sessions) }
+    return try perform(action, on: sessions)
+  }
+
+  private func run(on session: SessionSnapshot) throws(IscsiadmError) -> ExitStatus {
+    try checkOperations()
+    if let action = SessionAction(options) { return try perform(action, on: [session]) }
+    // What is left is about the session's record, unless a tree is asked for.
+    guard options.operations.isEmpty, let level = options.printLevel, level > 0 else {
+      return try Iscsiadm(machine: machine, console: console).runOnRecords(options, of: session)
+    }
+    guard session.isListed else {
+      throw IscsiadmError(
+        .invalidArgument,
+        "Failed to query iSCSI session \(session.id), error 2: Specified iSCSI session not found")
+    }
+    return try list([session])
+  }
+
+  private func checkOperations() throws(IscsiadmError) {
+    if options.flags.contains(.logout), !options.operations.isEmpty {
+      throw IscsiadmError(.invalidArgument, "Invalid parameters. Login/logout and op passed in")
+    }
+  }
+
+  /// One session, with what it cannot be worked on without.
+  private func session(_ id: SessionID) throws(IscsiadmError) -> SessionSnapshot {
+    let session = try readingSysfs { () throws(SysfsError) in try machine.sysfs.session(id) }
+    let missing = session?.targetName == nil ? "targetname" : session?.tag == nil ? "tpgt" : nil
+    guard let session, missing == nil else {
+      throw IscsiadmError(
+        .sysfsLookup, "could not read session \(missing ?? "targetname"): 5",
+        "Could not get session info for sid \(id)")
+    }
+    return session
+  }
+
+  private func sessions() throws(IscsiadmError) -> [SessionSnapshot] {
+    try readingSysfs { () throws(SysfsError) in try machine.sysfs.sessions() }.filter(\.isListed)
+  }
+
+  private func perform(
+    _ action: SessionAction, on sessions: [SessionSnapshot]
+  ) throws(IscsiadmError) -> ExitStatus {
+    try SessionActions(machine: machine, console: console).perform(action, on: sessions)
+  }
+
+  /// Prints sessions in the form that `-P` names.
+  private func list(_ sessions: [SessionSnapshot]) throws(IscsiadmError) -> ExitStatus {
+    guard !sessions.isEmpty else { throw IscsiadmError(.noObjectsFound, "No active sessions.") }
+    let level = max(0, options.printLevel ?? 0)
+    guard level <= 3 else { throw IscsiadmError(.invalidArgument, "Invalid info level \(level). Try 0 - 3.") }
+    let sessions = sessions.inListingOrder
+    guard level > 0 else {
+      console.say(sessions.map(sessionLine).joined())
+      return .success
+    }
+    var listed = machine.listed(sessions, console)
+    if level > 1, options.flags.contains(.showSecrets) {
+      for index in listed.indices { listed[index].secrets = machine.sysfs.secrets(of: listed[index].session.id) }
+    }
+    let version = level > 2 ? versionLines(of: machine.sysfs.transportClassVersion) : ""
+    console.say(version + sessionTree(listed, SessionTreeParts(sessionLevel: level)))
+    return .success
+  }
+}
+
+/// Reads sysfs for a mode.
+func readingSysfs<Answer>(
+  _ body: () throws(SysfsError) -> Answer
+) throws(IscsiadmError) -> Answer {
+  do throws(SysfsError) { return try body() } catch { throw IscsiadmError(error.exitStatus, error.description) }
+}
+
+extension SessionSnapshot {
+  /// Whether listings show it: what lacks one of these is being made or removed, or is none of a driver that we know.
+  var isListed: Bool { targetName != nil && connection != nil && transport != nil }
+}
+
+extension [SessionSnapshot] {
+  /// The order of listings: that of the names in sysfs as text, so that 10 comes before 2.
+  var inListingOrder: [SessionSnapshot] { sorted { $0.id.description < $1.id.description } }
+}
+
+extension Iscsiadm.Machine {
+  /// Sessions with the states that the daemon knows. If it cannot be asked that is told for each session, and the
+  /// states stay unknown.
+  func listed(_ sessions: [SessionSnapshot], _ console: IscsiadmConsole) -> [ListedSession] {
+    let states = daemonStates()
+    return sessions.map { session in
+      var listed = ListedSession(session)
+      if let states { listed.states = states[session.id] } else { console.warnOfNoDaemon() }
+      return listed
+    }
+  }
+
+  /// The states of the daemon's sessions; nil if it does not answer soon.
+  private func daemonStates() -> [SessionID: DaemonStates]? {
+    guard mayHaveDaemon else { return nil }
+    let daemon = daemon
+    let sessions = runBlocking { try? await daemon.sessions(until: .now + .seconds(5)) }
+    return sessions?.reduce(into: [:]) { $0[SessionID(rawValue: $1.session)] = DaemonStates($1) }
+  }
+}
