@@ -10,8 +10,10 @@ struct Iscsiadm {
     var sysfs = Sysfs()
     /// Where the daemon listens.
     var socket = Initiator.standardSocket
+    /// The records; nil is where the machine has them.
+    var database: RecordDatabase?
     /// open-iscsi's configuration.
-    var configurationFile = DaemonConfiguration.standardPath
+    var configurationFile = InitiatorConfiguration.standardPath
 
     /// The daemon.
     var daemon: Initiator { Initiator(socket: socket) }

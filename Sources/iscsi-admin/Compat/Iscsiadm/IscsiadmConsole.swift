@@ -31,6 +31,7 @@ struct IscsiadmConsole {
   /// Tells a failure whole.
   func report(_ error: IscsiadmError) -> ExitStatus {
     for line in error.lines { warn(line) }
+    if let tail = error.tail { complain(tail) }
     return error.status
   }
 }

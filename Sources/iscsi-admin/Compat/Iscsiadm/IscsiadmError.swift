@@ -46,10 +46,13 @@ extension ExitStatus {
 /// A failure as `iscsiadm` tells it: lines for standard error, without the program's name, and the exit code.
 struct IscsiadmError: Error, Hashable {
   let lines: [String]
+  /// A last line, which comes without the program's name.
+  let tail: String?
   let status: ExitStatus
 
-  init(_ status: ExitStatus, _ lines: String...) {
+  init(_ status: ExitStatus, _ lines: String..., tail: String? = nil) {
     self.lines = lines
+    self.tail = tail
     self.status = status
   }
 }

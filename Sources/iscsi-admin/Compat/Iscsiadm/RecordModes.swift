@@ -13,8 +13,14 @@ extension Iscsiadm {
   func runOnRecords(
     _ options: IscsiadmOptions, of session: SessionSnapshot?
   ) throws(IscsiadmError) -> ExitStatus {
-    let what = session == nil ? "mode \(options.mode?.rawValue ?? "")" : "the record of a session"
-    throw IscsiadmError(
-      .notSupported, "\(what) is not supported by this version of iscsi-admin; use iscsi-admin's own commands")
+    let machine = try RecordMachine(machine)
+    switch options.mode {
+    case .discovery, .discoverydb:
+      return try DiscoveryMode(
+        machine: machine, console: console, options: options, isOnRecord: options.mode == .discoverydb
+      ).run()
+    case .iface: return try InterfaceMode(machine: machine, console: console, options: options).run()
+    default: return try NodeMode(machine: machine, console: console, options: options, session: session).run()
+    }
   }
 }

@@ -42,7 +42,7 @@ struct SessionActions {
     guard !sessions.isEmpty else { throw nothing }
     for session in sessions { console.say("Logging out of session \(session.bracketed)\n") }
     var input = InitiatorTypes.LogoutInput(sessions: sessions.map(\.id.rawValue))
-    input.force = !DaemonConfiguration(path: machine.configurationFile).hasSafeLogout
+    input.force = !machine.protectsUsedDisks
     let (call, daemon) = (input, machine.daemon)
     var outcomes: [SessionID: ExitStatus] = [:]
     var failure: ExitStatus?

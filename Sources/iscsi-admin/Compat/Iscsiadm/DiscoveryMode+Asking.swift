@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+import IscsiKit
+import SystemPackage
+
+extension DiscoveryMode {
+  /// Asks for targets over each interface, takes them over into the records of nodes, shows them and logs in to them if
+  /// that is wanted.
+  func discover(_ record: DiscoveryRecord) throws(IscsiadmError) -> ExitStatus {
+    guard record.kind == .sendTargets else {
+      throw IscsiadmError(
+        .isnsUnavailable, "Could not perform iSNS discovery: \(ExitStatus.isnsUnavailable.openISCSIText)")
+    }
+    let interfaces = try interfaces()
+    var nodes: [NodeRecord] = []
+    for interface in interfaces {
+      let targets = try ask(record, over: interface)
+      nodes += try machine.changing { (changes) throws(DatabaseError) in
+        try changes.merge(targets, foundBy: record, over: [interface], machine.configuration, effects)
+      }
+    }
+    guard !nodes.isEmpty else { throw IscsiadmError(.noObjectsFound, "No portals found") }
+    let level = max(options.printLevel ?? 0, 0)
+    console.say(level == 0 ? NodeText.lines(nodes, tag: .signed) : NodeText.tree(nodes))
+    guard options.flags.contains(.login) else { return .success }
+    return try NodeMode(machine: machine, console: console, options: options).logIn(nodes)
+  }
+
+  /// What a discovery changes: all, unless some of it is asked for.
+  private var effects: DiscoveryEffects {
+    if options.operations.contains(.nonpersistent) { return [] }
+    var effects: DiscoveryEffects = []
+    if options.operations.contains(.new) { effects.insert(.add) }
+    if options.operations.contains(.update) { effects.insert(.reset) }
+    if options.operations.contains(.delete) { effects.insert(.remove) }
+    return effects.isEmpty ? [.add, .reset, .remove] : effects
+  }
+
+  /// Over which interfaces is asked: those that `-I` names, else all that users have made, else the default one.
+  private func interfaces() throws(IscsiadmError) -> [InterfaceRecord] {
+    guard options.interfaces.isEmpty else {
+      var interfaces: [InterfaceRecord] = []
+      for name in options.interfaces {
+        guard let record = try machine.interface(named: name) else {
+          throw IscsiadmError(
+            .noObjectsFound,
+            "Could not read iface info for \(name). Make sure an iface config with the file name and "
+              + "iface.iscsi_ifacename \(name) is in \(machine.database.root.appending("ifaces")).")
+        }
+        interfaces.append(record)
+      }
+      return interfaces
+    }
+    let listing = try machine.reading { () throws(DatabaseError) in try machine.database.interfaces() }
+    console.warn(of: listing.problems)
+    let made = listing.records.map(\.record).filter { $0.transport == "tcp" }
+    return made.isEmpty ? [.standard] : made
+  }
+
+  /// Asks once, and again as often as the record says where there was no connection.
+  private func ask(
+    _ record: DiscoveryRecord, over interface: InterfaceRecord
+  ) throws(IscsiadmError) -> [DiscoveredTarget] {
+    let discovery = try discovery(record, over: interface)
+    for attempt in 0...record.reopenLimit {
+      let result = runBlocking { () async -> Result<SendTargetsResponse, OperationError> in
+        // A target that refuses connections may only be starting.
+        if attempt > 0 { try? await Task.sleep(for: .seconds(1)) }
+        do throws(OperationError) {
+          return .success(try await discovery.run(at: record.portal))
+        } catch {
+          return .failure(error)
+        }
+      }
+      switch result {
+      case .success(let response):
+        for refusal in response.refused { console.warn("Discovery TargetName invalid: \(refusal)") }
+        return response.targets
+      case .failure(let error):
+        guard case .transport(let reason) = error.cause, reason != .cancelled else {
+          throw failed(error, at: record)
+        }
+        console.warn("cannot make connection to \(record.host): \(reason.openISCSIText)")
+      }
+    }
+    throw IscsiadmError(
+      .pduTimeout, "connection login retries (reopen_max) \(record.reopenLimit) exceeded",
+      Self.failure(.pduTimeout))
+  }
+
+  private func discovery(
+    _ record: DiscoveryRecord, over interface: InterfaceRecord
+  ) throws(IscsiadmError) -> SendTargetsDiscovery {
+    do {
+      let name =
+        if let own = interface.initiatorName { try InitiatorName(own) } else { try InitiatorNameFile().read() }
+      var discovery = SendTargetsDiscovery(initiator: name)
+      discovery.authentication = try record.authentication.authentication(of: "discovery.sendtargets.auth")
+      discovery.binding = try LoginDescription.InterfaceDescription(interface).binding()
+      discovery.timeout = record.loginTimeout + record.activeTimeout
+      return discovery
+    } catch {
+      let status = (error as? any DiagnosableError)?.exitStatus ?? .invalidArgument
+      throw IscsiadmError(status, "\(error)", Self.failure(status))
+    }
+  }
+
+  private func failed(_ error: OperationError, at record: DiscoveryRecord) -> IscsiadmError {
+    let status = error.exitStatus
+    guard status == .authentication else {
+      return IscsiadmError(
+        status, "discovery login to \(record.host) failed, giving up \(status.rawValue)", Self.failure(status))
+    }
+    return IscsiadmError(
+      status, "Login failed to authenticate with target ",
+      "discovery login to \(record.host) rejected: initiator failed authorization", Self.failure(status))
+  }
+
+  private static func failure(_ status: ExitStatus) -> String {
+    "Could not perform SendTargets discovery: \(status.openISCSIText)"
+  }
+}
+
+extension TransportError {
+  /// The reason as the C library words it.
+  fileprivate var openISCSIText: String {
+    switch self {
+    case .refused: "Connection refused"
+    case .unreachable(let errno), .system(_, let errno): "\(errno)"
+    case .timedOut: "Connection timed out"
+    default: description
+    }
+  }
+}

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+import IscsiKit
+
+/// `iscsiadm -m discovery` and `-m discoverydb`.
+struct DiscoveryMode {
+  let machine: RecordMachine
+  let console: IscsiadmConsole
+  let options: IscsiadmOptions
+  /// Whether it works on the record of a discovery (`discoverydb`), or asks at once.
+  let isOnRecord: Bool
+
+  /// Does what the options say.
+  func run() throws(IscsiadmError) -> ExitStatus {
+    guard let type = options.discoveryType else { return try runWithoutType() }
+    let kind: DiscoveryRecord.Kind
+    switch type {
+    case .sendTargets: kind = .sendTargets
+    case .isns: kind = .isns
+    case .firmware: return try FirmwareMode(machine: machine.base).run()
+    }
+    guard let text = options.portal, !text.host.isEmpty else {
+      throw IscsiadmError(.invalidArgument, "Please specify portal as <ipaddr>[:<ipport>]")
+    }
+    let portal = try text.checked(defaultPort: kind.defaultPort)
+    guard isOnRecord else {
+      let record = machine.configuration.discovery(kind, at: portal.host, port: portal.port)
+      if !options.operations.contains(.nonpersistent) {
+        try machine.changing { (changes) throws(DatabaseError) in
+          changes.save(record, over: try machine.database.discoveries(kind, at: portal).records.first)
+        }
+      }
+      return try discover(record)
+    }
+    return try runOnRecord(kind, portal)
+  }
+
+  // MARK: - Without a type
+
+  private func runWithoutType() throws(IscsiadmError) -> ExitStatus {
+    guard let text = options.portal, !text.host.isEmpty else { return try list() }
+    if isOnRecord {
+      throw IscsiadmError(
+        .invalidArgument, "Invalid command. Portal not needed or Possibly missing discovery --type.")
+    }
+    let portal = try text.checked()
+    guard let stored = try record(.sendTargets, portal) else {
+      throw IscsiadmError(.invalidArgument, "Discovery record \(Self.label(portal)) not found!")
+    }
+    return show(stored.record)
+  }
+
+  /// All discoveries, a line each (`-P 0`) or with what they have found (`-P 1`).
+  private func list() throws(IscsiadmError) -> ExitStatus {
+    let level = max(options.printLevel ?? 0, 0)
+    guard level <= 1 else {
+      throw IscsiadmError(.invalidArgument, "Invalid info level \(level). Try 0 or 1.")
+    }
+    let found = try machine.reading { () throws(DatabaseError) in
+      (
+        try machine.database.discoveries(.sendTargets), try machine.database.discoveries(.isns),
+        try machine.database.nodes()
+      )
+    }
+    console.warn(of: found.0.problems + found.1.problems + found.2.problems)
+    let discoveries = (found.0.records + found.1.records).map(\.record), nodes = found.2.records.map(\.record)
+    if level == 0 {
+      console.say(discoveries.map { "\(NodeText.address($0.portal)) via \($0.kind.rawValue)\n" }.joined())
+      return discoveries.isEmpty ? .noObjectsFound : .success
+    }
+    console.say(DiscoveryText.tree(discoveries, nodes))
+    let isEmpty = discoveries.isEmpty && !nodes.contains { $0.discoveryKind == .byHand || $0.discoveryKind == .firmware }
+    return isEmpty ? .noObjectsFound : .success
+  }
+
+  // MARK: - On a record
+
+  private func runOnRecord(_ kind: DiscoveryRecord.Kind, _ portal: Portal) throws(IscsiadmError) -> ExitStatus {
+    let standard = machine.configuration.discovery(kind, at: portal.host, port: portal.port)
+    if options.flags.contains(.discover) {
+      let record = try machine.changing { (changes) throws(DatabaseError) -> DiscoveryRecord in
+        if let stored = try machine.database.discoveries(kind, at: portal).records.first { return stored.record }
+        changes.save(standard)
+        return standard
+      }
+      return try discover(record)
+    }
+    if options.operations.contains(.new) {
+      try machine.changing { (changes) throws(DatabaseError) in
+        changes.save(standard, over: try machine.database.discoveries(kind, at: portal).records.first)
+      }
+      console.say("New discovery record for \(Self.label(portal)) added.\n")
+      return .success
+    }
+    if options.operations.contains(.update), options.parameters.isEmpty {
+      throw IscsiadmError(.invalidArgument, "Update requires name and value.")
+    }
+    guard let stored = try record(kind, portal) else {
+      throw IscsiadmError(.database, "Discovery record \(Self.label(portal)) not found.")
+    }
+    if options.operations.contains(.update) { return try update(stored) }
+    if options.operations.contains(.delete) { return try delete(stored) }
+    return show(stored.record)
+  }
+
+  private func update(_ stored: RecordDatabase.Stored<DiscoveryRecord>) throws(IscsiadmError) -> ExitStatus {
+    let record: DiscoveryRecord
+    do throws(RecordUpdateFailure) {
+      record = try stored.record.updated(by: options.parameters)
+    } catch {
+      error.lines.forEach(console.warn)
+      return .invalidArgument
+    }
+    try machine.changing { (changes) throws(DatabaseError) in changes.save(record, over: stored) }
+    return .success
+  }
+
+  private func delete(_ stored: RecordDatabase.Stored<DiscoveryRecord>) throws(IscsiadmError) -> ExitStatus {
+    try machine.changing { (changes) throws(DatabaseError) in try changes.delete(stored) { _ in false } }
+    return .success
+  }
+
+  private func show(_ record: DiscoveryRecord) -> ExitStatus {
+    console.say(RecordDump.text(of: record, showsSecrets: options.flags.contains(.showSecrets)))
+    return .success
+  }
+
+  private func record(
+    _ kind: DiscoveryRecord.Kind, _ portal: Portal
+  ) throws(IscsiadmError) -> RecordDatabase.Stored<DiscoveryRecord>? {
+    let listing = try machine.reading { () throws(DatabaseError) in try machine.database.discoveries(kind, at: portal) }
+    console.warn(of: listing.problems)
+    return listing.records.first
+  }
+
+  private static func label(_ portal: Portal) -> String { "[\(portal.host),\(portal.port)]" }
+}
+
+extension DiscoveryRecord.Kind {
+  /// The port of whoever is asked.
+  fileprivate var defaultPort: UInt16 { self == .isns ? 3205 : Portal.defaultPort }
+}

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+import IscsiKit
+import SystemPackage
+
+/// `iscsiadm -m iface`.
+struct InterfaceMode {
+  let machine: RecordMachine
+  let console: IscsiadmConsole
+  let options: IscsiadmOptions
+
+  private var name: String? { options.interfaces.first }
+
+  /// Does what the options say.
+  func run() throws(IscsiadmError) -> ExitStatus {
+    if options.interfaces.count > 1, let name {
+      console.warn("iface mode only accepts one interface. Using the first one \(name).")
+    }
+    if options.submode == .ping {
+      throw IscsiadmError(.invalidArgument, name == nil ? "Ping requires iface." : "Ping is not supported by tcp.")
+    }
+    if options.operations.contains(.new) { return try add() }
+    if options.operations.contains(.delete) { return try delete() }
+    if options.operations.contains(.update) { return try update() }
+    if options.operations.contains(.apply) { return try apply() }
+    if options.operations.contains(.applyAll) { return applyAll() }
+    return try show()
+  }
+
+  // MARK: - Looking
+
+  private func show() throws(IscsiadmError) -> ExitStatus {
+    let level = max(options.printLevel ?? 0, 0)
+    guard level <= 1 else { throw IscsiadmError(.invalidArgument, "Invalid info level \(level). Try 0 - 1.") }
+    if let name, level == 0 {
+      console.say(RecordDump.text(of: try interface(name), showsSecrets: options.flags.contains(.showSecrets)))
+      return .success
+    }
+    let interfaces = if let name { [try interface(name)] } else { try all() }
+    console.say(level == 0 ? interfaces.map(Self.line).joined() : try tree(interfaces))
+    return .success
+  }
+
+  private func interface(_ name: String) throws(IscsiadmError) -> InterfaceRecord {
+    if let record = try machine.interface(named: name) { return record }
+    let path = machine.database.root.appending("ifaces").appending(name)
+    console.complain(
+      "iSCSI ERROR: Failed to open \(path) using read mode: 2 No such file or directory".printable
+        + " # idbm.c:_idbm_recs_read():834")
+    throw IscsiadmError(.database)
+  }
+
+  /// Those that users have made, then those that there always are.
+  private func all() throws(IscsiadmError) -> [InterfaceRecord] {
+    let listing = try machine.reading { () throws(DatabaseError) in try machine.database.interfaces() }
+    console.warn(of: listing.problems)
+    return listing.records.map(\.record) + InterfaceRecord.builtIn
+  }
+
+  private static func line(_ record: InterfaceRecord) -> String {
+    let values = [record.hardwareAddress, record.address, record.networkDevice, record.initiatorName]
+    return "\(record.name) " + ([record.transport] + values.map { $0 ?? "<empty>" }).joined(separator: ",") + "\n"
+  }
+
+  private func tree(_ interfaces: [InterfaceRecord]) throws(IscsiadmError) -> String {
+    let listing = try machine.reading { () throws(DatabaseError) in try machine.database.nodes() }
+    console.warn(of: listing.problems)
+    // Where there is no node nothing is shown.
+    guard !listing.records.isEmpty else { return "" }
+    let nodes = Dictionary(grouping: listing.records.map(\.record), by: \.interface.name)
+    return interfaces.map { interface in
+      var (text, target) = ("Iface: \(interface.name)\n", TargetName?.none)
+      for node in nodes[interface.name] ?? [] {
+        if node.target != target { text += "\tTarget: \(node.target)\n" }
+        target = node.target
+        text += "\t\tPortal: \(NodeText.portal(node.portal, .signed))\n"
+      }
+      return text
+    }.joined()
+  }
+
+  // MARK: - Changing
+
+  private func add() throws(IscsiadmError) -> ExitStatus {
+    guard let name else {
+      throw IscsiadmError(.sysfsLookup, "Could not add interface. No interface passed in.")
+    }
+    guard let valid = InterfaceName(name) else {
+      throw IscsiadmError(.invalidArgument, "\(name.debugDescription) is refused as an interface's name.")
+    }
+    guard !valid.isBuiltIn else {
+      throw IscsiadmError(
+        .invalidArgument,
+        "iface \(name) is a special interface and is not stored in \(machine.database.root.appending("ifaces")).",
+        "Could not create new interface \(name).")
+    }
+    try refuseUsed(valid, "create")
+    let record: InterfaceRecord
+    do throws(RecordUpdateFailure) {
+      record = try InterfaceRecord(name: valid).updated(by: options.parameters)
+    } catch {
+      error.lines.forEach(console.warn)
+      throw IscsiadmError(.invalidArgument, "Could not create new interface \(name).")
+    }
+    try machine.changing { (changes) throws(DatabaseError) in
+      changes.save(record, over: try machine.database.interfaces(valid).records.first)
+    }
+    console.say("\(name) updated.\nNew interface \(name) added\n")
+    return .success
+  }
+
+  private func update() throws(IscsiadmError) -> ExitStatus {
+    guard let name, !options.parameters.isEmpty else {
+      throw IscsiadmError(.invalidArgument, "Update requires name, value, and iface.")
+    }
+    let failed = "Could not update iface \(name): \(ExitStatus.invalidArgument.openISCSIText)"
+    if InterfaceName(name)?.isBuiltIn == true {
+      throw IscsiadmError(
+        .invalidArgument, "iface \(name) is a special interface and cannot be modified.", failed)
+    }
+    guard let stored = try stored(name) else {
+      throw IscsiadmError(.invalidArgument, "Could not read iface info for \(name).")
+    }
+    if let change = bindingChange(of: stored.record) {
+      throw IscsiadmError(
+        .invalidArgument,
+        "Can not update interface binding from \(change.0) to \(change.1). You must delete the interface and create a new one",
+        failed)
+    }
+    let record: InterfaceRecord
+    do throws(RecordUpdateFailure) {
+      record = try stored.record.updated(by: options.parameters)
+    } catch {
+      error.lines.forEach(console.warn)
+      throw IscsiadmError(.invalidArgument, failed)
+    }
+    try machine.changing { (changes) throws(DatabaseError) in
+      changes.save(record, over: stored)
+      // Each node has a copy of its interface.
+      for node in try machine.database.nodes(.init(interface: record.name)).records {
+        var changed = node.record
+        changed.interface = record
+        changes.save(changed, over: node)
+      }
+    }
+    console.say("\(name) updated.\n")
+    return .success
+  }
+
+  /// The kinds of binding that an update would go from and to; nil if the kind stays.
+  private func bindingChange(of record: InterfaceRecord) -> (String, String)? {
+    let names = Set(options.parameters.filter { !$0.value.isEmpty }.map(\.name))
+    if record.networkDevice != nil, names.contains("iface.hwaddress") { return ("net_ifacename", "hwaddress") }
+    if record.hardwareAddress != nil, names.contains("iface.net_ifacename") { return ("hwaddress", "net_ifacename") }
+    return nil
+  }
+
+  private func delete() throws(IscsiadmError) -> ExitStatus {
+    guard let name else {
+      throw IscsiadmError(.invalidArgument, "Could not delete interface. No interface passed in.")
+    }
+    let failed = "Could not delete iface \(name): \(ExitStatus.invalidArgument.openISCSIText)"
+    if InterfaceName(name)?.isBuiltIn == true {
+      throw IscsiadmError(.invalidArgument, "iface \(name) is a special interface and cannot be deleted.", failed)
+    }
+    guard let stored = try stored(name) else {
+      throw IscsiadmError(.invalidArgument, "Could not read iface info for \(name).", failed)
+    }
+    try refuseUsed(stored.record.name, "delete")
+    try machine.changing { (changes) throws(DatabaseError) in
+      for node in try machine.database.nodes(.init(interface: stored.record.name)).records { changes.delete(node) }
+      changes.delete(stored)
+    }
+    console.say("\(name) unbound and deleted.\n")
+    return .success
+  }
+
+  private func refuseUsed(_ name: InterfaceName, _ action: String) throws(IscsiadmError) {
+    guard try machine.sessions().contains(where: { $0.interfaceName == name.description }) else { return }
+    throw IscsiadmError(
+      .sessionExists, "Could not \(action) iface \(name): \(ExitStatus.sessionExists.openISCSIText)")
+  }
+
+  private func stored(_ name: String) throws(IscsiadmError) -> RecordDatabase.Stored<InterfaceRecord>? {
+    guard let name = InterfaceName(name) else { return nil }
+    return try machine.reading { () throws(DatabaseError) in try machine.database.interfaces(name).records.first }
+  }
+
+  // MARK: - Cards
+
+  /// Hands an interface's settings to its card, of which there are none here.
+  private func apply() throws(IscsiadmError) -> ExitStatus {
+    guard let name else { throw IscsiadmError(.invalidArgument, "Apply requires iface.") }
+    guard try machine.interface(named: name) != nil else {
+      throw IscsiadmError(.database, "Could not read iface \(name) (6).")
+    }
+    console.say("\(name) applied.\n")
+    console.warn("Nothing to configure.")
+    return .success
+  }
+
+  private func applyAll() -> ExitStatus {
+    if case .number(let host) = options.host {
+      console.say("Applied settings to ifaces attached to host\(host).\n")
+      console.warn("Could not read proc_name for host\(host) rc 5.")
+    }
+    console.warn("Nothing to configure.")
+    return .success
+  }
+}
+
+extension InterfaceName {
+  fileprivate var isBuiltIn: Bool { InterfaceRecord.builtIn.contains { $0.name == self } }
+}

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+import IscsiKit
+
+extension NodeMode {
+  // MARK: - Logging in
+
+  /// Logs in to the nodes of records, as many sessions each as are wanted.
+  func logIn(_ records: [NodeRecord]) throws(IscsiadmError) -> ExitStatus {
+    let present = try presentSessions()
+    var logins: [NodeLogin] = []
+    var status: ExitStatus?
+    for record in records {
+      let (wanted, there) = (Int(record.sessionCount), present[SessionKey(record)] ?? 0)
+      guard there < wanted else {
+        console.warn(
+          "\(record.interface.name): \(wanted) session\(wanted == 1 ? "" : "s") requested, but \(there) "
+            + "already present.")
+        status = status ?? .sessionExists
+        continue
+      }
+      logins += Array(repeating: NodeLogin(record: record, sessionCount: wanted), count: wanted - there)
+    }
+    status = status ?? perform(logins)
+    if let status { throw IscsiadmError(status, "Could not log into all portals") }
+    return .success
+  }
+
+  /// One more session of a session's record.
+  func addSession(_ session: SessionSnapshot) throws(IscsiadmError) -> ExitStatus {
+    guard let record = try records(NodeSelection(session: session)).first?.record else { throw Self.noRecords }
+    let there = try presentSessions()[SessionKey(record)] ?? 0
+    if let status = perform([NodeLogin(record: record, sessionCount: there + 1, isAdditional: true)]) {
+      throw IscsiadmError(status, "Could not log into all portals")
+    }
+    return .success
+  }
+
+  private func presentSessions() throws(IscsiadmError) -> [SessionKey: Int] {
+    try machine.sessions().reduce(into: [:]) { $0[SessionKey($1), default: 0] += 1 }
+  }
+
+  /// Asks the daemon for all logins at once and tells how each went.
+  ///
+  /// - Returns: The code of the first that failed; nil if none did.
+  private func perform(_ logins: [NodeLogin]) -> ExitStatus? {
+    guard !logins.isEmpty else { return nil }
+    let waits = !options.flags.contains(.noWait)
+    if waits { for login in logins { console.say("Logging in to \(login.label)\n") } }
+    var statuses = [ExitStatus?](repeating: nil, count: logins.count)
+    var (indices, descriptions): ([Int], [LoginDescription]) = ([], [])
+    for (index, login) in logins.enumerated() {
+      do throws(LoginDescriptionError) {
+        descriptions.append(try login.description)
+        indices.append(index)
+      } catch {
+        console.warn(error.description)
+        statuses[index] = error.exitStatus
+      }
+    }
+    for (index, status) in zip(indices, ask(for: descriptions, waits: waits)) { statuses[index] = status }
+    for (login, status) in zip(logins, statuses) { tell(login, status, waits: waits) }
+    return statuses.compactMap(\.self).first { $0 != .success }
+  }
+
+  private func ask(for logins: [LoginDescription], waits: Bool) -> [ExitStatus] {
+    guard !logins.isEmpty else { return [] }
+    var input = InitiatorTypes.LoginInput(logins: logins)
+    input.wait = waits
+    let (call, daemon) = (input, machine.base.daemon)
+    let result = runBlocking { () async -> Result<[InitiatorTypes.LoginResult], InitiatorError> in
+      do throws(InitiatorError) { return .success(try await daemon.login(call)) } catch { return .failure(error) }
+    }
+    switch result {
+    case .success(let results):
+      return logins.indices.map { index in
+        guard index < results.count else { return waits ? .internal : .success }
+        return results[index].failure?.exitStatus ?? .success
+      }
+    case .failure(let error):
+      return logins.map { _ in error.exitStatus }
+    }
+  }
+
+  private func tell(_ login: NodeLogin, _ status: ExitStatus?, waits: Bool) {
+    let label = NodeText.label(login.record)
+    switch status {
+    case .success, nil:
+      if waits { console.say("Login to \(label) successful.\n") }
+    case .some(let status):
+      if status == .daemonNotConnected { console.warnOfNoDaemon() }
+      console.warn("Could not login to \(label).")
+      console.warn(ofReported: status)
+    }
+  }
+
+  /// Logs in to all nodes with a startup (`-L`).
+  func logInAll(_ word: String) throws(IscsiadmError) -> ExitStatus {
+    guard word == "all" || NodeRecord.Startup(rawValue: word) != nil else {
+      throw IscsiadmError.usage("Invalid loginall option \(word).")
+    }
+    let records = try records(NodeSelection()).map(\.record).filter { $0.starts(word) }
+    guard !records.isEmpty else { throw Self.noRecords }
+    var first: IscsiadmError?
+    do throws(IscsiadmError) { _ = try logIn(records.filter { !$0.leadingLogin }) } catch { first = error }
+    do throws(IscsiadmError) { try logInLeading(records.filter(\.leadingLogin)) } catch { first = first ?? error }
+    if let first { throw first }
+    return .success
+  }
+
+  /// Logs in to one portal of each target, the first that works; a target that has a session already is left alone.
+  private func logInLeading(_ records: [NodeRecord]) throws(IscsiadmError) {
+    var connected = Set(try machine.sessions().compactMap(\.targetName))
+    var isEveryTargetReached = true
+    for target in Dictionary(grouping: records, by: \.target).sorted(by: { $0.key < $1.key }) {
+      guard connected.insert(target.key.description).inserted else { continue }
+      let isReached = target.value.contains {
+        perform([NodeLogin(record: $0, sessionCount: Int($0.sessionCount))]) == nil
+      }
+      isEveryTargetReached = isEveryTargetReached && isReached
+    }
+    if !isEveryTargetReached {
+      throw IscsiadmError(.fatalLogin, "Could not login all leading-login portals")
+    }
+  }
+
+  // MARK: - Of sessions
+
+  func logOut(_ selection: NodeSelection) throws(IscsiadmError) -> ExitStatus { try perform(.logout, selection) }
+  func rescan(_ selection: NodeSelection) throws(IscsiadmError) -> ExitStatus { try perform(.rescan, selection) }
+  func showStatistics(_ selection: NodeSelection) throws(IscsiadmError) -> ExitStatus {
+    try perform(.statistics, selection)
+  }
+
+  private func perform(_ action: SessionAction, _ selection: NodeSelection) throws(IscsiadmError) -> ExitStatus {
+    let sessions = try machine.sessions().filter { $0.isListed && selection.includes($0) }
+    return try SessionActions(machine: machine.base, console: console).perform(action, on: sessions)
+  }
+
+  /// Logs out of all sessions whose record has a startup (`-U`). Those that the machine has booted from stay, and so do
+  /// those without a record.
+  func logOutAll(_ word: String) throws(IscsiadmError) -> ExitStatus {
+    guard word == "all" || word == "manual" || word == "automatic" else {
+      throw IscsiadmError.usage("Invalid logoutall option \(word).")
+    }
+    let listing = try machine.reading { () throws(DatabaseError) in try machine.database.nodes() }
+    console.warn(of: listing.problems)
+    let keys = Set(
+      listing.records.map(\.record).filter {
+        $0.starts(word) && !$0.starts("onboot") && $0.discoveryKind != .firmware
+      }.map(SessionKey.init))
+    let sessions = try machine.sessions().filter { $0.isListed && keys.contains(SessionKey($0)) }
+    return try SessionActions(machine: machine.base, console: console).perform(.logout, on: sessions)
+  }
+}
+
+/// A session that is to be made.
+private struct NodeLogin {
+  let record: NodeRecord
+  /// How many sessions of the record there may be with it.
+  let sessionCount: Int
+  /// Whether it is one more than the record wants.
+  var isAdditional = false
+
+  var label: String { NodeText.label(record) + (isAdditional ? " (multiple)" : "") }
+
+  var description: LoginDescription {
+    get throws(LoginDescriptionError) {
+      var description = try LoginDescription(record)
+      description.sessionCount = sessionCount
+      return description
+    }
+  }
+}
+
+extension NodeRecord {
+  /// Whether `-L` and `-U` mean the record by a word. The older place of the startup counts as well: it is `manual` in
+  /// nearly all records.
+  fileprivate func starts(_ word: String) -> Bool {
+    word == "all" || startup.rawValue == word || connectionStartup.rawValue == word
+  }
+}
+
+extension IscsiadmError {
+  /// An option's argument is none, told with how to get help.
+  static func usage(_ line: String) -> IscsiadmError {
+    IscsiadmError(.invalidArgument, line, tail: IscsiadmOptions.tryHelp)
+  }
+}

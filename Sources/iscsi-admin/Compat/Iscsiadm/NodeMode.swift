@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+import IscsiKit
+
+/// `iscsiadm -m node`, and what session mode does with the record of a session.
+struct NodeMode {
+  let machine: RecordMachine
+  let console: IscsiadmConsole
+  let options: IscsiadmOptions
+  /// The session whose record is meant, in session mode.
+  var session: SessionSnapshot?
+
+  /// Does what the options say.
+  func run() throws(IscsiadmError) -> ExitStatus {
+    if let word = options.loginAll { return try logInAll(word) }
+    if let word = options.logoutAll { return try logOutAll(word) }
+    if session == nil, !selectsNodes, options.operations.isEmpty, options.flags.isDisjoint(with: Self.actions) {
+      return try list()
+    }
+    let filter = try filter()
+    if options.operations.contains(.new) {
+      return if let session { try addSession(session) } else { try add() }
+    }
+    if options.flags.contains(.rescan) { return try rescan(filter) }
+    if options.flags.contains(.statistics) { return try showStatistics(filter) }
+    let logsIn = options.flags.contains(.login), logsOut = options.flags.contains(.logout)
+    if logsIn, logsOut {
+      throw IscsiadmError(.invalidArgument, "Invalid parameters. Both login and logout passed in")
+    }
+    if logsIn || logsOut, !options.operations.isEmpty {
+      throw IscsiadmError(.invalidArgument, "Invalid parameters. Login/logout and op passed in")
+    }
+    if logsIn { return try logIn(try records(filter).map(\.record)) }
+    if logsOut { return try logOut(filter) }
+    if options.operations.contains(.update) { return try update(filter) }
+    if options.operations.contains(.delete) { return try delete(filter) }
+    return try show(filter)
+  }
+
+  private static let actions: Set<IscsiadmOptions.Flag> = [.login, .logout, .rescan, .statistics]
+
+  // MARK: - Which nodes
+
+  private var selectsNodes: Bool {
+    options.target != nil || options.portal.map { !$0.host.isEmpty } ?? false || !options.interfaces.isEmpty
+  }
+
+  /// The nodes that the options name. Names that cannot be those of a record match none.
+  func filter() throws(IscsiadmError) -> NodeSelection {
+    if let session { return NodeSelection(session: session) }
+    var selection = NodeSelection()
+    if let target = options.target {
+      guard let name = try? TargetName(target) else { return .none }
+      selection.nodes.target = name
+    }
+    if let portal = options.portal, !portal.host.isEmpty {
+      guard let host = try? PortalHost(portal.host) else { return .none }
+      selection.nodes.host = host
+      selection.nodes.port = portal.shownPort.flatMap(UInt16.init(exactly:)) ?? 0
+    }
+    if let interface = try interface() { selection.nodes.interface = interface.name }
+    return selection
+  }
+
+  /// The interface that `-I` names; nil without it.
+  func interface() throws(IscsiadmError) -> InterfaceRecord? {
+    guard let name = options.interfaces.first else { return nil }
+    if options.interfaces.count > 1 {
+      console.warn("NODE mode only accepts one interface. Using the first one driver  hwaddress  ipaddress .")
+    }
+    guard let record = try machine.interface(named: name) else {
+      throw IscsiadmError(.noMemory, "Could not read iface info for \(name).")
+    }
+    return record
+  }
+
+  /// The records of a selection; files that are none are told of.
+  func records(_ selection: NodeSelection) throws(IscsiadmError) -> [RecordDatabase.Stored<NodeRecord>] {
+    guard !selection.isEmpty else { throw Self.noRecords }
+    let listing = try machine.reading { () throws(DatabaseError) in try machine.database.nodes(selection.nodes) }
+    console.warn(of: listing.problems)
+    guard !listing.records.isEmpty else { throw Self.noRecords }
+    return listing.records
+  }
+
+  static var noRecords: IscsiadmError { IscsiadmError(.noObjectsFound, "No records found") }
+
+  // MARK: - Looking
+
+  /// All records, a line each (`-P 0`) or as a tree (`-P 1`).
+  private func list() throws(IscsiadmError) -> ExitStatus {
+    let level = max(options.printLevel ?? 0, 0)
+    guard level <= 1 else {
+      throw IscsiadmError(.invalidArgument, "Invalid info level \(level). Try 0 or 1.")
+    }
+    let records = try records(NodeSelection()).map(\.record)
+    console.say(level == 0 ? NodeText.lines(records, tag: .unsigned) : NodeText.tree(records))
+    return .success
+  }
+
+  private func show(_ selection: NodeSelection) throws(IscsiadmError) -> ExitStatus {
+    for stored in try records(selection) {
+      console.say(
+        RecordDump.text(of: stored.record, showsSecrets: options.flags.contains(.showSecrets)))
+    }
+    return .success
+  }
+
+  // MARK: - Changing
+
+  /// Makes the record that the options name; with less than a target and a portal, makes those anew that there are.
+  private func add() throws(IscsiadmError) -> ExitStatus {
+    let interface = try interface()
+    guard let target = options.target, let portal = options.portal, !portal.host.isEmpty else {
+      return try addAgain(over: interface)
+    }
+    let name: TargetName
+    do throws(ISCSINameError) { name = try TargetName(target) } catch {
+      throw IscsiadmError(.invalidArgument, "\(target.debugDescription) is refused as a target's name: \(error)")
+    }
+    let record = machine.configuration.node(name, at: try portal.checked(), over: interface ?? .standard)
+    try machine.changing { (changes) throws(DatabaseError) in
+      let stored = try machine.database.nodes(NodeSelection(record).nodes).records.first
+      changes.save(record, over: stored)
+    }
+    console.say(NodeText.added(record))
+    return .success
+  }
+
+  private func addAgain(over interface: InterfaceRecord?) throws(IscsiadmError) -> ExitStatus {
+    let selection = try filter()
+    let added = try machine.changing { (changes) throws(DatabaseError) -> [NodeRecord] in
+      guard !selection.isEmpty else { return [] }
+      return try machine.database.nodes(selection.nodes).records.map { stored in
+        let old = stored.record
+        let record = machine.configuration.node(old.target, at: old.portal, over: interface ?? old.interface)
+        changes.save(record, over: stored)
+        return record
+      }
+    }
+    for record in added { console.say(NodeText.added(record)) }
+    // open-iscsi says no more, and takes it for done.
+    if added.isEmpty { console.warn("Error while adding record: ") }
+    return .success
+  }
+
+  private func update(_ selection: NodeSelection) throws(IscsiadmError) -> ExitStatus {
+    let parameters = options.parameters
+    guard !parameters.isEmpty else { throw IscsiadmError(.invalidArgument, "update requires name and value") }
+    for parameter in parameters where parameter.name.hasPrefix("iface.") && parameter.name != "iface.transport_name" {
+      throw IscsiadmError(
+        .invalidArgument, "Cannot modify \(parameter.name). Use iface mode to update this value.")
+    }
+    guard !selection.isEmpty else { throw Self.noRecords }
+    var failures: [RecordUpdateFailure] = []
+    var problems: [RecordProblem] = []
+    let count = try machine.changing { (changes) throws(DatabaseError) -> Int in
+      let listing = try machine.database.nodes(selection.nodes)
+      problems = listing.problems
+      for stored in listing.records {
+        do throws(RecordUpdateFailure) {
+          changes.save(try stored.record.updated(by: parameters), over: stored)
+        } catch {
+          failures.append(error)
+        }
+      }
+      return listing.records.count
+    }
+    console.warn(of: problems)
+    guard count > 0 else { throw Self.noRecords }
+    guard !failures.isEmpty else { return .success }
+    for failure in failures { failure.lines.forEach(console.warn) }
+    throw Self.notAll(.invalidArgument)
+  }
+
+  private func delete(_ selection: NodeSelection) throws(IscsiadmError) -> ExitStatus {
+    guard !selection.isEmpty else { throw Self.noRecords }
+    let used = Set(try machine.sessions().map(SessionKey.init))
+    var kept: [NodeRecord] = []
+    var problems: [RecordProblem] = []
+    let count = try machine.changing { (changes) throws(DatabaseError) -> Int in
+      let listing = try machine.database.nodes(selection.nodes)
+      problems = listing.problems
+      for stored in listing.records {
+        if used.contains(SessionKey(stored.record)) { kept.append(stored.record) } else { changes.delete(stored) }
+      }
+      return listing.records.count
+    }
+    console.warn(of: problems)
+    guard count > 0 else { throw Self.noRecords }
+    guard !kept.isEmpty else { return .success }
+    for record in kept {
+      console.warn(
+        "This command will remove the record \(NodeText.label(record)), but a session is using it. "
+          + "Logout session then rerun command to remove record.")
+    }
+    throw Self.notAll(.sessionExists)
+  }
+
+  static func notAll(_ status: ExitStatus) -> IscsiadmError {
+    IscsiadmError(status, "Could not execute operation on all records: \(status.openISCSIText)")
+  }
+}
+
+/// Which nodes and sessions are meant.
+struct NodeSelection {
+  var nodes = RecordDatabase.NodeFilter()
+  /// Whether none can be meant.
+  var isEmpty = false
+
+  /// All.
+  init() {}
+
+  /// None: a name that is none of a record was given.
+  static var none: NodeSelection {
+    var selection = NodeSelection()
+    selection.isEmpty = true
+    return selection
+  }
+
+  /// The node of a session.
+  init(session: SessionSnapshot) {
+    nodes.target = session.targetName.flatMap { try? TargetName($0) }
+    nodes.host = session.configuredPortal?.host
+    nodes.port = session.configuredPortal?.port
+    nodes.interface = session.interfaceName.flatMap(InterfaceName.init) ?? .standard
+    isEmpty = nodes.target == nil || nodes.host == nil
+  }
+
+  /// The node of a record.
+  init(_ record: NodeRecord) {
+    nodes.target = record.target
+    nodes.host = record.portal.host
+    nodes.port = record.portal.port
+    nodes.interface = record.interface.name
+  }
+
+  /// Whether a session is one to a node that is meant.
+  func includes(_ session: SessionSnapshot) -> Bool {
+    guard !isEmpty, let portal = session.configuredPortal else { return false }
+    return (nodes.target == nil || nodes.target?.description == session.targetName)
+      && (nodes.host == nil || nodes.host == portal.host) && (nodes.port == nil || nodes.port == portal.port)
+      && (nodes.interface == nil || nodes.interface?.description == session.interfaceName ?? "default")
+  }
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+import IscsiKit
+
+/// Nodes as `iscsiadm` names them.
+enum NodeText {
+  /// How a portal group tag stands in a line.
+  enum TagStyle {
+    /// A tag that is not known is -1.
+    case signed
+    /// A tag that is not known is 4294967295.
+    case unsigned
+  }
+
+  /// A line a node: `10.0.0.1:3260,1 iqn...`.
+  static func lines(_ records: [NodeRecord], tag: TagStyle) -> String {
+    records.map { "\(portal($0.portal, tag)) \($0.target)\n" }.joined()
+  }
+
+  /// Nodes by target, each portal with its interface. Consecutive nodes of a target are below one line.
+  static func tree(_ records: [NodeRecord], indent: String = "") -> String {
+    var text = ""
+    var target: TargetName?
+    for record in records {
+      if record.target != target { text += "\(indent)Target: \(record.target)\n" }
+      target = record.target
+      text += "\(indent)\tPortal: \(portal(record.portal, .signed))\n"
+      text += "\(indent)\t\tIface Name: \(record.interface.name)\n"
+    }
+    return text
+  }
+
+  /// `10.0.0.1:3260,1`; what has no dot is taken for an IPv6 address.
+  static func portal(_ portal: Portal, _ style: TagStyle) -> String {
+    let unknown = style == .signed ? "-1" : "4294967295"
+    return "\(address(portal)),\(portal.tag.map(String.init) ?? unknown)"
+  }
+
+  /// `10.0.0.1:3260`.
+  static func address(_ portal: Portal) -> String { "\(portal.host.description.bracketed):\(portal.port)" }
+
+  /// `[iface: default, target: iqn..., portal: 10.0.0.1,3260]`.
+  static func label(_ record: NodeRecord) -> String {
+    "[iface: \(record.interface.name), target: \(record.target), portal: \(record.portal.host),\(record.portal.port)]"
+  }
+
+  /// What a record that was made is told with.
+  static func added(_ record: NodeRecord) -> String {
+    let interface = record.interface
+    let binding =
+      "hw=\(interface.hardwareAddress ?? ""),ip=\(interface.address ?? ""),net_if=\(interface.networkDevice ?? ""),"
+      + "iscsi_if=\(interface.name)"
+    let portal = "\(record.portal.host),\(record.portal.port),\(record.portal.tag.map(String.init) ?? "-1")"
+    return "New iSCSI node [\(interface.transport):[\(binding)] \(portal) \(record.target)] added\n"
+  }
+}
