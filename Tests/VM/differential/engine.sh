@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# Runs files of cases with one tool and writes a transcript for each group. A file of cases:
+#
+#   == NAME: STATE...        a group: its lines run in order from a database that these states have made (states.sh)
+#   -m node -T $T -o show    a command line of iscsiadm, as the shell would take it
+#   ! rm -rf $NODES/$T       a set-up step, run by the shell; what it prints does not count
+#   ? cat /etc/iscsi/x       a question to the shell whose answer counts
+#   ... ~ ID                 at the end of a line, or of a group for all its lines: differs for the reason of this row of
+#                            docs/compatibility.md
+#   # ...                    a comment
+#
+# A transcript has a block for each command line and question: "$ " or "? " and the line, "> " standard output, "! " standard error,
+# "= " the exit status, "@ " what has changed in the database and of the kernel's sessions. What follows a NUL in a line is lost.
+
+# A command line that takes longer is killed, with status 137.
+COMMAND_LIMIT=60
+SCRATCH=$WORK/differential
+
+# --- the tools
+
+# tool_start / tool_stop: the daemon of $TOOL, ready; the second also when it does not run.
+tool_start() {
+  if [[ $TOOL == reference ]]; then start_iscsid; else daemon_start; fi
+}
+tool_stop() {
+  if [[ $TOOL == reference ]]; then
+    kill "$ISCSID" 2>/dev/null || true
+    wait "$ISCSID" 2>/dev/null || true
+    ISCSID=''
+  else
+    [[ -z $DAEMON_PID ]] || kill "$DAEMON_PID" 2>/dev/null || true
+    wait "$DAEMON_PID" 2>/dev/null || true
+    DAEMON_PID=''
+  fi
+}
+tool_daemon() { if [[ $TOOL == reference ]]; then echo "${ISCSID:-}"; else echo "$DAEMON_PID"; fi; }
+tool_runs() {
+  local process
+  process=$(tool_daemon)
+  [[ -n $process ]] && kill -0 "$process" 2>/dev/null
+}
+# daemon_has_ended: for steps after -k 0.
+daemon_has_ended() { wait_for 50 tool_has_ended; }
+tool_has_ended() { ! tool_runs; }
+
+# sessions_end: none is left, by whatever means the tool has.
+sessions_end() {
+  if [[ $TOOL == reference ]]; then iscsiadm -m session -u; else iscsi-admin logout --all; fi >>"$LOG" 2>&1 || true
+  wait_for 100 session_count_is 0 || fail "$TOOL: sessions are left after $GROUP"
+}
+
+# sessions_made: how many since the kernel booted: each has a SCSI host.
+sessions_made() { dmesg | grep -c 'scsi host[0-9]*: iSCSI Initiator over TCP/IP' || true; }
+
+# kernel_fresh: no session, a daemon that runs, and session numbers that begin at 1.
+kernel_fresh() {
+  local made
+  tool_runs || { tool_stop; tool_start; }
+  [[ $(session_count) == 0 ]] || sessions_end
+  made=$(sessions_made)
+  [[ $made != "${MADE:-}" ]] || return 0
+  tool_stop
+  wait_for 50 modprobe -r iscsi_tcp libiscsi scsi_transport_iscsi || fail "$TOOL: the modules cannot be removed after $GROUP"
+  modprobe -a iscsi_tcp
+  tool_start
+  MADE=$made
+}
+
+# --- what is compared
+
+# note_lines PREFIX FILE: its lines, each with the prefix, to the transcript.
+note_lines() {
+  local lines
+  mapfile lines <"$2"
+  ((${#lines[@]})) || return 0
+  printf '%s' "${lines[@]/#/$1}"
+  [[ ${lines[-1]} == *$'\n' ]] || printf '\n%s\n' '\ no newline at the end'
+}
+
+# note_changes: what is different since the last call, of all files and of the sessions.
+note_changes() {
+  local session paths name address port tpgt iface
+  for session in /sys/class/iscsi_session/session*; do
+    [[ -e $session ]] || continue
+    {
+      read -r name <"$session/targetname"
+      read -r tpgt <"$session/tpgt"
+      read -r iface <"$session/ifacename"
+      read -r address <"/sys/class/iscsi_connection/connection${session##*/session}:0/persistent_address"
+      read -r port <"/sys/class/iscsi_connection/connection${session##*/session}:0/persistent_port"
+    } 2>/dev/null || continue
+    echo "${session##*/session} $name $address,$port,$tpgt $iface"
+  done >"$SCRATCH/sessions"
+  shopt -s globstar dotglob
+  paths=(/etc/iscsi/** /run/lock/iscsi/lock.*)
+  shopt -u globstar dotglob
+  [[ -e ${paths[-1]} ]] || unset 'paths[-1]'
+  stat -c '%A %s %N' "${paths[@]}" 2>/dev/null \
+    | awk -f /vm/differential/changes.awk -v root=/etc/iscsi/ -v before="$SCRATCH/before" -v after="$SCRATCH/after" \
+      -v sessions="$SCRATCH/sessions"
+  mv "$SCRATCH/after" "$SCRATCH/before"
+}
+
+# note_block SIGN LINE COMMAND: runs it and writes its block.
+note_block() {
+  local status=0
+  eval "$3" >"$SCRATCH/stdout" 2>"$SCRATCH/stderr" </dev/null || status=$?
+  {
+    echo "$1 $2"
+    note_lines '> ' "$SCRATCH/stdout"
+    note_lines '! ' "$SCRATCH/stderr"
+    echo "= $status"
+    note_changes
+  } >>"$TRANSCRIPT"
+}
+
+# --- groups
+
+# group_begin NAME STATE...
+group_begin() {
+  local name=$1 state
+  shift
+  TRANSCRIPT=$DIRECTORY/$name.txt
+  kernel_fresh
+  GROUP=$name
+  database_clean
+  for state in "$@"; do
+    "state_${state//-/_}" >>"$LOG" 2>&1 || echo "$name: state $state failed" >>"$LOG"
+  done
+  : >"$SCRATCH/before"
+  echo "== $name: $*" >"$TRANSCRIPT"
+  note_changes >/dev/null
+}
+
+# run_line LINE: of a group; MARK is the group's.
+run_line() {
+  local line=$1 text mark=$MARK
+  text=$line
+  if [[ $line =~ ^(.*[^ ])\ +~\ ([a-z-]+)$ ]]; then
+    text=${BASH_REMATCH[1]} mark=${BASH_REMATCH[2]}
+  fi
+  case $line in
+    '! '*) eval "${line#! }" >>"$LOG" 2>&1 || echo "$GROUP: step failed: $line" >>"$LOG" ;;
+    '? '*) note_block '?' "${text#? }${mark:+ ~ $mark}" "${text#? }" ;;
+    *) note_block '$' "iscsiadm $text${mark:+ ~ $mark}" "timeout -s KILL $COMMAND_LIMIT iscsiadm $text" ;;
+  esac
+}
+
+# run_cases TOOL NAME PATTERN FILE...: the groups whose name matches, with reference or ours; transcripts in $OUT/NAME.
+run_cases() {
+  TOOL=$1 DIRECTORY=$OUT/$2 GROUP='the start' MARK='' MADE=''
+  local pattern=$3 file line lines header selected=no started=$SECONDS path=$PATH
+  shift 3
+  LOG=$DIRECTORY.log
+  mkdir -p "$DIRECTORY" "$SCRATCH"
+  if [[ $TOOL == reference ]]; then
+    PATH=/opt/open-iscsi:$PATH
+  else
+    mkdir -p "$SCRATCH/bin"
+    ln -sf /usr/bin/iscsi-admin "$SCRATCH/bin/iscsiadm"
+    PATH=$SCRATCH/bin:$PATH
+  fi
+  database_clean
+  tool_start >>"$LOG"
+  for file in "$@"; do
+    mapfile -t lines <"$file"
+    for line in "${lines[@]}"; do
+      case $line in
+        '' | '#'*) ;;
+        '== '*)
+          header=${line#== } MARK=''
+          [[ $header != *' ~ '* ]] || { MARK=${header##* ~ } header=${header%% ~ *}; }
+          selected=no
+          # shellcheck disable=SC2053 # a pattern
+          [[ ${header%%:*} == $pattern ]] || continue
+          selected=yes
+          # shellcheck disable=SC2086 # words
+          group_begin "${header%%:*}" ${header#*:}
+          ;;
+        *) [[ $selected == no ]] || run_line "$line" ;;
+      esac
+    done
+  done
+  GROUP='the end'
+  kernel_fresh >>"$LOG"
+  tool_stop
+  PATH=$path
+  find "$DIRECTORY" -name '*.txt' -exec sed -i -f /vm/differential/normalise.sed {} +
+  echo "$2: $(cat "$DIRECTORY"/*.txt | grep -c '^\$ ') command lines in $((SECONDS - started)) s"
+}
