@@ -46,3 +46,11 @@ compare_runs() {
     done
   done
 }
+
+# check_marks FILE...: each mark in them names a row of docs/compatibility.md.
+check_marks() {
+  local mark
+  for mark in $(sed -n 's/^[^#].* ~ \([a-z-]*\)$/\1/p' "$@" | sort -u); do
+    grep -q "^| \`$mark\` |" /vm/differential/compatibility.md || fail "docs/compatibility.md has no row $mark"
+  done
+}

@@ -2,13 +2,12 @@
 # shellcheck shell=bash
 # Runs files of cases with one tool and writes a transcript for each group. A file of cases:
 #
-#   == NAME: STATE...        a group: its lines run in order from a database that these states have made (states.sh)
-#   -m node -T $T -o show    a command line of iscsiadm, as the shell would take it
-#   ! rm -rf $NODES/$T       a set-up step, run by the shell; what it prints does not count
-#   ? cat /etc/iscsi/x       a question to the shell whose answer counts
-#   ... ~ ID                 at the end of a line, or of a group for all its lines: differs for the reason of this row of
-#                            docs/compatibility.md
-#   # ...                    a comment
+#   "== NAME: STATE..."       a group: its lines run in order from a database that these states have made (states.sh)
+#   "-m node -T $T -o show"   a command line of iscsiadm, as the shell would take it
+#   "! rm -rf $NODES/$T"      a set-up step, run by the shell; what it prints and changes does not count
+#   "? cat /etc/iscsi/x"      a question to the shell whose answer counts
+#   "LINE ~ ID"               a line, or a group with all its lines, that differs for the reason of this row of docs/compatibility.md
+#   "# ..."                   a comment
 #
 # A transcript has a block for each command line and question: "$ " or "? " and the line, "> " standard output, "! " standard error,
 # "= " the exit status, "@ " what has changed in the database and of the kernel's sessions. What follows a NUL in a line is lost.
@@ -41,6 +40,17 @@ tool_runs() {
   [[ -n $process ]] && kill -0 "$process" 2>/dev/null
 }
 # daemon_has_ended: for steps after -k 0.
+# tool_start_again: with the settings of now, which tool_start would write anew.
+tool_start_again() {
+  tool_stop
+  if [[ $TOOL == reference ]]; then
+    setsid iscsid -f >>"$OUT/iscsid.log" 2>&1 &
+    ISCSID=$!
+    wait_for 100 grep -q ISCSIADM_ABSTRACT_NAMESPACE /proc/net/unix
+  else
+    daemon_start
+  fi
+}
 daemon_has_ended() { wait_for 50 tool_has_ended; }
 tool_has_ended() { ! tool_runs; }
 
@@ -96,15 +106,18 @@ note_changes() {
   paths=(/etc/iscsi/** /run/lock/iscsi/lock.*)
   shopt -u globstar dotglob
   [[ -e ${paths[-1]} ]] || unset 'paths[-1]'
-  stat -c '%A %s %N' "${paths[@]}" 2>/dev/null \
+  # A path that vanishes or is none of a tree is no failure.
+  { stat -c '%A %s %N' "${paths[@]}" 2>/dev/null || true; } \
     | awk -f /vm/differential/changes.awk -v root=/etc/iscsi/ -v before="$SCRATCH/before" -v after="$SCRATCH/after" \
       -v sessions="$SCRATCH/sessions"
   mv "$SCRATCH/after" "$SCRATCH/before"
 }
 
-# note_block SIGN LINE COMMAND: runs it and writes its block.
+# note_block SIGN LINE COMMAND: runs it and writes its block. What steps have changed since the last one does not count.
 note_block() {
   local status=0
+  [[ $STEPPED == no ]] || note_changes >/dev/null
+  STEPPED=no
   eval "$3" >"$SCRATCH/stdout" 2>"$SCRATCH/stderr" </dev/null || status=$?
   {
     echo "$1 $2"
@@ -121,16 +134,25 @@ note_block() {
 group_begin() {
   local name=$1 state
   shift
-  TRANSCRIPT=$DIRECTORY/$name.txt
-  kernel_fresh
-  GROUP=$name
+  # First for the daemon that may start, and then of what it writes.
   database_clean
+  kernel_fresh
+  database_clean
+  TRANSCRIPT=$DIRECTORY/$name.txt GROUP=$name BEGAN=$SECONDS
   for state in "$@"; do
     "state_${state//-/_}" >>"$LOG" 2>&1 || echo "$name: state $state failed" >>"$LOG"
   done
   : >"$SCRATCH/before"
+  STEPPED=yes
   echo "== $name: $*" >"$TRANSCRIPT"
-  note_changes >/dev/null
+}
+
+# group_end: also the daemon counts.
+group_end() {
+  [[ -n $TRANSCRIPT ]] || return 0
+  note_block '?' 'the daemon' 'if tool_runs; then echo runs; else echo "does not run"; fi'
+  TRANSCRIPT=''
+  ((SECONDS - BEGAN < 10)) || echo "$GROUP: took $((SECONDS - BEGAN)) s" >>"$LOG"
 }
 
 # run_line LINE: of a group; MARK is the group's.
@@ -141,7 +163,10 @@ run_line() {
     text=${BASH_REMATCH[1]} mark=${BASH_REMATCH[2]}
   fi
   case $line in
-    '! '*) eval "${line#! }" >>"$LOG" 2>&1 || echo "$GROUP: step failed: $line" >>"$LOG" ;;
+    '! '*)
+      STEPPED=yes
+      eval "${line#! }" >>"$LOG" 2>&1 || echo "$GROUP: step failed: $line" >>"$LOG"
+      ;;
     '? '*) note_block '?' "${text#? }${mark:+ ~ $mark}" "${text#? }" ;;
     *) note_block '$' "iscsiadm $text${mark:+ ~ $mark}" "timeout -s KILL $COMMAND_LIMIT iscsiadm $text" ;;
   esac
@@ -149,8 +174,8 @@ run_line() {
 
 # run_cases TOOL NAME PATTERN FILE...: the groups whose name matches, with reference or ours; transcripts in $OUT/NAME.
 run_cases() {
-  TOOL=$1 DIRECTORY=$OUT/$2 GROUP='the start' MARK='' MADE=''
-  local pattern=$3 file line lines header selected=no started=$SECONDS path=$PATH
+  TOOL=$1 DIRECTORY=$OUT/$2 GROUP='the start' MARK='' MADE='' TRANSCRIPT='' STEPPED=no
+  local pattern=$3 file line lines header selected=no started=$SECONDS path=$PATH label=$2
   shift 3
   LOG=$DIRECTORY.log
   mkdir -p "$DIRECTORY" "$SCRATCH"
@@ -171,6 +196,7 @@ run_cases() {
         '== '*)
           header=${line#== } MARK=''
           [[ $header != *' ~ '* ]] || { MARK=${header##* ~ } header=${header%% ~ *}; }
+          group_end
           selected=no
           # shellcheck disable=SC2053 # a pattern
           [[ ${header%%:*} == $pattern ]] || continue
@@ -182,10 +208,12 @@ run_cases() {
       esac
     done
   done
+  group_end
   GROUP='the end'
+  database_clean
   kernel_fresh >>"$LOG"
   tool_stop
   PATH=$path
   find "$DIRECTORY" -name '*.txt' -exec sed -i -f /vm/differential/normalise.sed {} +
-  echo "$2: $(cat "$DIRECTORY"/*.txt | grep -c '^\$ ') command lines in $((SECONDS - started)) s"
+  echo "$label: $(cat "$DIRECTORY"/*.txt | grep -c '^\$ ') command lines in $((SECONDS - started)) s"
 }

@@ -5,3 +5,5 @@
 s/^\(! iSCSI [A-Z]*: .*[^ ]\)   *# [a-z_]*\.c:[a-z_0-9]*():[0-9]*$/\1/
 # Statistics: how many octets and PDUs it took by then.
 /^> \t[a-z_0-9]*: [0-9][0-9]*$/s/: [0-9]*$/: N/
+# What it calls a type is memory that nobody has set.
+s/^\(! iSCSI ERROR: Got unknown data type \)-\{0,1\}[0-9]*/\1N/

@@ -43,18 +43,21 @@ discovery.sendtargets.timeo.login_timeout = 2
 END
 }
 
+# private_directories PATH...: with all above them, as open-iscsi makes them.
+private_directories() { (umask 077 && mkdir -p "$@"); }
+
 # record NAME ADDRESS PORT TPGT IFACE [KEY=VALUE...]: a node record as any release may have written it, and its link.
 record() {
   local directory=$NODES/$1/$2,$3,$4
-  mkdir -p -m 700 "$NODES" "$NODES/$1" "$directory" /etc/iscsi/static
+  private_directories "$directory" /etc/iscsi/static
   record_text "$@" >"$directory/$5"
   chmod 600 "$directory/$5"
-  ln -sf "$directory" "/etc/iscsi/static/$1,$2,$3,$4,$5"
+  ln -sfn "$directory" "/etc/iscsi/static/$1,$2,$3,$4,$5"
 }
 # old_record NAME ADDRESS PORT [KEY=VALUE...]: a file in the place of the portal's directory.
 old_record() {
   local file=$NODES/$1/$2,$3
-  mkdir -p -m 700 "$NODES" "$NODES/$1"
+  private_directories "$NODES/$1"
   record_text "$1" "$2" "$3" -1 default "${@:4}" >"$file"
   chmod 600 "$file"
 }
@@ -74,7 +77,7 @@ record_text() {
 }
 # iface NAME [KEY=VALUE...]: an iface record.
 iface() {
-  mkdir -p -m 700 "$IFACES"
+  private_directories "$IFACES"
   {
     echo '# BEGIN RECORD 2.0-874'
     echo "iface.iscsi_ifacename = $1"
