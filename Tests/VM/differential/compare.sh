@@ -49,8 +49,9 @@ compare_runs() {
 
 # check_marks FILE...: each mark in them names a row of docs/compatibility.md.
 check_marks() {
-  local mark
-  for mark in $(sed -n 's/^[^#].* ~ \([a-z-]*\)$/\1/p' "$@" | sort -u); do
+  local mark marks
+  mapfile -t marks < <(sed -n 's/^[^#].* ~ \([a-z-]*\)$/\1/p' "$@" | sort -u)
+  for mark in "${marks[@]}"; do
     grep -q "^| \`$mark\` |" /vm/differential/compatibility.md || fail "docs/compatibility.md has no row $mark"
   done
 }

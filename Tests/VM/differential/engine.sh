@@ -20,7 +20,7 @@ SCRATCH=$WORK/differential
 
 # tool_start / tool_stop: the daemon of $TOOL, ready; the second also when it does not run.
 tool_start() {
-  if [[ $TOOL == reference ]]; then start_iscsid; else daemon_start; fi
+  if [[ $TOOL == reference ]]; then start_iscsid; else daemon_start >>"$LOG"; fi
 }
 tool_stop() {
   if [[ $TOOL == reference ]]; then
@@ -48,16 +48,21 @@ tool_start_again() {
     ISCSID=$!
     wait_for 100 grep -q ISCSIADM_ABSTRACT_NAMESPACE /proc/net/unix
   else
-    daemon_start
+    daemon_start >>"$LOG"
   fi
 }
 daemon_has_ended() { wait_for 50 tool_has_ended; }
 tool_has_ended() { ! tool_runs; }
 
-# sessions_end: none is left, by whatever means the tool has.
+# sessions_end: none is left, by whatever means the tool has; a daemon that has just started may still be recovering them.
 sessions_end() {
-  if [[ $TOOL == reference ]]; then iscsiadm -m session -u; else iscsi-admin logout --all; fi >>"$LOG" 2>&1 || true
-  wait_for 100 session_count_is 0 || fail "$TOOL: sessions are left after $GROUP"
+  local try
+  for try in 1 2 3 4 5 6; do
+    if [[ $TOOL == reference ]]; then iscsiadm -m session -u; else iscsi-admin logout --all; fi >>"$LOG" 2>&1 || true
+    wait_for 20 session_count_is 0 && return
+    echo "$GROUP: sessions are left after try $try" >>"$LOG"
+  done
+  fail "$TOOL: sessions are left after $GROUP"
 }
 
 # sessions_made: how many since the kernel booted: each has a SCSI host.
@@ -187,7 +192,7 @@ run_cases() {
     PATH=$SCRATCH/bin:$PATH
   fi
   database_clean
-  tool_start >>"$LOG"
+  tool_start
   for file in "$@"; do
     mapfile -t lines <"$file"
     for line in "${lines[@]}"; do
@@ -211,7 +216,7 @@ run_cases() {
   group_end
   GROUP='the end'
   database_clean
-  kernel_fresh >>"$LOG"
+  kernel_fresh
   tool_stop
   PATH=$path
   find "$DIRECTORY" -name '*.txt' -exec sed -i -f /vm/differential/normalise.sed {} +

@@ -22,7 +22,7 @@ function portal_option() {
   return pick("-p --portal= -p") pick("$P $P $P:3260 $P:3260,1 $P,7 $P2 $P2:3260 $P6 $P6:3260 fd00::1 target target:3260 $P:3261")
 }
 function absent_portal() { return "-p " pick("10.0.0.9 $P:860 [fd00::9] nobody.invalid") }
-function iface_option() { return pick("-I --interface=") pick("default default if0 if1 if2 if3 iser nosuch") }
+function iface_option() { return pick("-I --interface=") pick("default default if0 if1 if2 if3 nosuch") }
 
 # Some of what selects records.
 function filter(    line) {
@@ -95,12 +95,12 @@ function iface_line(    what, who, key, value) {
   who = iface_option()
   key = pick("net_ifacename hwaddress initiatorname transport_name ipaddress mtu vlan_id nosuch")
   # The kind of a binding cannot be changed, nor what is built in or not there.
-  if (key ~ /nosuch|net_|hwaddress/ || who ~ /default|iser|nosuch|if3/) mark = " ~ iface-errors"
+  if (key ~ /nosuch|net_|hwaddress/ || who ~ /default|nosuch|if3/) mark = " ~ iface-errors"
   value = pick("1 1500 0")
   if (key == "net_ifacename") value = pick("san0 san1 ''")
   if (key == "hwaddress") value = pick("00:11:22:33:44:55 00:11:22:33:44:66")
   if (key == "initiatorname") value = pick("$INITIATOR_IQN-4 ''")
-  if (key == "transport_name") value = pick("tcp iser")
+  if (key == "transport_name") value = "tcp"
   if (key == "ipaddress") value = pick("10.0.0.2 fd00::2")
   return " " who " -o update -n iface." key " -v " value
 }

@@ -7,3 +7,5 @@ s/^\(! iSCSI [A-Z]*: .*[^ ]\)   *# [a-z_]*\.c:[a-z_0-9]*():[0-9]*$/\1/
 /^> \t[a-z_0-9]*: [0-9][0-9]*$/s/: [0-9]*$/: N/
 # What it calls a type is memory that nobody has set.
 s/^\(! iSCSI ERROR: Got unknown data type \)-\{0,1\}[0-9]*/\1N/
+# A library's own words about a module that the machine has not.
+/^! libkmod: /d
