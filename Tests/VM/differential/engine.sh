@@ -65,21 +65,21 @@ sessions_end() {
   fail "$TOOL: sessions are left after $GROUP"
 }
 
-# sessions_made: how many since the kernel booted: each has a SCSI host.
-sessions_made() { dmesg | grep -c 'scsi host[0-9]*: iSCSI Initiator over TCP/IP' || true; }
+# last_session: the kernel's word, with its time, of the session it made last, also one that failed: each has a SCSI host.
+last_session() { dmesg | grep 'scsi host[0-9]*: iSCSI Initiator over TCP/IP' | tail -n 1 || true; }
 
 # kernel_fresh: no session, a daemon that runs, and session numbers that begin at 1.
 kernel_fresh() {
-  local made
+  local last
   tool_runs || { tool_stop; tool_start; }
   [[ $(session_count) == 0 ]] || sessions_end
-  made=$(sessions_made)
-  [[ $made != "${MADE:-}" ]] || return 0
+  last=$(last_session)
+  [[ $last != "$LAST_SESSION" ]] || return 0
   tool_stop
   wait_for 50 modprobe -r iscsi_tcp libiscsi scsi_transport_iscsi || fail "$TOOL: the modules cannot be removed after $GROUP"
   modprobe -a iscsi_tcp
   tool_start
-  MADE=$made
+  LAST_SESSION=$last
 }
 
 # --- what is compared
@@ -179,7 +179,7 @@ run_line() {
 
 # run_cases TOOL NAME PATTERN FILE...: the groups whose name matches, with reference or ours; transcripts in $OUT/NAME.
 run_cases() {
-  TOOL=$1 DIRECTORY=$OUT/$2 GROUP='the start' MARK='' MADE='' TRANSCRIPT='' STEPPED=no
+  TOOL=$1 DIRECTORY=$OUT/$2 GROUP='the start' MARK='' LAST_SESSION=none TRANSCRIPT='' STEPPED=no
   local pattern=$3 file line lines header selected=no started=$SECONDS path=$PATH label=$2
   shift 3
   LOG=$DIRECTORY.log
