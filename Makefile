@@ -73,6 +73,13 @@ soak: $(ISCSI_ADMIN) setup-vm ## a daemon killed 100 times in each way, and 10,0
 	Tests/VM/machine run --kernel 6.12 --limit 14400 --patience 20 --set RUNS=100 --set RECOVERIES=10000 \
 	  $(if $(SOAK_SEED),--set SEED=$(SOAK_SEED)) daemon-killed daemon-killed-creating memory
 
+# Not in `test`: a quarter of an hour. SEED repeats or changes the random command lines, CASES is a pattern of groups.
+SEED ?= 1
+CASES ?= *
+differential: $(ISCSI_ADMIN) setup-vm ## iscsiadm beside open-iscsi's: the same command lines, and 1,000 random ones
+	Tests/VM/machine run --kernel 6.12 --patience 3 --set SLOW=yes --set 'CASES=$(CASES)' differential
+	Tests/VM/machine run --kernel 6.12 --patience 3 --set GENERATE=1000 --set SEED=$(SEED) differential
+
 bench: $(ISCSI_ADMIN) setup-vm ## times beside open-iscsi's, in one test machine
 	Tests/VM/bench.sh
 
@@ -119,4 +126,4 @@ help: ## this list
 	@awk 'BEGIN { FS = ":.*##" } /^##@/ { printf "\n%s\n", substr($$0, 5) } \
 	  /^[a-z-]+:.*##/ { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: build debug demo vm test unit-test executable-test vm-test soak bench lint man install install-compat setup setup-build setup-vm setup-unit setup-lint clean help
+.PHONY: build debug demo vm test unit-test executable-test vm-test soak differential bench lint man install install-compat setup setup-build setup-vm setup-unit setup-lint clean help
