@@ -19,8 +19,11 @@ extension DiscoveryMode {
       }
     }
     guard !nodes.isEmpty else { throw IscsiadmError(.noObjectsFound, "No portals found") }
-    let level = max(options.printLevel ?? 0, 0)
-    console.say(level == 0 ? NodeText.lines(nodes, tag: .signed) : NodeText.tree(nodes))
+    switch max(options.printLevel ?? 0, 0) {
+    case 0: console.say(NodeText.lines(nodes, tag: .signed))
+    case 1: console.say(NodeText.tree(nodes, joinsPortals: true))
+    default: break
+    }
     guard options.flags.contains(.login) else { return .success }
     return try NodeMode(machine: machine, console: console, options: options).logIn(nodes)
   }
@@ -40,14 +43,15 @@ extension DiscoveryMode {
     guard options.interfaces.isEmpty else {
       var interfaces: [InterfaceRecord] = []
       for name in options.interfaces {
-        guard let record = try machine.interface(named: name) else {
-          throw IscsiadmError(
-            .noObjectsFound,
+        if let record = try machine.interface(named: name) {
+          interfaces.append(record)
+        } else {
+          console.warn(
             "Could not read iface info for \(name). Make sure an iface config with the file name and "
               + "iface.iscsi_ifacename \(name) is in \(machine.database.root.appending("ifaces")).")
         }
-        interfaces.append(record)
       }
+      if interfaces.isEmpty { throw IscsiadmError(.noObjectsFound) }
       return interfaces
     }
     let listing = try machine.reading { () throws(DatabaseError) in try machine.database.interfaces() }
@@ -56,7 +60,7 @@ extension DiscoveryMode {
     return made.isEmpty ? [.standard] : made
   }
 
-  /// Asks once, and again as often as the record says where there was no connection.
+  /// Asks once, and again as often as the record says while the failure is one that may pass.
   private func ask(
     _ record: DiscoveryRecord, over interface: InterfaceRecord
   ) throws(IscsiadmError) -> [DiscoveredTarget] {
@@ -73,13 +77,12 @@ extension DiscoveryMode {
       }
       switch result {
       case .success(let response):
-        for refusal in response.refused { console.warn("Discovery TargetName invalid: \(refusal)") }
+        for refusal in response.refused { console.warn("Discovery TargetName invalid: \(refusal.text)") }
         return response.targets
       case .failure(let error):
-        guard case .transport(let reason) = error.cause, reason != .cancelled else {
-          throw failed(error, at: record)
-        }
-        console.warn("cannot make connection to \(record.host): \(reason.openISCSIText)")
+        let failure = DiscoveryFailure(error, host: record.host)
+        failure.lines.forEach(console.warn)
+        if !failure.mayPass { throw IscsiadmError(failure.status, Self.failure(failure.status)) }
       }
     }
     throw IscsiadmError(
@@ -104,30 +107,7 @@ extension DiscoveryMode {
     }
   }
 
-  private func failed(_ error: OperationError, at record: DiscoveryRecord) -> IscsiadmError {
-    let status = error.exitStatus
-    guard status == .authentication else {
-      return IscsiadmError(
-        status, "discovery login to \(record.host) failed, giving up \(status.rawValue)", Self.failure(status))
-    }
-    return IscsiadmError(
-      status, "Login failed to authenticate with target ",
-      "discovery login to \(record.host) rejected: initiator failed authorization", Self.failure(status))
-  }
-
   private static func failure(_ status: ExitStatus) -> String {
     "Could not perform SendTargets discovery: \(status.openISCSIText)"
-  }
-}
-
-extension TransportError {
-  /// The reason as the C library words it.
-  fileprivate var openISCSIText: String {
-    switch self {
-    case .refused: "Connection refused"
-    case .unreachable(let errno), .system(_, let errno): "\(errno)"
-    case .timedOut: "Connection timed out"
-    default: description
-    }
   }
 }

@@ -16,10 +16,15 @@ struct DiscoveryMode {
     switch type {
     case .sendTargets: kind = .sendTargets
     case .isns: kind = .isns
-    case .firmware: return try FirmwareMode(machine: machine.base).run()
+    case .firmware:
+      if isOnRecord, !options.flags.contains(.discover) {
+        throw IscsiadmError(.invalidArgument, "Invalid command. Possibly missing --discover argument.")
+      }
+      return try FirmwareMode(machine: machine.base).run()
     }
     guard let text = options.portal, !text.host.isEmpty else {
-      throw IscsiadmError(.invalidArgument, "Please specify portal as <ipaddr>[:<ipport>]")
+      let form = kind == .isns ? "<ipaddr>:[<ipport>]" : "<ipaddr>[:<ipport>]"
+      throw IscsiadmError(.invalidArgument, "Please specify portal as \(form)")
     }
     let portal = try text.checked(defaultPort: kind.defaultPort)
     guard isOnRecord else {
@@ -37,7 +42,13 @@ struct DiscoveryMode {
   // MARK: - Without a type
 
   private func runWithoutType() throws(IscsiadmError) -> ExitStatus {
+    if !isOnRecord, options.operations.contains(.delete) {
+      throw IscsiadmError(.invalidArgument, "Invalid operation.")
+    }
     guard let text = options.portal, !text.host.isEmpty else { return try list() }
+    if isOnRecord, options.operations.contains(.new) {
+      throw IscsiadmError(.invalidArgument, "Invalid command. Possibly missing discovery --type.")
+    }
     if isOnRecord {
       throw IscsiadmError(
         .invalidArgument, "Invalid command. Portal not needed or Possibly missing discovery --type.")
@@ -64,11 +75,12 @@ struct DiscoveryMode {
     console.warn(of: found.0.problems + found.1.problems + found.2.problems)
     let discoveries = (found.0.records + found.1.records).map(\.record), nodes = found.2.records.map(\.record)
     if level == 0 {
-      console.say(discoveries.map { "\(NodeText.address($0.portal)) via \($0.kind.rawValue)\n" }.joined())
+      console.say(discoveries.map { "\($0.host):\($0.port) via \($0.kind.rawValue)\n" }.joined())
       return discoveries.isEmpty ? .noObjectsFound : .success
     }
     console.say(DiscoveryText.tree(discoveries, nodes))
-    let isEmpty = discoveries.isEmpty && !nodes.contains { $0.discoveryKind == .byHand || $0.discoveryKind == .firmware }
+    let isEmpty =
+      discoveries.isEmpty && !nodes.contains { $0.discoveryKind == .byHand || $0.discoveryKind == .firmware }
     return isEmpty ? .noObjectsFound : .success
   }
 

@@ -15,13 +15,14 @@ enum DiscoveryText {
     }
     func section(_ title: String, _ kind: DiscoveryRecord.Kind) -> String {
       let lines = discoveries.filter { $0.kind == kind }.map { discovery in
-        "DiscoveryAddress: \(discovery.host),\(discovery.port)\n" + NodeText.tree(found(by: discovery))
+        "DiscoveryAddress: \(discovery.host),\(discovery.port)\n"
+          + NodeText.tree(found(by: discovery), joinsPortals: true)
       }
       return "\(title):\n" + (lines.isEmpty ? none : lines.joined())
     }
     func section(_ title: String, _ kind: NodeRecord.DiscoveryKind) -> String {
       let made = nodes.filter { $0.discoveryKind == kind && $0.portal.tag != nil }
-      return "\(title):\n" + (made.isEmpty ? none : NodeText.tree(made))
+      return "\(title):\n" + (made.isEmpty ? none : NodeText.tree(made, joinsPortals: true))
     }
     return section("SENDTARGETS", DiscoveryRecord.Kind.sendTargets) + section("iSNS", DiscoveryRecord.Kind.isns)
       + section("STATIC", .byHand) + section("FIRMWARE", .firmware)

@@ -93,7 +93,7 @@ struct InterfaceMode {
         "iface \(name) is a special interface and is not stored in \(machine.database.root.appending("ifaces")).",
         "Could not create new interface \(name).")
     }
-    try refuseUsed(valid, "create")
+    if try isUsed(valid) { throw IscsiadmError(.sessionExists, "Could not create new interface \(name).") }
     let record: InterfaceRecord
     do throws(RecordUpdateFailure) {
       record = try InterfaceRecord(name: valid).updated(by: options.parameters)
@@ -142,6 +142,11 @@ struct InterfaceMode {
         changes.save(changed, over: node)
       }
     }
+    if try isUsed(record.name) {
+      console.warn(
+        "Updating iface while iscsi sessions are using it. You must logout the running sessions then log back in for "
+          + "the new settings to take affect.")
+    }
     console.say("\(name) updated.\n")
     return .success
   }
@@ -165,7 +170,15 @@ struct InterfaceMode {
     guard let stored = try stored(name) else {
       throw IscsiadmError(.invalidArgument, "Could not read iface info for \(name).", failed)
     }
-    try refuseUsed(stored.record.name, "delete")
+    let used = Set(try machine.sessions().map(SessionKey.init))
+    let nodes = try machine.reading { () throws(DatabaseError) in
+      try machine.database.nodes(.init(interface: stored.record.name)).records
+    }
+    if let node = nodes.map(\.record).first(where: { used.contains(SessionKey($0)) }) {
+      throw IscsiadmError(
+        .sessionExists, NodeText.refusedRemoval(node),
+        "Could not delete iface \(name): \(ExitStatus.sessionExists.openISCSIText)")
+    }
     try machine.changing { (changes) throws(DatabaseError) in
       for node in try machine.database.nodes(.init(interface: stored.record.name)).records { changes.delete(node) }
       changes.delete(stored)
@@ -174,10 +187,9 @@ struct InterfaceMode {
     return .success
   }
 
-  private func refuseUsed(_ name: InterfaceName, _ action: String) throws(IscsiadmError) {
-    guard try machine.sessions().contains(where: { $0.interfaceName == name.description }) else { return }
-    throw IscsiadmError(
-      .sessionExists, "Could not \(action) iface \(name): \(ExitStatus.sessionExists.openISCSIText)")
+  /// Whether sessions go over an interface.
+  private func isUsed(_ name: InterfaceName) throws(IscsiadmError) -> Bool {
+    try machine.sessions().contains { $0.interfaceName == name.description }
   }
 
   private func stored(_ name: String) throws(IscsiadmError) -> RecordDatabase.Stored<InterfaceRecord>? {

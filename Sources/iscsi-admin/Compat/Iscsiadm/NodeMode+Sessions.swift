@@ -29,7 +29,7 @@ extension NodeMode {
   func addSession(_ session: SessionSnapshot) throws(IscsiadmError) -> ExitStatus {
     guard let record = try records(NodeSelection(session: session)).first?.record else { throw Self.noRecords }
     let there = try presentSessions()[SessionKey(record)] ?? 0
-    if let status = perform([NodeLogin(record: record, sessionCount: there + 1, isAdditional: true)]) {
+    if let status = perform([NodeLogin(record: record, sessionCount: there + 1)]) {
       throw IscsiadmError(status, "Could not log into all portals")
     }
     return .success
@@ -45,7 +45,7 @@ extension NodeMode {
   private func perform(_ logins: [NodeLogin]) -> ExitStatus? {
     guard !logins.isEmpty else { return nil }
     let waits = !options.flags.contains(.noWait)
-    if waits { for login in logins { console.say("Logging in to \(login.label)\n") } }
+    for login in logins { console.say("Logging in to \(login.label)\n") }
     var statuses = [ExitStatus?](repeating: nil, count: logins.count)
     var (indices, descriptions): ([Int], [LoginDescription]) = ([], [])
     for (index, login) in logins.enumerated() {
@@ -74,7 +74,9 @@ extension NodeMode {
     case .success(let results):
       return logins.indices.map { index in
         guard index < results.count else { return waits ? .internal : .success }
-        return results[index].failure?.exitStatus ?? .success
+        // A portal that cannot be reached is tried for as long as a login may take: that time has run out.
+        let status = results[index].failure?.exitStatus ?? .success
+        return status == .transport ? .transportTimeout : status
       }
     case .failure(let error):
       return logins.map { _ in error.exitStatus }
@@ -158,10 +160,8 @@ private struct NodeLogin {
   let record: NodeRecord
   /// How many sessions of the record there may be with it.
   let sessionCount: Int
-  /// Whether it is one more than the record wants.
-  var isAdditional = false
 
-  var label: String { NodeText.label(record) + (isAdditional ? " (multiple)" : "") }
+  var label: String { NodeText.label(record) + (sessionCount > 1 ? " (multiple)" : "") }
 
   var description: LoginDescription {
     get throws(LoginDescriptionError) {

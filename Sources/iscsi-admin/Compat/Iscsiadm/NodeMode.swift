@@ -189,9 +189,7 @@ struct NodeMode {
     guard count > 0 else { throw Self.noRecords }
     guard !kept.isEmpty else { return .success }
     for record in kept {
-      console.warn(
-        "This command will remove the record \(NodeText.label(record)), but a session is using it. "
-          + "Logout session then rerun command to remove record.")
+      console.warn(NodeText.refusedRemoval(record))
     }
     throw Self.notAll(.sessionExists)
   }

@@ -17,14 +17,22 @@ enum NodeText {
   }
 
   /// Nodes by target, each portal with its interface. Consecutive nodes of a target are below one line.
-  static func tree(_ records: [NodeRecord], indent: String = "") -> String {
+  ///
+  /// - Parameters:
+  ///   - records: The nodes.
+  ///   - joinsPortals: Whether consecutive nodes of a portal are below one line, too.
+  /// - Returns: The lines.
+  static func tree(_ records: [NodeRecord], joinsPortals: Bool = false) -> String {
     var text = ""
-    var target: TargetName?
+    var last: NodeRecord?
     for record in records {
-      if record.target != target { text += "\(indent)Target: \(record.target)\n" }
-      target = record.target
-      text += "\(indent)\tPortal: \(portal(record.portal, .signed))\n"
-      text += "\(indent)\t\tIface Name: \(record.interface.name)\n"
+      let isSameTarget = record.target == last?.target
+      if !isSameTarget { text += "Target: \(record.target)\n" }
+      if !joinsPortals || !isSameTarget || record.portal != last?.portal {
+        text += "\tPortal: \(portal(record.portal, .signed))\n"
+      }
+      text += "\t\tIface Name: \(record.interface.name)\n"
+      last = record
     }
     return text
   }
@@ -41,6 +49,12 @@ enum NodeText {
   /// `[iface: default, target: iqn..., portal: 10.0.0.1,3260]`.
   static func label(_ record: NodeRecord) -> String {
     "[iface: \(record.interface.name), target: \(record.target), portal: \(record.portal.host),\(record.portal.port)]"
+  }
+
+  /// Why a record stays.
+  static func refusedRemoval(_ record: NodeRecord) -> String {
+    "This command will remove the record \(label(record)), but a session is using it. "
+      + "Logout session then rerun command to remove record."
   }
 
   /// What a record that was made is told with.

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+import IscsiKit
+
+/// Why a portal gave no targets, in open-iscsi's words.
+struct DiscoveryFailure {
+  /// Lines for standard error, without the program's name.
+  let lines: [String]
+  let status: ExitStatus
+  /// Whether another attempt may do better.
+  let mayPass: Bool
+
+  init(_ error: OperationError, host: PortalHost) {
+    switch error.cause {
+    case .transport(.cancelled):
+      self.init([], .failure)
+    case .transport(.unresolvable(let reason)):
+      self.init(
+        [
+          "Cannot resolve host \(host). getaddrinfo error: [\(reason)]", "cannot resolve host name \(host)",
+          "cannot resolve host name \(host)",
+        ], .transport)
+    case .transport(.timedOut):
+      self.init(["connect to \(host) timed out"], .pduTimeout, mayPass: true)
+    case .transport(let reason):
+      self.init(["cannot make connection to \(host): \(reason.wordsOfTheSystem)"], .pduTimeout, mayPass: true)
+    case .login(.rejected(let status)) where status.statusClass == 3:
+      self.init(
+        ["discovery login to \(host) rejected: target error (\(status.words))"], .pduTimeout, mayPass: true)
+    case .login(.connectionClosed), .login(.timedOut), .pdu(.transport):
+      self.init(
+        [
+          "Connection to Discovery Address \(host) failed", "Login I/O error, failed to receive a PDU",
+          "retrying discovery login to \(host)",
+        ], .pduTimeout, mayPass: true)
+    case _ where error.exitStatus == .authentication:
+      self.init(
+        [
+          "Login failed to authenticate with target ",
+          "discovery login to \(host) rejected: initiator failed authorization",
+        ], .authentication)
+    case .login(.rejected(let status)):
+      self.init(
+        ["discovery login to \(host) rejected: initiator error (\(status.words)), non-retryable, giving up"],
+        .fatalLogin)
+    default:
+      self.init(["discovery login to \(host) failed, giving up 4"], .fatalLogin)
+    }
+  }
+
+  private init(_ lines: [String], _ status: ExitStatus, mayPass: Bool = false) {
+    self.lines = lines
+    self.status = status
+    self.mayPass = mayPass
+  }
+}
+
+extension LoginStatus {
+  /// Class and detail, as `02/03`.
+  fileprivate var words: String {
+    "\(description.prefix(2))/\(description.suffix(2))"
+  }
+}
+
+extension TransportError {
+  /// The reason as the C library words it.
+  fileprivate var wordsOfTheSystem: String {
+    switch self {
+    case .refused: "Connection refused"
+    case .unreachable(let errno), .system(_, let errno): "\(errno)"
+    default: description
+    }
+  }
+}
