@@ -58,6 +58,12 @@ public final class TgtServer: Sendable {
 
   private static let blocking = BlockingWork(limit: 4)
 
+  /// The servers that run. A process that ends does not destroy its last objects.
+  private static let running = Mutex<Set<pid_t>>([])
+  private static let endsThemAll: Void = {
+    atexit { TgtServer.running.withLock { $0.forEach { kill($0, SIGKILL) } } }
+  }()
+
   /// Starts a server without targets and waits until it answers.
   public static func start() async throws -> TgtServer {
     let server = TgtServer(port: try freePort())
@@ -79,6 +85,7 @@ public final class TgtServer: Sendable {
       return (state.process, state.files)
     }
     guard let process else { return }
+    _ = Self.running.withLock { $0.remove(process) }
     // tgtd does not end by SIGTERM while it has targets.
     kill(process, SIGKILL)
     _ = waitpid(process, nil, 0)
@@ -136,12 +143,15 @@ public final class TgtServer: Sendable {
     // Its control socket answers when it is ready; before that tgtadm fails at once.
     let end = ContinuousClock.now + .seconds(15)
     state.withLock { $0.process = process }
+    Self.endsThemAll
+    _ = Self.running.withLock { $0.insert(process) }
     while true {
       do { return try administer("target", "show", []) } catch {
         var status: Int32 = 0
         // The kernel fills `status`.
         if unsafe waitpid(process, &status, WNOHANG) == process {
           state.withLock { $0.process = nil }
+          _ = Self.running.withLock { $0.remove(process) }
           throw Failure(description: "tgtd ended with wait status \(status)")
         }
         guard ContinuousClock.now < end else { throw error }

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: Apache-2.0
+import Dispatch
+import IscsiKit
+import IscsiKitTesting
+import SystemPackage
+import Testing
+
+@testable import iscsi_admin
+
+/// What `iscsiadm` says of records, command after command, on a machine without sessions and daemon.
+///
+/// The transcripts are those of open-iscsi 2.1.8, in which `$` begins a command line, `>` a line of standard output, `!`
+/// one of standard error, and `=` the exit code.
+@Suite("iscsiadm and its records")
+struct IscsiadmRecordTests {
+  @Test("A node is made, shown, changed and removed")
+  func node() async throws {
+    let run = try RecordRun()
+    try await run.expect(
+      """
+      $ -m node
+      ! iscsiadm: No records found
+      = 21
+      $ -m node -P 2
+      ! iscsiadm: Invalid info level 2. Try 0 or 1.
+      = 7
+      $ -m node -o new
+      ! iscsiadm: Error while adding record: 
+      = 0
+      $ -m node -T iqn.2026-11.org.example:a -p 10.0.0.1:3260,1 -o new
+      > New iSCSI node [tcp:[hw=,ip=,net_if=,iscsi_if=default] 10.0.0.1,3260,1 iqn.2026-11.org.example:a] added
+      = 0
+      $ -m node -T iqn.2026-11.org.example:a -p [fe80::7]:3261 -o new
+      > New iSCSI node [tcp:[hw=,ip=,net_if=,iscsi_if=default] fe80::7,3261,-1 iqn.2026-11.org.example:a] added
+      = 0
+      $ -m node -T iqn.2026-11.org.example:b -p host1 -o new
+      > New iSCSI node [tcp:[hw=,ip=,net_if=,iscsi_if=default] host1,3260,-1 iqn.2026-11.org.example:b] added
+      = 0
+      $ -m node
+      > 10.0.0.1:3260,1 iqn.2026-11.org.example:a
+      > [fe80::7]:3261,4294967295 iqn.2026-11.org.example:a
+      > [host1]:3260,4294967295 iqn.2026-11.org.example:b
+      = 0
+      $ -m node -P 1
+      > Target: iqn.2026-11.org.example:a
+      > \tPortal: 10.0.0.1:3260,1
+      > \t\tIface Name: default
+      > \tPortal: [fe80::7]:3261,-1
+      > \t\tIface Name: default
+      > Target: iqn.2026-11.org.example:b
+      > \tPortal: [host1]:3260,-1
+      > \t\tIface Name: default
+      = 0
+      $ -m node -T iqn.2026-11.org.example:a -p 10.0.0.1:3261
+      ! iscsiadm: No records found
+      = 21
+      $ -m node -T iqn.2026-11.org.example:a -o update -n node.startup -v automatic
+      = 0
+      $ -m node -T iqn.2026-11.org.example:a -p 10.0.0.1 -o update -n node.startup -v sometimes
+      ! iscsiadm: unknown value format 'sometimes' for parameter name 'node.startup'
+      ! iscsiadm: Unknown parameter node.startup.
+      ! iscsiadm: Could not execute operation on all records: invalid parameter
+      = 7
+      $ -m node -T iqn.2026-11.org.example:a -p 10.0.0.1 -o update -n nosuch -v 1
+      ! iscsiadm: Cannot modify nosuch. Invalid param name.
+      ! iscsiadm: Could not execute operation on all records: invalid parameter
+      = 7
+      $ -m node -T iqn.2026-11.org.example:a -p 10.0.0.1 -o update -n node.tpgt -v 2
+      ! iscsiadm: Cannot modify node.tpgt. It is used to look up the record and cannot be changed.
+      ! iscsiadm: Could not execute operation on all records: invalid parameter
+      = 7
+      $ -m node -T iqn.2026-11.org.example:a -o update -n iface.net_ifacename -v eth0
+      ! iscsiadm: Cannot modify iface.net_ifacename. Use iface mode to update this value.
+      = 7
+      $ -m node -T iqn.2026-11.org.example:a -o update -n node.startup
+      ! iscsiadm: update requires name and value
+      = 7
+      $ -m node -I nosuch
+      ! iscsiadm: Could not read iface info for nosuch.
+      = 3
+      $ -m node -l -u
+      ! iscsiadm: Invalid parameters. Both login and logout passed in
+      = 7
+      $ -m node -L bogus
+      ! iscsiadm: Invalid loginall option bogus.
+      ! Try `iscsiadm --help' for more information.
+      = 7
+      $ -m node -U onboot
+      ! iscsiadm: Invalid logoutall option onboot.
+      ! Try `iscsiadm --help' for more information.
+      = 7
+      $ -m node -u
+      ! iscsiadm: No matching sessions found
+      = 21
+      $ -m node -R
+      ! iscsiadm: No session found.
+      = 21
+      $ -m node -T iqn.2026-11.org.example:b -o delete
+      = 0
+      $ -m node -T iqn.2026-11.org.example:b -o delete
+      ! iscsiadm: No records found
+      = 21
+      """)
+  }
+
+  @Test("A secret is shown only where that is asked for, and is never part of an error")
+  func secrets() async throws {
+    let run = try RecordRun()
+    _ = await run.run("-m node -T iqn.2026-11.org.example:a -p 10.0.0.1 -o new")
+    _ = await run.run(
+      "-m node -T iqn.2026-11.org.example:a -o update -n node.session.auth.password -v secretsecret")
+    let masked = await run.run("-m node -T iqn.2026-11.org.example:a")
+    #expect(masked.output.contains("\nnode.session.auth.password = ********\n"))
+    #expect(masked.output.contains("\nnode.session.auth.username = <empty>\n"))
+    #expect(!masked.output.contains("secretsecret"))
+    let shown = await run.run("-m node -T iqn.2026-11.org.example:a -S")
+    #expect(shown.output.contains("\nnode.session.auth.password = secretsecret\n"))
+    // open-iscsi's three keys of later versions have no line.
+    #expect(masked.output.count(where: { $0 == "\n" }) == 109)
+  }
+
+  @Test("Interfaces are made, bound, listed and removed with their nodes")
+  func interfaces() async throws {
+    let run = try RecordRun()
+    try await run.expect(
+      """
+      $ -m iface
+      > default tcp,<empty>,<empty>,<empty>,<empty>
+      > iser iser,<empty>,<empty>,<empty>,<empty>
+      = 0
+      $ -m iface -P 2
+      ! iscsiadm: Invalid info level 2. Try 0 - 1.
+      = 7
+      $ -m iface -I default -o new
+      ! iscsiadm: iface default is a special interface and is not stored in ROOT/ifaces.
+      ! iscsiadm: Could not create new interface default.
+      = 7
+      $ -m iface -I 10.0.0.1:3260:pv -o new
+      > 10.0.0.1:3260:pv updated.
+      > New interface 10.0.0.1:3260:pv added
+      = 0
+      $ -m iface -I 10.0.0.1:3260:pv -o update -n iface.net_ifacename -v eth0
+      > 10.0.0.1:3260:pv updated.
+      = 0
+      $ -m iface -I 10.0.0.1:3260:pv -o update -n iface.hwaddress -v 00:11:22:33:44:55
+      ! iscsiadm: Can not update interface binding from net_ifacename to hwaddress. You must delete the interface and create a new one
+      ! iscsiadm: Could not update iface 10.0.0.1:3260:pv: invalid parameter
+      = 7
+      $ -m node -T iqn.2026-11.org.example:a -p 10.0.0.1:3260,1 -I 10.0.0.1:3260:pv -o new
+      > New iSCSI node [tcp:[hw=,ip=,net_if=eth0,iscsi_if=10.0.0.1:3260:pv] 10.0.0.1,3260,1 iqn.2026-11.org.example:a] added
+      = 0
+      $ -m iface -P 1
+      > Iface: 10.0.0.1:3260:pv
+      > \tTarget: iqn.2026-11.org.example:a
+      > \t\tPortal: 10.0.0.1:3260,1
+      > Iface: default
+      > Iface: iser
+      = 0
+      $ -m iface
+      > 10.0.0.1:3260:pv tcp,<empty>,<empty>,eth0,<empty>
+      > default tcp,<empty>,<empty>,<empty>,<empty>
+      > iser iser,<empty>,<empty>,<empty>,<empty>
+      = 0
+      $ -m iface -I 10.0.0.1:3260:pv -o delete
+      > 10.0.0.1:3260:pv unbound and deleted.
+      = 0
+      $ -m node
+      ! iscsiadm: No records found
+      = 21
+      $ -m iface -I 10.0.0.1:3260:pv -o delete
+      ! iscsiadm: Could not read iface info for 10.0.0.1:3260:pv.
+      ! iscsiadm: Could not delete iface 10.0.0.1:3260:pv: invalid parameter
+      = 7
+      $ -m iface -o new
+      ! iscsiadm: Could not add interface. No interface passed in.
+      = 22
+      """)
+  }
+
+  @Test("The record of a discovery is made, changed and removed")
+  func discoveries() async throws {
+    let run = try RecordRun()
+    try await run.expect(
+      """
+      $ -m discovery
+      = 21
+      $ -m discovery -P 1
+      > SENDTARGETS:
+      > No targets found.
+      > iSNS:
+      > No targets found.
+      > STATIC:
+      > No targets found.
+      > FIRMWARE:
+      > No targets found.
+      = 21
+      $ -m discovery -t st
+      ! iscsiadm: Please specify portal as <ipaddr>[:<ipport>]
+      = 7
+      $ -m discoverydb -p 10.0.0.1
+      ! iscsiadm: Invalid command. Portal not needed or Possibly missing discovery --type.
+      = 7
+      $ -m discovery -p 10.0.0.1
+      ! iscsiadm: Discovery record [10.0.0.1,3260] not found!
+      = 7
+      $ -m discoverydb -t st -p 10.0.0.1 -o update -n discovery.sendtargets.reopen_max -v 0
+      ! iscsiadm: Discovery record [10.0.0.1,3260] not found.
+      = 6
+      $ -m discoverydb -t st -p 10.0.0.1 -o new
+      > New discovery record for [10.0.0.1,3260] added.
+      = 0
+      $ -m discoverydb -t st -p 10.0.0.1 -o update -n discovery.sendtargets.reopen_max -v 0
+      = 0
+      $ -m discoverydb -t st -p 10.0.0.1 -o update -n nosuch -v 0
+      ! iscsiadm: Cannot modify nosuch. Invalid param name.
+      = 7
+      $ -m discoverydb -t isns -p 10.0.0.1 -o new
+      > New discovery record for [10.0.0.1,3205] added.
+      = 0
+      $ -m discoverydb
+      > 10.0.0.1:3260 via sendtargets
+      > 10.0.0.1:3205 via isns
+      = 0
+      $ -m discoverydb -t st -p 10.0.0.1 -o delete
+      = 0
+      $ -m discoverydb -t st -p 10.0.0.1 -o delete
+      ! iscsiadm: Discovery record [10.0.0.1,3260] not found.
+      = 6
+      """)
+  }
+
+  @Test(
+    "A name that would leave its folder, or that no target can have, is refused",
+    arguments: ["../x", "x/y", "..", "short", "iqn.2026-11.org.example:a\u{1}b"])
+  func hostileNames(_ name: String) async throws {
+    let run = try RecordRun()
+    let result = await run.run(["-m", "node", "-T", name, "-p", "10.0.0.1", "-o", "new"])
+    #expect(result.status == .invalidArgument)
+    #expect(result.errors.hasPrefix("iscsiadm: ") && result.output.isEmpty)
+    #expect(!result.errors.unicodeScalars.contains("\u{1}"))
+    let portal = await run.run(["-m", "node", "-T", "iqn.2026-11.org.example:a", "-p", name, "-o", "new"])
+    #expect(portal.status != .success || name == "short")
+  }
+
+  @Test("Without a daemon a login says so, for each record")
+  func noDaemon() async throws {
+    let run = try RecordRun()
+    _ = await run.run("-m node -T iqn.2026-11.org.example:a -p 10.0.0.1 -o new")
+    try await run.expect(
+      """
+      $ -m node -l
+      > Logging in to [iface: default, target: iqn.2026-11.org.example:a, portal: 10.0.0.1,3260]
+      ! iscsiadm: can not connect to iSCSI daemon (111)!
+      ! iscsiadm: Could not login to [iface: default, target: iqn.2026-11.org.example:a, portal: 10.0.0.1,3260].
+      ! iscsiadm: initiator reported error (20 - could not connect to iscsid)
+      ! iscsiadm: Could not log into all portals
+      = 20
+      """)
+  }
+}
+
+/// `iscsiadm` on a record database of its own.
+private final class RecordRun: Sendable {
+  private let directory = FilePath("/tmp/iscsiadm-records-\(UInt64.random(in: 0...UInt64.max))")
+
+  init() throws {
+    _ = try TestProcess.run(["mkdir", "-p", directory.appending("root").string])
+  }
+
+  deinit { _ = try? TestProcess.run(["rm", "-rf", directory.string]) }
+
+  /// Runs the command lines of a transcript and expects what stands there.
+  func expect(_ transcript: String) async throws {
+    var actual: [String] = []
+    for line in transcript.split(separator: "\n") where line.hasPrefix("$ ") {
+      let result = await run(String(line.dropFirst(2)))
+      actual.append(String(line))
+      actual += result.output.split(separator: "\n").map { "> \($0)" }
+      actual += result.errors.split(separator: "\n").map { "! \($0)" }
+      actual.append("= \(result.status.rawValue)")
+    }
+    let root = directory.appending("root").string
+    #expect(actual.joined(separator: "\n").replacing(root, with: "ROOT") == transcript)
+  }
+
+  func run(_ words: String) async -> IscsiadmRun { await run(words.split(separator: " ").map(String.init)) }
+
+  func run(_ arguments: [String]) async -> IscsiadmRun {
+    var machine = Iscsiadm.Machine()
+    machine.sysfs = Sysfs(root: directory.appending("sys"))
+    machine.socket = directory.appending("no-daemon")
+    machine.configurationFile = directory.appending("no-configuration")
+    machine.database = RecordDatabase(
+      root: directory.appending("root"), lockDirectory: directory.appending("lock"))
+    return await IscsiadmRun(arguments, on: machine)
+  }
+}
