@@ -119,6 +119,7 @@ enum GetOptMistake: Error, Hashable {
   /// The line of the GNU C library, without its end.
   ///
   /// - Parameter program: The name that the program was called by.
+  /// - Returns: The line.
   func line(of program: String) -> String {
     let text =
       switch self {

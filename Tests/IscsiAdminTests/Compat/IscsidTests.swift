@@ -31,7 +31,7 @@ struct IscsidTests {
 
   @Test("What is no option is refused", arguments: ["-x", "--nonsense", "-d", "--debug", "--foreground=1", "-fx"])
   func refused(argument: String) {
-    #expect(throws: Iscsid.Refusal.self) { try Iscsid([argument]) }
+    #expect(throws: GetOptMistake.self) { try Iscsid([argument]) }
   }
 
   @Test("Help and version are told from a run", arguments: [("-h", Iscsid.Action.help), ("--version", .version)])
