@@ -7,15 +7,12 @@ public enum DatabaseError: DiagnosableError, Hashable {
   case failed(String, path: String, Errno)
   /// Another program has held open-iscsi's lock for half a minute.
   case locked(path: String)
-  /// What is to be stored is no name of a file.
-  case badName(String)
 
   /// What failed, on what, and why.
   public var description: String {
     switch self {
     case .failed(let action, let path, let errno): "cannot \(action) \(path): \(errno.label)"
     case .locked(let path): "the record database is locked: another program holds \(path)"
-    case .badName(let name): "\(name.debugDescription) cannot be the name of a record"
     }
   }
 
@@ -24,7 +21,6 @@ public enum DatabaseError: DiagnosableError, Hashable {
     switch self {
     case .failed(_, _, .permissionDenied), .failed(_, _, .notPermitted): .access
     case .failed, .locked: .database
-    case .badName: .invalidArgument
     }
   }
 
@@ -32,7 +28,7 @@ public enum DatabaseError: DiagnosableError, Hashable {
   public var advice: String? {
     switch self {
     case .locked: "end the iscsiadm that hangs; a lock without a living owner is removed by itself"
-    case .failed, .badName: nil
+    case .failed: nil
     }
   }
 }

@@ -144,10 +144,4 @@ struct IscsiadmHostTests {
         """)
     #expect(run.status == .success)
   }
-
-  @Test("Modes of records end with 27 until there are some", arguments: ["node", "discovery", "discoverydb", "iface"])
-  func records(mode: String) async throws {
-    let run = await IscsiadmRun("-m \(mode)", in: try SysfsTree())
-    #expect(run.errors.contains("mode \(mode) is not supported") && run.status == .notSupported)
-  }
 }

@@ -14,11 +14,17 @@ struct IscsiadmRun: Equatable {
 
   /// Runs a command line whose words have no blanks, on a thread that it may block.
   init(_ words: String, in tree: borrowing SysfsTree) async {
+    await self.init(words.split(separator: " ").map(String.init), on: tree.root)
+  }
+
+  /// The same with the machine's files below a folder.
+  init(_ arguments: [String], on root: FilePath, sysfs: FilePath? = nil) async {
     var machine = Iscsiadm.Machine()
-    machine.sysfs = Sysfs(root: tree.root)
-    machine.socket = tree.root.appending("no-daemon")
-    machine.configurationFile = tree.root.appending("no-configuration")
-    let (parts, arguments) = (machine, words.split(separator: " ").map(String.init))
+    machine.sysfs = Sysfs(root: sysfs ?? root)
+    machine.socket = root.appending("no-daemon")
+    machine.configurationFile = root.appending("no-configuration")
+    machine.database = RecordDatabase(root: root.appending("records"), lockDirectory: root.appending("lock"))
+    let parts = machine
     self = await withCheckedContinuation { continuation in
       DispatchQueue.global().async { continuation.resume(returning: IscsiadmRun(arguments, on: parts)) }
     }

@@ -180,10 +180,7 @@ struct IscsiadmSessionTests {
         "-m session -s",
         "can not connect to iSCSI daemon (111)!|Could not execute operation on all sessions: could not connect to iscsid",
         .daemonNotConnected),
-      Failure(
-        "-m session -r 1",
-        "the record of a session is not supported by this version of iscsi-admin; use iscsi-admin's own commands",
-        .notSupported),
+      Failure("-m session -r 1", "No records found", .noObjectsFound),
     ])
   func failures(failure: Failure) async throws {
     let run = await IscsiadmRun(failure.words, in: try tree(Self.session(1)))

@@ -89,7 +89,7 @@ struct RecordDatabaseTests {
     try files.write("what", to: "nodes/stray")
     try files.write(good, to: "nodes/iqn.2026-11.org.example:other/10.0.0.1,3260,1/default")
     try files.write(
-      good.replacing("startup = manual", with: "startup = sometimes"),
+      good.replacing("\nnode.startup = manual", with: "\nnode.startup = sometimes"),
       to: "nodes/iqn.2026-11.org.example:a/10.0.0.1,3260,1/odd")
     let listing = try database.nodes()
     #expect(listing.records.map(\.record.target.description).map { $0.suffix(1) } == ["a", "a", "z"])
