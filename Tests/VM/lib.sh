@@ -206,7 +206,7 @@ as_nobody() {
 # start_iscsid: the reference daemon, ready for iscsiadm; its database is empty. Arguments: lines for iscsid.conf.
 start_iscsid() {
   PATH=$PATH:/opt/open-iscsi
-  mkdir -p /etc/iscsi /run/lock/iscsi /var/lib/iscsi
+  mkdir -p /etc/iscsi /run/lock/iscsi
   {
     echo 'node.startup = manual'
     echo 'node.session.timeo.replacement_timeout = 5'

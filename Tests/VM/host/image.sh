@@ -65,7 +65,7 @@ tools_layer() {
   if [[ ! -e $archive ]]; then
     note 'building the layer of tools'
     rm -rf "$tree" "$VM_DIR"/layers/tools-*
-    mkdir -p "$tree"/{bin,sbin,dev,proc,sys,etc/iscsi,run,tmp,var/lib/iscsi,var/tmp,root,out,usr/bin,usr/sbin,vm} "$VM_DIR/layers"
+    mkdir -p "$tree"/{bin,sbin,dev,proc,sys,etc/iscsi,run,tmp,var/tmp,root,out,usr/bin,usr/sbin,vm} "$VM_DIR/layers"
     ln -s ../run "$tree/var/run"
     cp "$VM_DIR/tools/bin/busybox" "$tree/bin/busybox"
     for name in $("$tree/bin/busybox" --list); do

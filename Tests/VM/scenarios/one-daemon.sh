@@ -15,7 +15,7 @@ expect_exit 28 iscsi-admin daemon --runtime-directory "$WORK/other"
 
 # An old iscsiadm needs its own daemon and does not get stuck with ours; an old iscsid does not run beside it.
 expect_exit 0 iscsi-admin login "$IQN" --portal "$TARGET_ADDRESS"
-mkdir -p /etc/iscsi /run/lock/iscsi /var/lib/iscsi
+mkdir -p /etc/iscsi /run/lock/iscsi
 cp /opt/open-iscsi/iscsid.conf /etc/iscsi/
 run timeout 15 iscsiadm -m discovery -t sendtargets -p "$TARGET_ADDRESS"
 expect_within 10000

@@ -19,6 +19,10 @@ struct DiscoveryFailure {
           "Cannot resolve host \(host). getaddrinfo error: [\(reason)]", "cannot resolve host name \(host)",
           "cannot resolve host name \(host)",
         ], .transport)
+    case .transport(.noSuchHardwareAddress(let address)):
+      self.init(
+        ["Cannot match \(address) to net/scsi interface.", "cannot make connection to \(host): Success"], .pduTimeout,
+        mayPass: true)
     case .transport(.timedOut):
       self.init(["connect to \(host) timed out"], .pduTimeout, mayPass: true)
     case .transport(let reason):

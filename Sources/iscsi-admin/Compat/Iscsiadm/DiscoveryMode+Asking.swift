@@ -44,7 +44,12 @@ extension DiscoveryMode {
       var interfaces: [InterfaceRecord] = []
       for name in options.interfaces {
         if let record = try machine.interface(named: name) {
-          interfaces.append(record)
+          if record.transport == "tcp" {
+            interfaces.append(record)
+          } else {
+            console.warn("Could not insert module \(record.transport). Kmod error -2")
+            console.warn("Could not load transport \(record.transport).Dropping interface \(name).")
+          }
         } else {
           console.warn(
             "Could not read iface info for \(name). Make sure an iface config with the file name and "

@@ -16,13 +16,14 @@ struct DiscoveryMode {
     switch type {
     case .sendTargets: kind = .sendTargets
     case .isns: kind = .isns
+    case .slp: throw IscsiadmError(.invalidArgument, "SLP discovery is not fully implemented yet.")
     case .firmware:
       if isOnRecord, !options.flags.contains(.discover) {
         throw IscsiadmError(.invalidArgument, "Invalid command. Possibly missing --discover argument.")
       }
       return try FirmwareMode(machine: machine.base).run()
     }
-    guard let text = options.portal, !text.host.isEmpty else {
+    guard let text = options.portal, !text.host.isEmpty, !text.host.hasPrefix("[") else {
       let form = kind == .isns ? "<ipaddr>:[<ipport>]" : "<ipaddr>[:<ipport>]"
       throw IscsiadmError(.invalidArgument, "Please specify portal as \(form)")
     }

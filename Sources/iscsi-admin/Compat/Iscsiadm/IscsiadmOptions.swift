@@ -41,13 +41,14 @@ struct IscsiadmOptions: Hashable, Sendable {
 
   /// What `-t` names; another word is no type.
   enum DiscoveryType: Hashable, Sendable {
-    case sendTargets, isns, firmware
+    case sendTargets, isns, firmware, slp
 
     init?(word: String) {
       switch word {
       case "sendtargets", "st": self = .sendTargets
       case "isns": self = .isns
       case "fw": self = .firmware
+      case "slp": self = .slp
       default: return nil
       }
     }
