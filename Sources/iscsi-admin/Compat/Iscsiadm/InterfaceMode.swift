@@ -120,6 +120,14 @@ struct InterfaceMode {
     guard let stored = try stored(name) else {
       throw IscsiadmError(.invalidArgument, "Could not read iface info for \(name).")
     }
+    if stored.record.transport != "tcp" {
+      console.warn("Could not insert module \(stored.record.transport). Kmod error -2")
+      throw IscsiadmError(.invalidArgument, "Cound not locate transport for iface \(name)")
+    }
+    if options.parameters.contains(where: { $0.name == "iface.iscsi_ifacename" }) {
+      throw IscsiadmError(
+        .invalidArgument, "Can not update iface.iscsi_ifacename. Delete it, and then create a new one.", failed)
+    }
     if let change = bindingChange(of: stored.record) {
       throw IscsiadmError(
         .invalidArgument,

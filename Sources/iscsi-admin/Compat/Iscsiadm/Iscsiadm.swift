@@ -51,6 +51,11 @@ struct Iscsiadm {
   }
 
   private func run(_ options: IscsiadmOptions) throws(IscsiadmError) -> ExitStatus {
+    let lengths = 1...InterfaceName.maximumLength
+    if let name = options.interfaces.first(where: { !lengths.contains($0.utf8.count) }) {
+      console.say("Invalid iface name \(name.printable). Must be from 1 to \(lengths.upperBound) characters.\n")
+      return .invalidArgument
+    }
     let session = try sessionID(options.session)
     let host = try hostNumber(options.host)
     if let priority = options.killPriority { return stopDaemon(priority) }

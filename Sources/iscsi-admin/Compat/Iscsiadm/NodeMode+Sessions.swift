@@ -53,8 +53,8 @@ extension NodeMode {
         descriptions.append(try login.description)
         indices.append(index)
       } catch {
-        console.warn(error.description)
-        statuses[index] = error.exitStatus
+        if login.record.interface.transport == "tcp" { console.warn(error.description) }
+        statuses[index] = login.record.interface.transport == "tcp" ? error.exitStatus : .driverNotFound
       }
     }
     for (index, status) in zip(indices, ask(for: descriptions, waits: waits)) { statuses[index] = status }
