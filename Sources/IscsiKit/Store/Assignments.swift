@@ -49,7 +49,7 @@ public struct Assignments: Hashable, Sendable, CustomStringConvertible, CustomRe
   /// - Throws: `unknownKey`, `identity` or `badValue`, which a record of the same kind would throw too.
   public func applied<Record: KeyedRecord>(to record: Record) throws(RecordError) -> Record {
     var record = record
-    for assignment in list { try record.keys.set(assignment.key, to: assignment.value, in: &record) }
+    for assignment in list { try record.set(assignment.key, to: assignment.value) }
     return record
   }
 }

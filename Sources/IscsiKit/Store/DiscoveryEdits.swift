@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Which discoveries somebody means; what is not given is any.
-public struct DiscoverySelection: Hashable, Sendable {
+public struct DiscoveryQuery: Hashable, Sendable {
   /// The kind.
   public var kind: DiscoveryRecord.Kind?
   /// The portal that is asked; its tag does not count.
@@ -27,11 +27,11 @@ public struct DiscoverySelection: Hashable, Sendable {
 
 /// Gives settings of discoveries other values, of all that are meant or of none.
 public struct DiscoverySettingEdit: RecordEdit {
-  private let selection: DiscoverySelection
+  private let selection: DiscoveryQuery
   private let assignments: Assignments
 
   /// An edit of these discoveries by these values.
-  public init(of selection: DiscoverySelection, _ assignments: Assignments) {
+  public init(of selection: DiscoveryQuery, _ assignments: Assignments) {
     self.selection = selection
     self.assignments = assignments
   }
@@ -54,11 +54,11 @@ public struct DiscoverySettingEdit: RecordEdit {
 
 /// Deletes discoveries with the nodes that they have found, but those in use.
 public struct DiscoveryDeletionEdit: RecordEdit {
-  private let selection: DiscoverySelection
+  private let selection: DiscoveryQuery
   private let uses: NodeUses
 
   /// An edit that deletes these discoveries.
-  public init(of selection: DiscoverySelection, unless uses: NodeUses) {
+  public init(of selection: DiscoveryQuery, unless uses: NodeUses) {
     self.selection = selection
     self.uses = uses
   }
@@ -71,7 +71,7 @@ public struct DiscoveryDeletionEdit: RecordEdit {
     if found.records.isEmpty { plan.refuse(.noDiscovery(selection.portal)) }
     for stored in found.records {
       var nodes: [NodeRecord] = []
-      for (_, location) in try database.locations(foundBy: stored) {
+      for (_, location) in try database.locations(foundBy: stored.record) {
         if let node = try database.node(at: location) { nodes.append(node.record) }
       }
       plan.delete(stored, finding: nodes, unless: uses)

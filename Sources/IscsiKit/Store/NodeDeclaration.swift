@@ -46,11 +46,17 @@ public struct NodeDeclaration: Hashable, Sendable {
   }
 
   /// Whether this record is meant: an unknown tag is like any.
-  func means(_ record: NodeRecord) -> Bool { Key(of: record) == Key(of: self) && hasTag(of: record) }
+  func means(_ record: NodeRecord) -> Bool {
+    Key(of: record) == Key(of: self)
+      && (portal.tag == nil || record.portal.tag == nil || portal.tag == record.portal.tag)
+  }
 
-  /// Whether the tags do not tell the two apart.
-  func hasTag(of record: NodeRecord) -> Bool {
-    portal.tag == nil || record.portal.tag == nil || portal.tag == record.portal.tag
+  /// The records that are meant among those of the same key: with a tag the one that has it, or else one whose tag is not
+  /// known.
+  func choose(from records: [RecordDatabase.Stored<NodeRecord>]) -> [RecordDatabase.Stored<NodeRecord>] {
+    guard let tag = portal.tag else { return records }
+    let exact = records.filter { $0.record.portal.tag == tag }
+    return exact.isEmpty ? records.filter { $0.record.portal.tag == nil } : exact
   }
 
   /// A record that is there, as declared.
@@ -103,33 +109,29 @@ public struct NodeDeclarations: RecordEdit {
   /// Refuses with `declaredTwice`, `setting`, `noInterface` or `inUse`, and then all.
   public func plan(on database: RecordDatabase) throws(DatabaseError) -> RecordPlan {
     var plan = RecordPlan()
-    var known: Set<NodeDeclaration> = []
     let existing = try existing(in: database, &plan)
-    var kept: Set<NodeLocation> = []
+    let places = Dictionary(existing.values.joined().map { (NodeLocation(of: $0.record), $0.record) }) { $1 }
+    // Where records are that are declared; some have been there.
+    var declared: Set<NodeLocation> = []
     for node in nodes {
-      let key = NodeDeclaration(node.target, at: node.portal, over: node.interface)
-      let matches = existing[NodeDeclaration.Key(of: node), default: []].filter { node.hasTag(of: $0.record) }
-      let isNew = matches.allSatisfy { kept.insert(NodeLocation(of: $0.record)).inserted }
-      guard known.insert(key).inserted, isNew else {
-        plan.refuse(.declaredTwice(.node(NodeRecord(target: node.target, portal: node.portal, over: node.interface))))
+      let matches = node.choose(from: existing[NodeDeclaration.Key(of: node), default: []])
+      guard !matches.isEmpty else {
+        try plan.create(node, options.configuration, in: database, places, &declared)
         continue
       }
-      if matches.isEmpty {
-        switch try node.records(options.configuration, in: database) {
-        case .success(let (defaults, record)): plan.create(record, from: defaults)
-        case .failure(let refusal): plan.refuse(refusal)
-        }
-      } else {
-        do throws(RecordError) {
-          for stored in matches { plan.change(stored, to: try node.applied(to: stored.record)) }
-        } catch {
-          plan.refuse(.setting(error))
-        }
+      guard matches.allSatisfy({ declared.insert(NodeLocation(of: $0.record)).inserted }) else {
+        plan.refuse(.declaredTwice(.node(node.identity)))
+        continue
+      }
+      do throws(RecordError) {
+        for stored in matches { plan.change(stored, to: try node.applied(to: stored.record)) }
+      } catch {
+        plan.refuse(.setting(error))
       }
     }
     if options.isPruning {
-      for stored in existing.values.joined().sorted(by: { $0.path.lexicographicallyPrecedes($1.path) })
-      where !kept.contains(NodeLocation(of: stored.record)) {
+      let others = existing.values.joined().filter { !declared.contains(NodeLocation(of: $0.record)) }
+      for stored in others.sorted(by: { $0.path.lexicographicallyPrecedes($1.path) }) {
         plan.delete(stored, unless: options.uses)
       }
     }
@@ -145,7 +147,7 @@ public struct NodeDeclarations: RecordEdit {
     var records: [RecordDatabase.Stored<NodeRecord>] = []
     // No target is all targets, which is not meant here.
     if options.isPruning || !targets.isEmpty {
-      let found = try NodeSelection(targets: options.isPruning ? [] : targets).find(in: database)
+      let found = try NodeQuery(targets: options.isPruning ? [] : targets).find(in: database)
       records = found.nodes.records
       plan.warn(of: found.nodes.problems)
     }
@@ -153,10 +155,40 @@ public struct NodeDeclarations: RecordEdit {
   }
 }
 
-extension NodeRecord {
+extension RecordPlan {
+  /// Adds a declared record that is not there.
+  ///
+  /// - Parameters:
+  ///   - node: What is declared.
+  ///   - configuration: Where its other settings come from.
+  ///   - database: Where its interface is.
+  ///   - places: The records that are there: one without a tag has the place of all interfaces.
+  ///   - declared: Where declared records are.
+  /// - Throws: What keeps the database from being read.
+  fileprivate mutating func create(
+    _ node: NodeDeclaration, _ configuration: InitiatorConfiguration, in database: RecordDatabase,
+    _ places: [NodeLocation: NodeRecord], _ declared: inout Set<NodeLocation>
+  ) throws(DatabaseError) {
+    switch try node.records(configuration, in: database) {
+    case .failure(let refusal): refuse(refusal)
+    case .success(let (defaults, record)):
+      let location = NodeLocation(of: record)
+      if let other = places[location] {
+        refuse(.exists(.node(other)))
+      } else if declared.insert(location).inserted {
+        create(record, from: defaults)
+      } else {
+        refuse(.declaredTwice(.node(node.identity)))
+      }
+    }
+  }
+}
+
+extension NodeDeclaration {
   /// A record by what it is known by.
-  fileprivate init(target: TargetName, portal: Portal, over interface: InterfaceName) {
-    self.init(target: target, portal: portal)
-    self.interface.name = interface
+  fileprivate var identity: NodeRecord {
+    var record = NodeRecord(target: target, portal: portal)
+    record.interface.name = interface
+    return record
   }
 }

@@ -2,11 +2,11 @@
 
 /// Gives settings of nodes other values, of all nodes that are meant or of none.
 public struct NodeSettingEdit: RecordEdit {
-  private let selection: NodeSelection
+  private let selection: NodeQuery
   private let assignments: Assignments
 
   /// An edit of these nodes by these values.
-  public init(of selection: NodeSelection, _ assignments: Assignments) {
+  public init(of selection: NodeQuery, _ assignments: Assignments) {
     self.selection = selection
     self.assignments = assignments
   }
@@ -73,11 +73,11 @@ public struct NodeCreationEdit: RecordEdit {
 
 /// Deletes records of nodes, but those in use.
 public struct NodeDeletionEdit: RecordEdit {
-  private let selection: NodeSelection
+  private let selection: NodeQuery
   private let uses: NodeUses
 
   /// An edit that deletes these nodes.
-  public init(of selection: NodeSelection, unless uses: NodeUses) {
+  public init(of selection: NodeQuery, unless uses: NodeUses) {
     self.selection = selection
     self.uses = uses
   }

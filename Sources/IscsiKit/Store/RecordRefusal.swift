@@ -22,7 +22,7 @@ public enum RecordSubject: Hashable, Sendable, CustomStringConvertible {
 /// Why a record is not changed as somebody asks, or is not there to be.
 public enum RecordRefusal: DiagnosableError, Hashable {
   /// No node is what this names.
-  case noNode(NodeSelection)
+  case noNode(NodeQuery)
   /// There is no such interface.
   case noInterface(InterfaceName)
   /// There is no discovery at this portal; nil is any.

@@ -103,13 +103,13 @@ struct InterfaceEditTests {
       changes.save(used)
       changes.save(unused)
     }
-    let selection = DiscoverySelection(portal: discovery.portal)
+    let selection = DiscoveryQuery(portal: discovery.portal)
     let set = DiscoverySettingEdit(of: selection, Assignments(["discovery.sendtargets.reopen_max": "9"]))
     #expect(
       try database.carryOut(set).steps.map { $0.settings.map(\.description) } == [
         ["discovery.sendtargets.reopen_max: 5 -> 9"]
       ])
-    let missing = DiscoverySelection(kind: .isns, portal: discovery.portal)
+    let missing = DiscoveryQuery(kind: .isns, portal: discovery.portal)
     #expect(
       try database.carryOut(DiscoverySettingEdit(of: missing, Assignments())).refusals == [
         .noDiscovery(discovery.portal)
@@ -123,6 +123,6 @@ struct InterfaceEditTests {
     #expect(
       plan.warnings == ["iqn.2026-11.org.example:disk at 10.0.0.1:3260,1 over default stays: session 7 uses it"])
     #expect(try database.nodes().records.map(\.record) == [used])
-    #expect(try DiscoverySelection().find(in: database).records.map(\.record) == [isns])
+    #expect(try DiscoveryQuery().find(in: database).records.map(\.record) == [isns])
   }
 }

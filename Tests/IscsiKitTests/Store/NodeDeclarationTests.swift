@@ -150,6 +150,30 @@ struct NodeDeclarationTests {
     #expect(try database.nodes().records.count == 2)
   }
 
+  @Test("With a tag the record that has it is meant, and not another one whose tag is not known")
+  func exactTag() throws {
+    var tagged = try NodeRecord.example("a")
+    tagged.queueDepth = 7
+    try save(tagged, .example("a", at: "10.0.0.1:3260"))
+    #expect(try apply(#"{"nodes": [\#(node("a"))]}"#).steps.map(\.action) == [.unchanged])
+    #expect(try apply(#"{"nodes": [\#(node("a"))]}"#, prune: true).steps.map(\.action) == [.unchanged, .deleted])
+    #expect(try database.nodes().records.map(\.record) == [tagged])
+  }
+
+  @Test("Without a tag a portal has one record: another interface's is not overwritten")
+  func oneWithoutTag() throws {
+    let existing = try NodeRecord.example("a", at: "10.0.0.1:3260")
+    try save(existing)
+    func untagged(_ name: String, _ interface: String) -> String {
+      node(name, #""interface": "\#(interface)""#).replacing("3260,1", with: "3260")
+    }
+    let refused = try apply(#"{"nodes": [\#(untagged("a", "iser"))]}"#, prune: true)
+    #expect(refused.refusals == [.exists(.node(existing))] && refused.steps.isEmpty)
+    let twice = try apply(#"{"nodes": [\#(untagged("b", "iser")), \#(untagged("b", "default"))]}"#)
+    #expect(twice.refusals == [.declaredTwice(.node(try .example("b", at: "10.0.0.1:3260")))])
+    #expect(try database.nodes().records.map(\.record) == [existing])
+  }
+
   @Test("A document that cannot be carried out as a whole changes nothing")
   func whole() throws {
     let twice = #"{"nodes": [\#(node("a")), \#(node("a", #""interface": "default""#))]}"#

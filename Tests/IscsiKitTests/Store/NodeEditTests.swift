@@ -20,8 +20,8 @@ struct NodeEditTests {
     try database.nodes(.init(target: NodeRecord.example(target).target)).records.map(\.record)
   }
 
-  private func selection(_ target: String) throws -> NodeSelection {
-    NodeSelection(targets: [try NodeRecord.example(target).target])
+  private func selection(_ target: String) throws -> NodeQuery {
+    NodeQuery(targets: [try NodeRecord.example(target).target])
   }
 
   /// Each step as a line.
@@ -55,7 +55,7 @@ struct NodeEditTests {
   func trial() throws {
     try save(.example())
     let before = try files.entries()
-    let edit = NodeSettingEdit(of: NodeSelection(), Assignments(["node.startup": "automatic"]))
+    let edit = NodeSettingEdit(of: NodeQuery(), Assignments(["node.startup": "automatic"]))
     // Where the locks would be is no folder.
     let unlockable = RecordDatabase(root: files.root, lockDirectory: "/dev/null/lock")
     #expect(try unlockable.carryOut(edit, isTrial: true).steps.map(\.action) == [.changed])
@@ -76,7 +76,7 @@ struct NodeEditTests {
     ] as [([String: String], RecordError)])
   func allOrNothing(values: [String: String], error: RecordError) throws {
     try save(.example("a"), .example("b"))
-    let plan = try database.carryOut(NodeSettingEdit(of: NodeSelection(), Assignments(values)))
+    let plan = try database.carryOut(NodeSettingEdit(of: NodeQuery(), Assignments(values)))
     #expect(plan.steps.isEmpty)
     #expect(plan.refusals == [.setting(error)])
     #expect(try database.nodes().records.map(\.record) == [.example("a"), .example("b")])
@@ -87,7 +87,7 @@ struct NodeEditTests {
     try save(.example("a"))
     try files.write("", to: "nodes/iqn.2026-11.org.example:broken/10.0.0.1,3260,1/default")
     let targets = try ["none", "a", "broken", "a"].map { try NodeRecord.example($0).target }
-    let edit = NodeSettingEdit(of: NodeSelection(targets: targets), Assignments(["node.startup": "automatic"]))
+    let edit = NodeSettingEdit(of: NodeQuery(targets: targets), Assignments(["node.startup": "automatic"]))
     let plan = try database.carryOut(edit)
     #expect(plan.steps.map(\.action) == [.changed])
     #expect(plan.refusals == [.noNode(try selection("none")), .noNode(try selection("broken"))])
@@ -100,7 +100,7 @@ struct NodeEditTests {
   func tags() throws {
     try save(.example(), .example(at: "10.0.0.1:3260,2"))
     func count(_ portal: String) throws -> Int {
-      try NodeSelection(portal: Portal(portal)).find(in: database).nodes.records.count
+      try NodeQuery(portal: Portal(portal)).find(in: database).nodes.records.count
     }
     #expect(try count("10.0.0.1") == 2)
     #expect(try count("10.0.0.1:3260,2") == 1)
@@ -164,7 +164,7 @@ struct NodeEditTests {
     var session = SessionSnapshot.example(7)
     session.targetName = "iqn.2026-11.org.example:b"
     session.interfaceName = nil
-    let plan = try database.carryOut(NodeDeletionEdit(of: NodeSelection(), unless: NodeUses([session])))
+    let plan = try database.carryOut(NodeDeletionEdit(of: NodeQuery(), unless: NodeUses([session])))
     #expect(plan.refusals == [.inUse(.node(try .example("b")), SessionID(rawValue: 7))])
     #expect(plan.refusals.first?.exitStatus == .sessionExists)
     #expect(lines(plan).map { $0.prefix(9) } == ["deleted a", "deleted c"])

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Which nodes somebody means; what is not given is any.
-public struct NodeSelection: Hashable, Sendable, CustomStringConvertible {
+public struct NodeQuery: Hashable, Sendable, CustomStringConvertible {
   /// The targets; none is any.
   public var targets: [TargetName]
   /// The portal. Without a tag it is each of its host and port.
@@ -44,7 +44,7 @@ public struct NodeSelection: Hashable, Sendable, CustomStringConvertible {
       listing.records += found.records
       listing.problems += found.problems
       if found.records.isEmpty {
-        missing.append(.noNode(NodeSelection(targets: target.map { [$0] } ?? [], portal: portal, interface: interface)))
+        missing.append(.noNode(NodeQuery(targets: target.map { [$0] } ?? [], portal: portal, interface: interface)))
       }
     }
     return (listing, missing)
