@@ -10,13 +10,15 @@ struct IscsiAdmin: ParsableCommand {
     abstract: "Use the iSCSI initiator of the Linux kernel.",
     discussion: """
       Exit codes are those of open-iscsi: 0 done, 1 failed, 2 no such session, 4 no connection, 5 login failed for now, \
-      7 wrong argument, 8 connection timed out, 11 no answer, 12 no kernel driver, 13 not root, 15 session exists, \
+      6 no record database, 7 wrong argument, 8 connection timed out, 11 no answer, 12 no kernel driver, 13 not root, \
+      15 session or record exists, \
       19 login refused, 20 no daemon, 21 nothing found, 24 authentication failed, 28 in use.
       """,
     version: "iscsi-admin \(versionText)",
     subcommands: [
       DiscoverCommand.self, LoginCommand.self, LogoutCommand.self, SessionCommand.self, MonitorCommand.self,
-      ProbeCommand.self, DaemonCommand.self, VersionCommand.self,
+      ProbeCommand.self, NodeCommand.self, InterfaceCommand.self, DiscoveryRecordCommand.self,
+      InitiatorNameCommand.self, DaemonCommand.self, VersionCommand.self,
     ])
 }
 

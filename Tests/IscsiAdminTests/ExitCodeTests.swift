@@ -43,6 +43,8 @@ struct ExitCodeTests {
       (SysfsError.unwritable(path: "/sys", value: "1", .permissionDenied), 13),
       (AuthenticationOptionsError.file(.unreadable(path: "/root", .permissionDenied)), 13),
       (try login(.sessionExists(session)), 15),
+      (RecordRefusal.inUse(.interface(.standard), session), 15), (RecordRefusal.noInterface(.iser), 21),
+      (RecordRefusal.setting(.unknownKey("node.x")), 7),
       (try login(.login(.rejected(.notFound))), 19), (try login(.login(.rejected(.initiatorError))), 19),
       (try login(.login(.violation(.zeroTSIH))), 19), (try login(.unexpectedPDU(.nopIn)), 19),
       (InitiatorError.daemon(.closed), 18),

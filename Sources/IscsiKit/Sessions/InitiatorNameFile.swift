@@ -26,7 +26,7 @@ public enum InitiatorNameFileError: DiagnosableError, Hashable {
 
   /// How to make a name.
   public var advice: String? {
-    "give one with --initiator-name, or write InitiatorName=iqn.yyyy-mm.reversed.domain:host into the file"
+    "give one with --initiator-name, or make one: iscsi-admin initiator-name --generate --write"
   }
 }
 

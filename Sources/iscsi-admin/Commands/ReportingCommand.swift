@@ -19,9 +19,12 @@ extension ReportingCommand {
   func run() throws { try output(for: .standardOutput).emit() }
 
   /// What the command prints on a terminal of this kind: failures too, in the form that was asked for.
-  func output(for terminal: Terminal) throws -> CommandOutput {
+  func output(for terminal: Terminal) throws -> CommandOutput { try output(of: { try perform(for: terminal) }) }
+
+  /// What the command prints when its work is this.
+  func output(of perform: () throws -> CommandOutput) throws -> CommandOutput {
     do {
-      return try perform(for: terminal)
+      return try perform()
     } catch let error as any DiagnosableError {
       var output = CommandOutput()
       output.fail(error)

@@ -6,6 +6,7 @@ enum Personality: String {
   case iscsiadm
   case iscsid
   case iscsistart
+  case iscsiIname = "iscsi-iname"
 
   /// Does what the program of this name does. One that is not there yet says so: who calls it must not take silence for
   /// success.
@@ -24,6 +25,7 @@ enum Personality: String {
         StandardError.write("\(error.line(of: program))\nTry `iscsid --help' for more information.\n")
         return .failure
       }
+    case .iscsiIname: return IscsiIname.run(arguments)
     case .iscsistart:
       StandardError.write(
         "\(rawValue): not supported by this version of iscsi-admin; use iscsi-admin's own commands\n")

@@ -38,8 +38,30 @@ extension FailureSubject {
     case InitiatorError.failed(let failure): self.init(failure)
     case let error as NoSession: self.init(target: error.target, portal: error.portal, session: error.session)
     case let error as NothingFound: self.init(portal: error.portal)
+    case let error as RecordRefusal: self.init(error)
     case let error as ProbeFailure: self.init(target: error.url.target.description, portal: error.url.portal)
     default: self.init()
+    }
+  }
+
+  private init(_ refusal: RecordRefusal) {
+    switch refusal {
+    case .noNode(let selection):
+      self.init(target: selection.targets.first?.description, portal: selection.portal)
+    case .noDiscovery(let portal): self.init(portal: portal)
+    case .exists(let subject), .declaredTwice(let subject): self.init(subject)
+    case .inUse(let subject, let session):
+      self.init(subject)
+      self.session = session
+    case .noInterface, .builtIn, .setting, .repeated: self.init()
+    }
+  }
+
+  private init(_ subject: RecordSubject) {
+    switch subject {
+    case .node(let record): self.init(target: record.target.description, portal: record.portal)
+    case .discovery(let record): self.init(portal: record.portal)
+    case .interface: self.init()
     }
   }
 

@@ -28,7 +28,12 @@ struct UsageError: DiagnosableError, Hashable {
     let lines = IscsiAdmin.message(for: error).split(separator: "\n").map { $0.drop { $0 == " " } }
     let message = lines.joined(separator: " ")
     // The parser's messages quote arguments, and a secret must not get from a wrong command line into a log.
-    let text = arguments.contains(where: Self.mayHaveSecret) ? secretOnCommandLine : message
+    let text: String
+    if let assignment = arguments.compactMap(AssignmentArgument.init).first(where: \.hasSecret) {
+      text = assignment.adviceOnSecret
+    } else {
+      text = arguments.contains(where: Self.mayHaveSecret) ? secretOnCommandLine : message
+    }
     description = text.prefix(1).lowercased() + text.dropFirst()
     advice = "see \(Self.commandName(in: arguments)) --help"
   }

@@ -58,10 +58,13 @@ struct HelpTests {
           String(option[gap.upperBound...].drop { $0 == " " }))
       }
     }
-    // A listing's quiet form differs on purpose, and so does what a portal is to a logout.
+    // A listing's quiet form differs on purpose, and so does what a portal is to a logout, or an interface to a new node.
     let differing = explanations.filter { $0.value.count > 1 }.keys.sorted()
     #expect(
-      differing == ["--all", "--noop-interval <s>", "--noop-timeout <s>", "-p, --portal <portal>", "-q, --quiet"])
+      differing == [
+        "--all", "--force", "--interface <name>", "--noop-interval <s>", "--noop-timeout <s>", "-p, --portal <portal>",
+        "-q, --quiet",
+      ])
   }
 
   @Test("The completions of each shell know every command", arguments: CompletionShell.allCases)

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Gives settings of nodes other values, of all nodes that are meant or of none.
+public struct NodeSettingEdit: RecordEdit {
+  private let selection: NodeQuery
+  private let assignments: Assignments
+
+  /// An edit of these nodes by these values.
+  public init(of selection: NodeQuery, _ assignments: Assignments) {
+    self.selection = selection
+    self.assignments = assignments
+  }
+
+  /// Refuses with `setting` what no record takes, and with `noNode` what is not there.
+  public func plan(on database: RecordDatabase) throws(DatabaseError) -> RecordPlan {
+    var plan = RecordPlan()
+    let found = try selection.find(in: database)
+    plan.warn(of: found.nodes.problems)
+    do throws(RecordError) {
+      for stored in found.nodes.records {
+        plan.change(stored, to: try assignments.applied(to: stored.record))
+      }
+    } catch {
+      // One for all: it is not a matter of the record.
+      plan.refuse(.setting(error))
+      plan.settle()
+    }
+    found.missing.forEach { plan.refuse($0) }
+    return plan
+  }
+}
+
+/// Makes the record of a node.
+public struct NodeCreationEdit: RecordEdit {
+  private let declaration: NodeDeclaration
+  private let configuration: InitiatorConfiguration
+  private let isReplacing: Bool
+
+  /// An edit that makes a record.
+  ///
+  /// - Parameters:
+  ///   - declaration: The node and its settings.
+  ///   - configuration: Where its other settings come from.
+  ///   - isReplacing: Whether a record that is there is replaced, with all its settings.
+  public init(_ declaration: NodeDeclaration, configuration: InitiatorConfiguration, isReplacing: Bool = false) {
+    self.declaration = declaration
+    self.configuration = configuration
+    self.isReplacing = isReplacing
+  }
+
+  /// Refuses with `exists`, `noInterface` or `setting`.
+  public func plan(on database: RecordDatabase) throws(DatabaseError) -> RecordPlan {
+    var plan = RecordPlan()
+    let portal = declaration.portal
+    let listing = try database.nodes(.init(target: declaration.target, host: portal.host, port: portal.port))
+    plan.warn(of: listing.problems)
+    switch try declaration.records(configuration, in: database) {
+    case .failure(let refusal): plan.refuse(refusal)
+    case .success(let (defaults, record)):
+      // Without tags a portal has one record, whatever its interface.
+      let stored = listing.records.first {
+        declaration.means($0.record) || NodeLocation(of: $0.record) == NodeLocation(of: record)
+      }
+      if let stored, !isReplacing {
+        plan.refuse(.exists(.node(stored.record)))
+      } else {
+        plan.create(record, from: defaults, over: stored)
+      }
+    }
+    return plan
+  }
+}
+
+/// Deletes records of nodes, but those in use.
+public struct NodeDeletionEdit: RecordEdit {
+  private let selection: NodeQuery
+  private let uses: NodeUses
+
+  /// An edit that deletes these nodes.
+  public init(of selection: NodeQuery, unless uses: NodeUses) {
+    self.selection = selection
+    self.uses = uses
+  }
+
+  /// Refuses with `inUse` and `noNode`; the others are deleted.
+  public func plan(on database: RecordDatabase) throws(DatabaseError) -> RecordPlan {
+    var plan = RecordPlan()
+    let found = try selection.find(in: database)
+    plan.warn(of: found.nodes.problems)
+    for stored in found.nodes.records { plan.delete(stored, unless: uses) }
+    found.missing.forEach { plan.refuse($0) }
+    return plan
+  }
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension KeyedRecord {
+  /// The settings that its file has, without what says which record it is.
+  ///
+  /// - Parameter includingSecrets: Whether secrets are among them.
+  /// - Returns: Keys and values in the order of the file.
+  public func settings(includingSecrets: Bool) -> [(key: RecordKey<Self>, value: String)] {
+    shownKeys.compactMap { key in
+      guard key.role == .setting || (includingSecrets && key.role == .secret) else { return nil }
+      let text = key.text(of: self)
+      return text.isEmpty ? nil : (key, text)
+    }
+  }
+}
+
+/// A key of a record that gets another value.
+public struct SettingChange: Hashable, Sendable, CustomStringConvertible {
+  /// The key.
+  public let key: String
+  /// The value so far, eight stars in place of a secret; nil for none.
+  public let old: String?
+  /// The new value likewise.
+  public let new: String?
+
+  /// What differs between two versions of a record, in the order of its keys.
+  static func list<Record: KeyedRecord>(from old: Record, to new: Record) -> [SettingChange] {
+    let after = new.shownKeys
+    let names = Set(after.map(\.name))
+    let before = old.shownKeys
+    let oldNames = Set(before.map(\.name))
+    // A key that the file has had, and will not have, loses its value.
+    return (after + before.filter { !names.contains($0.name) }).compactMap { key in
+      let old = oldNames.contains(key.name) ? value(of: key, in: old) : nil
+      let new = names.contains(key.name) ? value(of: key, in: new) : nil
+      guard old != new else { return nil }
+      let isSecret = key.role == .secret
+      return SettingChange(
+        key: key.name, old: old.map { isSecret ? stars : $0 }, new: new.map { isSecret ? stars : $0 })
+    }
+  }
+
+  private static func value<Record: KeyedRecord>(of key: RecordKey<Record>, in record: Record) -> String? {
+    let text = key.text(of: record)
+    return text.isEmpty ? nil : text
+  }
+
+  private static let stars = "********"
+
+  /// `node.startup: manual -> automatic`.
+  public var description: String { "\(key): \(old ?? "(none)") -> \(new ?? "(none)")" }
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+import Glibc
+import IscsiKit
+import IscsiKitTesting
+import SystemPackage
+import Testing
+
+@Suite("Making and storing the initiator's name")
+struct InitiatorNameWritingTests {
+  @Test("A random name is the beginning, a colon and twelve digits, and no two are alike")
+  func random() throws {
+    let prefix = try InitiatorNamePrefix("iqn.2026-11.org.example")
+    let names = try (0..<100).map { _ in try prefix.randomName().description }
+    #expect(Set(names).count == names.count)
+    for name in names {
+      #expect(
+        name.hasPrefix("iqn.2026-11.org.example:") && name.utf8.count == "iqn.2026-11.org.example:".utf8.count + 12)
+      #expect(name.suffix(12).allSatisfy { $0.isHexDigit && !$0.isUppercase })
+    }
+  }
+
+  @Test("A beginning leaves room for the rest, and is that of a name")
+  func prefixes() throws {
+    let longest = "iqn.2026-11." + String(repeating: "a", count: 198)
+    #expect(try InitiatorNamePrefix(longest).randomName().description.utf8.count == 223)
+    #expect(throws: InitiatorNamePrefix.Refusal.tooLong) { try InitiatorNamePrefix(longest + "a") }
+    #expect(throws: InitiatorNamePrefix.Refusal.noName(.unknownFormat)) { try InitiatorNamePrefix("host") }
+    #expect(throws: InitiatorNamePrefix.Refusal.noName(.malformedIQN)) { try InitiatorNamePrefix("iqn.2026-11.") }
+  }
+
+  @Test("A name is stored for root alone, and one that is there stays unless it is to go")
+  func write() throws {
+    let old = try TemporaryFile("# nothing yet\n", permissions: [.ownerReadWrite, .groupRead, .otherRead])
+    let file = InitiatorNameFile(path: old.path)
+    let (first, second) = (
+      try InitiatorName("iqn.2026-11.org.example:a"), try InitiatorName("iqn.2026-11.org.example:b")
+    )
+    try file.write(first)
+    #expect(try file.read() == first)
+    var status = stat()
+    // The path and the structure are lent to the call.
+    #expect(unsafe lstat(old.path.string, &status) == 0 && status.st_mode & 0o7777 == 0o600)
+    let error = #expect(throws: InitiatorNameWriteError.self) { try file.write(second) }
+    #expect(error == .exists(path: old.path.string, name: first.description))
+    #expect(error?.exitStatus == .sessionExists)
+    #expect(try file.read() == first)
+    try file.write(second, isReplacing: true)
+    #expect(try file.read() == second)
+  }
+
+  @Test("A name that is refused is there all the same, and a place that cannot be written is told")
+  func unusual() throws {
+    let bad = try TemporaryFile("InitiatorName=host\n")
+    let name = try InitiatorName("iqn.2026-11.org.example:a")
+    #expect(throws: InitiatorNameWriteError.self) { try InitiatorNameFile(path: bad.path).write(name) }
+    #expect(throws: InitiatorNameWriteError.unwritable(path: "/dev/null/name", .notDirectory)) {
+      try InitiatorNameFile(path: "/dev/null/name").write(name)
+    }
+  }
+}
