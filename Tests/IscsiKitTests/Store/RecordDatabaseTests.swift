@@ -28,7 +28,7 @@ struct RecordDatabaseTests {
     try save(.example())
     #expect(
       try files.entries() == [
-        "ifaces/", "nodes/", "nodes/iqn.2026-11.org.example:disk/",
+        "nodes/", "nodes/iqn.2026-11.org.example:disk/",
         "nodes/iqn.2026-11.org.example:disk/10.0.0.1,3260,1/",
         "nodes/iqn.2026-11.org.example:disk/10.0.0.1,3260,1/default", "static/",
         "static/iqn.2026-11.org.example:disk,10.0.0.1,3260,1,default -> "
@@ -47,7 +47,7 @@ struct RecordDatabaseTests {
     try save(.example(at: "10.0.0.1:3260"))
     #expect(
       try files.entries() == [
-        "ifaces/", "nodes/", "nodes/iqn.2026-11.org.example:disk/", "nodes/iqn.2026-11.org.example:disk/10.0.0.1,3260",
+        "nodes/", "nodes/iqn.2026-11.org.example:disk/", "nodes/iqn.2026-11.org.example:disk/10.0.0.1,3260",
       ])
     let stored = try #require(try database.nodes().records.first)
     #expect(stored.record.portal.tag == nil)
@@ -148,7 +148,7 @@ struct RecordDatabaseTests {
     #expect(try names() == ["disk 10.0.0.1:3260,1 default"])
     let last = try database.nodes().records
     try database.change { (changes) throws(DatabaseError) in last.forEach { changes.delete($0) } }
-    #expect(try files.entries() == ["ifaces/", "nodes/", "static/"])
+    #expect(try files.entries() == ["nodes/", "static/"])
     // Somebody else was quicker: that is no error.
     try database.change { (changes) throws(DatabaseError) in last.forEach { changes.delete($0) } }
   }

@@ -3,6 +3,7 @@
 # As iscsiadm, it discovers, keeps records, logs in by them and out; open-iscsi's iscsiadm reads and changes the same records in turn.
 # targets: tgt lio
 # kernels: 6.12
+# daemon: no
 # limit: 90
 
 secret=wonderland12
@@ -13,23 +14,25 @@ PATH=$WORK/ours:$PATH
 target_start "$TARGET" --user alice --secret $secret
 node=(-m node -T "$IQN" -p "$TARGET_ADDRESS")
 label="[iface: default, target: $IQN, portal: $TARGET_ADDRESS,3260]"
-records() { (cd /etc/iscsi && find nodes ifaces send_targets static -printf '%M %p -> %l\n' 2>/dev/null | sort); }
+records() { find /etc/iscsi -mindepth 1 ! -name initiatorname.iscsi -exec ls -ld {} + | awk '{ print $1, $9, $11 }' | sort; }
 
 # What it finds it stores as the other does.
+start_iscsid
+$theirs -m discovery -t st -p "$TARGET_ADDRESS" >"$WORK/theirs"
+stop_iscsid
+records >"$WORK/tree"
+cp "/etc/iscsi/nodes/$IQN/$TARGET_ADDRESS,3260,1/default" "$WORK/record"
+cp "/etc/iscsi/send_targets/$TARGET_ADDRESS,3260/st_config" "$WORK/discovery"
+rm -rf /etc/iscsi/{nodes,ifaces,send_targets,static}
+# shellcheck disable=SC2119
+daemon_start
 expect_exit 21 iscsiadm -m node
 expect_exit 0 iscsiadm -m discovery -t st -p "$TARGET_ADDRESS"
-expect_equal "$TARGET_ADDRESS:3260,1 $IQN" "$(<"$OUT/stdout")"
 expect_silent_stderr
-records >"$WORK/tree.ours"
-cp "/etc/iscsi/nodes/$IQN/$TARGET_ADDRESS,3260,1/default" "$WORK/record.ours"
-cp "/etc/iscsi/send_targets/$TARGET_ADDRESS,3260/st_config" "$WORK/discovery.ours"
-rm -rf /etc/iscsi/{nodes,ifaces,send_targets,static}
-# Theirs wants its daemon for the configuration; without one and without a configuration both have the same defaults.
-$theirs -m discovery -t st -p "$TARGET_ADDRESS" >"$WORK/theirs" 2>/dev/null
-cmp "$OUT/stdout" "$WORK/theirs"
-records | diff "$WORK/tree.ours" -
-diff "$WORK/record.ours" "/etc/iscsi/nodes/$IQN/$TARGET_ADDRESS,3260,1/default"
-diff "$WORK/discovery.ours" "/etc/iscsi/send_targets/$TARGET_ADDRESS,3260/st_config"
+cmp "$WORK/theirs" "$OUT/stdout"
+records | diff "$WORK/tree" -
+diff "$WORK/record" "/etc/iscsi/nodes/$IQN/$TARGET_ADDRESS,3260,1/default"
+diff "$WORK/discovery" "/etc/iscsi/send_targets/$TARGET_ADDRESS,3260/st_config"
 
 # The target wants CHAP.
 expect_exit 24 iscsiadm "${node[@]}" -l
@@ -37,7 +40,7 @@ expect_stderr "Could not login to \\[iface: default, target: $IQN"
 expect_stderr '^iscsiadm: initiator reported error \(24 - iSCSI login failed due to authorization failure\)$'
 expect_sessions 0
 $theirs "${node[@]}" -o update -n node.session.auth.authmethod -v CHAP -n node.session.auth.username -v alice 2>/dev/null
-expect_exit 0 iscsiadm "${node[@]}" -o update -n node.session.auth.password -v $secret -n node.session.timeo.replacement_timeout -v 5
+expect_exit 0 iscsiadm "${node[@]}" -o update -n node.session.auth.password -v $secret -n node.session.timeo.replacement_timeout -v 7
 expect_silent_stdout
 expect_silent_stderr
 expect_exit 0 iscsiadm "${node[@]}"
@@ -47,7 +50,7 @@ expect_exit 0 iscsiadm "${node[@]}" -l
 expect_equal "Logging in to $label
 Login to $label successful." "$(<"$OUT/stdout")"
 check_data "$(disk_of "$IQN")" 1
-expect_equal 5 "$(<"$(session_of "$IQN")/recovery_tmo")"
+expect_equal 7 "$(<"$(session_of "$IQN")/recovery_tmo")"
 expect_exit 15 iscsiadm "${node[@]}" -l
 expect_equal 'iscsiadm: default: 1 session requested, but 1 already present.
 iscsiadm: Could not log into all portals' "$(<"$OUT/stderr")"
@@ -77,3 +80,4 @@ expect_exit 0 iscsiadm -m node --logoutall=automatic
 expect_exit 0 iscsiadm "${node[@]}" -o delete
 expect_exit 21 iscsiadm -m node
 expect_nothing_left
+daemon_stop

@@ -120,6 +120,7 @@ struct NodeMode {
     let record = machine.configuration.node(name, at: try portal.checked(), over: interface ?? .standard)
     try machine.changing { (changes) throws(DatabaseError) in
       let stored = try machine.database.nodes(NodeSelection(record).nodes).records.first
+      changes.makeInterfacesFolder()
       changes.save(record, over: stored)
     }
     console.say(NodeText.added(record))
