@@ -106,10 +106,8 @@ extension InterfaceRecord: KeyedRecord {
   private static let ipv4Names = Set(ipv4.map(\.name))
   private static let ipv6Names = Set(ipv6.map(\.name))
 
-  /// Whether a key stands in this interface's file: those of the other version of IP do not.
-  func shows(_ key: String) -> Bool {
-    isForIPv6 ? !Self.ipv4Names.contains(key) : !Self.ipv6Names.contains(key)
-  }
+  /// The names of the keys that do not stand in this interface's file: those of the other version of IP.
+  var hiddenKeys: Set<String> { isForIPv6 ? Self.ipv4Names : Self.ipv6Names }
 
   private static func number(_ name: String, upTo limit: UInt32) -> RecordKey<InterfaceRecord> {
     RecordKey("iface." + name, \InterfaceRecord.card[number: name], .number(0...limit))
@@ -139,7 +137,10 @@ extension InterfaceRecord: KeyedRecord {
   }
 
   /// The keys, but those of the version of IP that it does not have.
-  public var shownKeys: [RecordKey<InterfaceRecord>] { Self.keys.all.filter { shows($0.name) } }
+  public var shownKeys: [RecordKey<InterfaceRecord>] {
+    let hidden = hiddenKeys
+    return Self.keys.all.filter { !hidden.contains($0.name) }
+  }
 
   /// Changes a setting.
   ///

@@ -119,7 +119,10 @@ extension NodeRecord: KeyedRecord {
   }
 
   /// The keys, but those of the version of IP that the interface does not have.
-  public var shownKeys: [RecordKey<NodeRecord>] { Self.keys.all.filter { interface.shows($0.name) } }
+  public var shownKeys: [RecordKey<NodeRecord>] {
+    let hidden = interface.hiddenKeys
+    return Self.keys.all.filter { !hidden.contains($0.name) }
+  }
 }
 
 extension RecordValueFormat where Value == TargetName {

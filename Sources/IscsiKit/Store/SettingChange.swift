@@ -25,24 +25,26 @@ public struct SettingChange: Hashable, Sendable, CustomStringConvertible {
 
   /// What differs between two versions of a record, in the order of its keys.
   static func list<Record: KeyedRecord>(from old: Record, to new: Record) -> [SettingChange] {
-    let after = new.shownKeys
-    let names = Set(after.map(\.name))
-    let before = old.shownKeys
-    let oldNames = Set(before.map(\.name))
-    // A key that the file has had, and will not have, loses its value.
-    return (after + before.filter { !names.contains($0.name) }).compactMap { key in
-      let old = oldNames.contains(key.name) ? value(of: key, in: old) : nil
-      let new = names.contains(key.name) ? value(of: key, in: new) : nil
-      guard old != new else { return nil }
-      let isSecret = key.role == .secret
-      return SettingChange(
-        key: key.name, old: old.map { isSecret ? stars : $0 }, new: new.map { isSecret ? stars : $0 })
+    if old == new { return [] }
+    var before = values(of: old)
+    let changes = new.shownKeys.compactMap { key in change(of: key, from: before.removeValue(forKey: key.name), in: new)
     }
+    // A key that the file has had, and will not have, loses its value.
+    return changes + old.shownKeys.compactMap { key in change(of: key, from: before[key.name], in: nil) }
   }
 
-  private static func value<Record: KeyedRecord>(of key: RecordKey<Record>, in record: Record) -> String? {
-    let text = key.text(of: record)
-    return text.isEmpty ? nil : text
+  /// The change of a key; nil if it is none.
+  private static func change<Record: KeyedRecord>(
+    of key: RecordKey<Record>, from old: String?, in record: Record?
+  ) -> SettingChange? {
+    let new = record.map(key.text).flatMap { $0.isEmpty ? nil : $0 }
+    guard old != new else { return nil }
+    let isSecret = key.role == .secret
+    return SettingChange(key: key.name, old: old.map { isSecret ? stars : $0 }, new: new.map { isSecret ? stars : $0 })
+  }
+
+  private static func values(of record: some KeyedRecord) -> [String: String] {
+    Dictionary(record.entries.map { ($0.key, $0.value) }) { $1 }
   }
 
   private static let stars = "********"
