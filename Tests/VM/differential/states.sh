@@ -163,8 +163,10 @@ state_no_daemon() { tool_stop; }
 
 # --- for steps
 
-# disks_appear TARGET: its disk is there.
-disks_appear() { wait_for 50 disk_is_there "$1"; }
+# disks_appear TARGET: the disk of the session that it has.
+disks_appear() {
+  grep -qx "$1" /sys/class/iscsi_session/session*/targetname 2>/dev/null && wait_for 50 disk_is_there "$1"
+}
 # sessions_are COUNT: soon there are so many, for what is not waited for.
 sessions_are() { wait_for 100 session_count_is "$1"; }
 session_count_is() { [[ $(session_count) == "$1" ]]; }

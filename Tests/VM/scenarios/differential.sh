@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # The same command lines for open-iscsi's iscsiadm and for ours: all that both print and change is compared.
 # daemon: no
-# limit: 1800
+# limit: 700
 # default: no
 #
 # Settings: CASES, a pattern of groups (*); SLOW=yes, with those that wait long; GENERATE=N SEED=S, random command lines instead;
