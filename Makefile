@@ -25,7 +25,8 @@ UNIT_PACKAGES := tgt python3-pip
 LINT_PACKAGES := shellcheck
 
 # libiscsi.a refers to RDMA libraries that its pkg-config file does not name; their archives complete a static link.
-STATIC_FLAGS := -Xswiftc -static-executable -Xlinker -lrdmacm -Xlinker -libverbs -Xlinker -lnl-route-3 \
+# It is built for size, as it goes into initramfs images.
+STATIC_FLAGS := -Xswiftc -static-executable -Xswiftc -Osize -Xlinker -lrdmacm -Xlinker -libverbs -Xlinker -lnl-route-3 \
   -Xlinker -lnl-3 -Xlinker --gc-sections
 
 SOURCES := $(shell find Sources -type f) Package.swift Makefile
