@@ -7,8 +7,6 @@ enum DatabaseChange: Hashable {
   case put([String], [UInt8])
   /// A symbolic link points there from now on.
   case link([String], to: FilePath)
-  /// A folder is there.
-  case folder([String])
   /// A file, or a link, is gone; so are folders that become empty by it, but those right below the root.
   case remove([String])
 }
@@ -80,8 +78,6 @@ struct DatabaseWriter: ~Copyable {
       if isFlushed { try folder.flush() }
     case .link(let path, let target):
       try folder(path.dropLast()).makeLink(name, to: target)
-    case .folder(let path):
-      _ = try folder(path)
     case .remove(let path):
       try remove(path, isFlushed: isFlushed)
     }
@@ -124,7 +120,7 @@ extension DatabaseChange {
   /// What is changed, from the root on.
   var path: [String] {
     switch self {
-    case .put(let path, _), .link(let path, _), .folder(let path), .remove(let path): path
+    case .put(let path, _), .link(let path, _), .remove(let path): path
     }
   }
 }

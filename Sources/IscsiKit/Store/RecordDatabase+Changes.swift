@@ -51,9 +51,6 @@ extension RecordDatabase {
       pending.append(.put([Folder.interfaces.rawValue, record.name.description], text))
     }
 
-    /// Makes the folder of interfaces, which open-iscsi has as soon as somebody has made a node.
-    public mutating func makeInterfacesFolder() { pending.append(.folder([Folder.interfaces.rawValue])) }
-
     /// Removes the record of an interface.
     public mutating func delete(_ stored: Stored<InterfaceRecord>) {
       pending.append(.remove(stored.path))

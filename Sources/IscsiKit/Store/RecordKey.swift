@@ -162,7 +162,7 @@ public struct RecordKeys<Record: Sendable>: Sendable {
 
 /// A record that is stored as keys and values.
 public protocol KeyedRecord: Hashable, Sendable {
-  /// The keys that its file has where they have a value, in their order; listings show them without one too.
+  /// The keys that its file has where they have a value; listings show them without one too, in this order.
   var shownKeys: [RecordKey<Self>] { get }
   /// Changes a setting.
   ///
@@ -174,11 +174,18 @@ public protocol KeyedRecord: Hashable, Sendable {
 }
 
 extension KeyedRecord {
-  /// The keys and values that its file has.
+  /// The keys and values that its file has, in the file's order.
   public var entries: [(key: String, value: String)] {
-    shownKeys.compactMap { key in
+    var entries: [(key: String, value: String)] = shownKeys.compactMap { key in
       let text = key.text(of: self)
       return text.isEmpty ? nil : (key.name, text)
     }
+    // Listings have the MAC address among the interface's keys, files before them.
+    if let place = entries.firstIndex(where: { $0.key == "iface.iscsi_ifacename" }),
+      let address = entries.firstIndex(where: { $0.key == "iface.hwaddress" })
+    {
+      entries.insert(entries.remove(at: address), at: place)
+    }
+    return entries
   }
 }

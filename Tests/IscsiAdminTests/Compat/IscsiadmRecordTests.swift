@@ -257,6 +257,25 @@ struct IscsiadmRecordTests {
       = 20
       """)
   }
+
+  @Test("A record whose session is there keeps no other from being logged in to")
+  func presentSession() async throws {
+    let run = try RecordRun()
+    let tree = try SysfsTree()
+    let session = SessionSnapshot.example(1)
+    try tree.add(session)
+    let target = try #require(session.targetName), portal = try #require(session.configuredPortal)
+    _ = await run.run("-m node -T \(target) -p \(portal) -o new")
+    _ = await run.run("-m node -T iqn.2026-11.org.example:zzz -p 10.0.0.1 -o new")
+    let result = await run.run(["-m", "node", "-l"], sysfs: tree.root)
+    #expect(
+      result.output
+        == "Logging in to [iface: default, target: iqn.2026-11.org.example:zzz, portal: 10.0.0.1,3260]\n")
+    #expect(result.errors.hasPrefix("iscsiadm: default: 1 session requested, but 1 already present.\n"))
+    #expect(result.status == .sessionExists)
+    #expect(await run.run(["-m", "node", "-o", "delete"], sysfs: tree.root).status == .sessionExists)
+    #expect(await run.run(["-m", "node"], sysfs: tree.root).output.hasSuffix(" \(target)\n"))
+  }
 }
 
 /// `iscsiadm` on a record database of its own.
@@ -289,7 +308,7 @@ private final class RecordRun: Sendable {
 
   func run(_ words: String) async -> IscsiadmRun { await run(words.split(separator: " ").map(String.init)) }
 
-  func run(_ arguments: [String]) async -> IscsiadmRun {
-    await IscsiadmRun(arguments, on: directory, sysfs: directory.appending("sys"))
+  func run(_ arguments: [String], sysfs: FilePath? = nil) async -> IscsiadmRun {
+    await IscsiadmRun(arguments, on: directory, sysfs: sysfs ?? directory.appending("sys"))
   }
 }

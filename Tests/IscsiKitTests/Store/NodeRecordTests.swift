@@ -243,4 +243,12 @@ struct NodeRecordTests {
     #expect(throws: RecordError.missing(key: "iface.iscsi_ifacename")) { try InterfaceRecord(RecordText()) }
     #expect(InterfaceRecord.standard.entries.contains { $0 == ("iface.tos", "0") })
   }
+
+  @Test("Files have the MAC address before the interface's other keys, listings among them")
+  func orderOfFiles() throws {
+    var record = InterfaceRecord(name: .standard)
+    record.hardwareAddress = "00:11:22:33:44:55"
+    #expect(record.entries.prefix(2).map(\.key) == ["iface.hwaddress", "iface.iscsi_ifacename"])
+    #expect(record.shownKeys.prefix(5).last?.name == "iface.hwaddress")
+  }
 }

@@ -31,6 +31,8 @@ targets_start() {
 database_clean() {
   rm -rf /etc/iscsi /run/lock/iscsi
   mkdir -p /etc/iscsi /run/lock/iscsi
+  # open-iscsi makes it when somebody looks for an interface.
+  mkdir -m 700 /etc/iscsi/ifaces
   echo "InitiatorName=$INITIATOR_IQN" >/etc/iscsi/initiatorname.iscsi
   cat >/etc/iscsi/iscsid.conf <<'END'
 node.startup = manual

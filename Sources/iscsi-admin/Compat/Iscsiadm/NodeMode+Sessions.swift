@@ -20,8 +20,8 @@ extension NodeMode {
       }
       logins += Array(repeating: NodeLogin(record: record, sessionCount: wanted), count: wanted - there)
     }
-    status = status ?? perform(logins)
-    if let status { throw IscsiadmError(status, "Could not log into all portals") }
+    let failed = perform(logins)
+    if let status = status ?? failed { throw IscsiadmError(status, "Could not log into all portals") }
     return .success
   }
 

@@ -13,6 +13,9 @@ struct NodeMode {
   func run() throws(IscsiadmError) -> ExitStatus {
     if let word = options.loginAll { return try logInAll(word) }
     if let word = options.logoutAll { return try logOutAll(word) }
+    if options.interfaces.count > 1 {
+      console.warn("NODE mode only accepts one interface. Using the first one driver  hwaddress  ipaddress .")
+    }
     if session == nil, !selectsNodes, options.operations.isEmpty, options.flags.isDisjoint(with: Self.actions) {
       return try list()
     }
@@ -31,6 +34,9 @@ struct NodeMode {
     }
     if logsIn { return try logIn(try records(filter).map(\.record)) }
     if logsOut { return try logOut(filter) }
+    if !options.operations.isDisjoint(with: [.login, .logout, .nonpersistent]) {
+      throw IscsiadmError(.invalidArgument, "operation is not supported.")
+    }
     if options.operations.contains(.update) { return try update(filter) }
     if options.operations.contains(.delete) { return try delete(filter) }
     return try show(filter)
@@ -40,15 +46,17 @@ struct NodeMode {
 
   // MARK: - Which nodes
 
+  private var target: String? { options.target?.isEmpty == true ? nil : options.target }
+
   private var selectsNodes: Bool {
-    options.target != nil || options.portal.map { !$0.host.isEmpty } ?? false || !options.interfaces.isEmpty
+    target != nil || options.portal.map { !$0.host.isEmpty } ?? false || !options.interfaces.isEmpty
   }
 
   /// The nodes that the options name. Names that cannot be those of a record match none.
   func filter() throws(IscsiadmError) -> NodeSelection {
     if let session { return NodeSelection(session: session) }
     var selection = NodeSelection()
-    if let target = options.target {
+    if let target {
       guard let name = try? TargetName(target) else { return .none }
       selection.nodes.target = name
     }
@@ -64,9 +72,6 @@ struct NodeMode {
   /// The interface that `-I` names; nil without it.
   func interface() throws(IscsiadmError) -> InterfaceRecord? {
     guard let name = options.interfaces.first else { return nil }
-    if options.interfaces.count > 1 {
-      console.warn("NODE mode only accepts one interface. Using the first one driver  hwaddress  ipaddress .")
-    }
     guard let record = try machine.interface(named: name) else {
       throw IscsiadmError(.noMemory, "Could not read iface info for \(name).")
     }
@@ -110,7 +115,7 @@ struct NodeMode {
   /// Makes the record that the options name; with less than a target and a portal, makes those anew that there are.
   private func add() throws(IscsiadmError) -> ExitStatus {
     let interface = try interface()
-    guard let target = options.target, let portal = options.portal, !portal.host.isEmpty else {
+    guard let target, let portal = options.portal, !portal.host.isEmpty else {
       return try addAgain(over: interface)
     }
     let name: TargetName
@@ -120,7 +125,6 @@ struct NodeMode {
     let record = machine.configuration.node(name, at: try portal.checked(), over: interface ?? .standard)
     try machine.changing { (changes) throws(DatabaseError) in
       let stored = try machine.database.nodes(NodeSelection(record).nodes).records.first
-      changes.makeInterfacesFolder()
       changes.save(record, over: stored)
     }
     console.say(NodeText.added(record))
