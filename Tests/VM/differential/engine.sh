@@ -156,11 +156,8 @@ group_begin() {
   kernel_fresh
   database_clean
   TRANSCRIPT=$DIRECTORY/$name.txt GROUP=$name BEGAN=$SECONDS
-  for state in "$@"; do
-    "state_${state//-/_}" >>"$LOG" 2>&1 || echo "$name: state $state failed" >>"$LOG"
-  done
+  for state in "$@"; do step "state_${state//-/_}"; done
   : >"$SCRATCH/before"
-  STEPPED=yes
   echo "== $name: $*" >"$TRANSCRIPT"
 }
 
@@ -172,6 +169,15 @@ group_end() {
   ((SECONDS - BEGAN < 10)) || echo "$GROUP: took $((SECONDS - BEGAN)) s" >>"$LOG"
 }
 
+# step COMMAND: what it fails at ends neither the scenario nor the group; only the daemon is this shell's.
+step() {
+  STEPPED=yes
+  case $1 in
+    tool_* | state_no_daemon) eval "$1" ;;
+    *) (eval "$1") ;;
+  esac >>"$LOG" 2>&1 || echo "$GROUP: failed: $1" >>"$LOG"
+}
+
 # run_line LINE: of a group; MARK is the group's.
 run_line() {
   local line=$1 text mark=$MARK
@@ -180,18 +186,15 @@ run_line() {
     text=${BASH_REMATCH[1]} mark=${BASH_REMATCH[2]}
   fi
   case $line in
-    '! '*)
-      STEPPED=yes
-      eval "${line#! }" >>"$LOG" 2>&1 || echo "$GROUP: step failed: $line" >>"$LOG"
-      ;;
-    '? '*) note_block '?' "${text#? }${mark:+ ~ $mark}" "${text#? }" ;;
+    '! '*) step "${line#! }" ;;
+    '? '*) note_block '?' "${text#? }${mark:+ ~ $mark}" "(${text#? })" ;;
     *) note_block '$' "iscsiadm $text${mark:+ ~ $mark}" "timeout -s KILL $COMMAND_LIMIT iscsiadm $text" ;;
   esac
 }
 
 # run_cases TOOL NAME PATTERN FILE...: the groups whose name matches, with reference or ours; transcripts in $OUT/NAME.
 run_cases() {
-  TOOL=$1 DIRECTORY=$OUT/$2 GROUP='the start' MARK='' LAST_SESSION=none TRANSCRIPT='' STEPPED=no
+  TOOL=$1 DIRECTORY=$OUT/$2 GROUP='the start' MARK='' LAST_SESSION=none TRANSCRIPT='' STEPPED=yes
   local pattern=$3 file line lines header selected=no started=$SECONDS path=$PATH label=$2
   shift 3
   LOG=$DIRECTORY.log
@@ -203,6 +206,7 @@ run_cases() {
     ln -sf /usr/bin/iscsi-admin "$SCRATCH/bin/iscsiadm"
     PATH=$SCRATCH/bin:$PATH
   fi
+  trap tool_stop EXIT
   database_clean
   tool_start
   for file in "$@"; do
@@ -230,6 +234,7 @@ run_cases() {
   database_clean
   kernel_fresh
   tool_stop
+  trap - EXIT
   PATH=$path
   awk -f /vm/differential/normalise.awk "$DIRECTORY"/*.txt
   for file in "$DIRECTORY"/*.txt; do mv "$file.new" "$file"; done
