@@ -109,7 +109,7 @@ struct IscsiadmSessionTests {
     #expect(masked.contains("\t\tusername: alice\n\t\tpassword: ********\n\t\tusername_in: <empty>\n"))
     #expect(masked.contains("\t\tpassword_in: ********\n"))
     let shown = await IscsiadmRun("-m session -P 2 -S", in: tree).output
-    #expect(shown.contains("\t\tpassword: wonderland12\n\t\tusername_in: <empty>\n\t\tpassword: <empty>\n"))
+    #expect(shown.contains("\t\tpassword: wonderland12\n\t\tusername_in: <empty>\n\t\tpassword_in: <empty>\n"))
   }
 
   @Test("Timeouts and parameters that the kernel does not tell")

@@ -12,9 +12,11 @@ ln -s "$(type -P iscsi-admin)" "$WORK/ours/iscsiadm"
 iscsiadm() { (exec -a iscsiadm "$WORK/ours/iscsiadm" "$@"); }
 theirs() { (exec -a iscsiadm /opt/open-iscsi/iscsiadm "$@"); }
 
-# known FILE: without the states that each asks a daemon of its own for, while ours runs.
+# known FILE: with the right label of the target's secret, and without the states that each asks a daemon of its own for, while ours runs.
 known() {
-  if [[ -n $DAEMON_PID ]]; then sed '/iSCSI Connection State: /d; /Internal iscsid Session State: /d' "$1"; else cat "$1"; fi
+  local states=''
+  [[ -z $DAEMON_PID ]] || states='/iSCSI Connection State: /d; /Internal iscsid Session State: /d;'
+  sed "$states /username_in: /{ n; s/password: /password_in: /; }" "$1"
 }
 
 # The lines about a daemon that is not there, or that is not open-iscsi's.

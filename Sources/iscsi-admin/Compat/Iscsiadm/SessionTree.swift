@@ -160,8 +160,8 @@ private func authenticationLines(_ listed: ListedSession) -> [String] {
     "username: \(listed.session.userName ?? emptyValue)",
     "password: \(listed.secrets.map { clear($0.outgoing) } ?? mask)",
     "username_in: \(listed.session.userNameIn ?? emptyValue)",
-    // In clear it has the other's label in 2.1.8, which is what programs see.
-    listed.secrets.map { "password: \(clear($0.incoming))" } ?? "password_in: \(mask)",
+    // 2.1.8 calls it `password:` where it is shown, and programs take one secret for the other.
+    "password_in: \(listed.secrets.map { clear($0.incoming) } ?? mask)",
   ]
 }
 
