@@ -70,7 +70,7 @@ struct DiscoveryMode {
     let found = try machine.reading { () throws(DatabaseError) in
       (
         try machine.database.discoveries(.sendTargets), try machine.database.discoveries(.isns),
-        try machine.database.nodes()
+        try machine.database(in: .byName).nodes()
       )
     }
     console.warn(of: found.0.problems + found.1.problems + found.2.problems)

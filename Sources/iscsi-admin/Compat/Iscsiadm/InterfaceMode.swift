@@ -62,7 +62,7 @@ struct InterfaceMode {
   }
 
   private func tree(_ interfaces: [InterfaceRecord]) throws(IscsiadmError) -> String {
-    let listing = try machine.reading { () throws(DatabaseError) in try machine.database.nodes() }
+    let listing = try machine.reading { () throws(DatabaseError) in try machine.database(in: .byName).nodes() }
     console.warn(of: listing.problems)
     // Where there is no node nothing is shown.
     guard !listing.records.isEmpty else { return "" }

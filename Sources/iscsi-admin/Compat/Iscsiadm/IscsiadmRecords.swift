@@ -17,9 +17,18 @@ struct RecordMachine {
     } catch {
       throw IscsiadmError(error.exitStatus, error.description)
     }
-    database =
+    var database =
       base.database
       ?? RecordDatabase(override: ProcessInfo.processInfo.environment["ISCSI_DBROOT"], configuration: configuration)
+    database.order = .asStored
+    self.database = database
+  }
+
+  /// The records in an order: open-iscsi sorts what it lists, and takes the rest as it comes.
+  func database(in order: RecordDatabase.Order) -> RecordDatabase {
+    var database = database
+    database.order = order
+    return database
   }
 
   /// Reads from the database.

@@ -63,6 +63,8 @@ struct NodeMode {
     if let portal = options.portal, !portal.host.isEmpty {
       guard let host = try? PortalHost(portal.host) else { return .none }
       selection.nodes.host = host
+      let names = HostNames()
+      selection.nodes.isSameHost = { names.areSame($0, $1) }
       selection.nodes.port = portal.shownPort.flatMap(UInt16.init(exactly:)) ?? 0
     }
     if let interface = try interface() { selection.nodes.interface = interface.name }
@@ -79,9 +81,13 @@ struct NodeMode {
   }
 
   /// The records of a selection; files that are none are told of.
-  func records(_ selection: NodeSelection) throws(IscsiadmError) -> [RecordDatabase.Stored<NodeRecord>] {
+  func records(
+    _ selection: NodeSelection, in order: RecordDatabase.Order = .asStored
+  ) throws(IscsiadmError) -> [RecordDatabase.Stored<NodeRecord>] {
     guard !selection.isEmpty else { throw Self.noRecords }
-    let listing = try machine.reading { () throws(DatabaseError) in try machine.database.nodes(selection.nodes) }
+    let listing = try machine.reading { () throws(DatabaseError) in
+      try machine.database(in: order).nodes(selection.nodes)
+    }
     console.warn(of: listing.problems)
     guard !listing.records.isEmpty else { throw Self.noRecords }
     return listing.records
@@ -97,7 +103,7 @@ struct NodeMode {
     guard level <= 1 else {
       throw IscsiadmError(.invalidArgument, "Invalid info level \(level). Try 0 or 1.")
     }
-    let records = try records(NodeSelection()).map(\.record)
+    let records = try records(NodeSelection(), in: .byName).map(\.record)
     console.say(level == 0 ? NodeText.lines(records, tag: .unsigned) : NodeText.tree(records))
     return .success
   }
@@ -241,7 +247,7 @@ struct NodeSelection {
   func includes(_ session: SessionSnapshot) -> Bool {
     guard !isEmpty, let portal = session.configuredPortal else { return false }
     return (nodes.target == nil || nodes.target?.description == session.targetName)
-      && (nodes.host == nil || nodes.host == portal.host) && (nodes.port == nil || nodes.port == portal.port)
+      && nodes.host.map { nodes.isSameHost(portal.host, $0) } != false && (nodes.port == nil || nodes.port == portal.port)
       && (nodes.interface == nil || nodes.interface?.description == session.interfaceName ?? "default")
   }
 }
