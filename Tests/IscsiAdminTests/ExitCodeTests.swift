@@ -55,7 +55,7 @@ struct ExitCodeTests {
       (KernelError.rejected(.createSession, .noSuchAddressOrDevice, by: .interface), 23),
       (try login(.login(.rejected(.authenticationFailure))), 24), (try login(.login(.authenticationRefused)), 24),
       (try login(.login(.rejected(.authorizationFailure))), 24),
-      (try login(.login(.targetNotAuthenticated(.wrongResponse))), 24),
+      (try login(.login(.targetNotAuthenticated(.wrongResponse))), 19),
       (ProbeFailure(url: url, error: UserspaceError("login", .authenticationRequired)), 24),
       (ProbeFailure(url: url, error: UserspaceError("login", .unsupportedAlgorithms([.sha1]))), 27),
       (ProbeFailure(url: url, error: UserspaceError("login", .mutualAuthentication)), 27),

@@ -30,7 +30,9 @@ extension RecordDatabase {
     public mutating func save(_ record: NodeRecord, over stored: Stored<NodeRecord>? = nil) {
       let location = NodeLocation(of: record)
       // The link first: one that leads nowhere for a moment is better than a record that its discovery does not know.
-      if let link = Self.link(to: record) {
+      let link = Self.link(to: record)
+      if let old = stored.flatMap({ Self.link(to: $0.record) }), old != link { pending.append(.remove(old)) }
+      if let link {
         let folder = location.path.dropLast().joined(separator: "/")
         pending.append(.link(link, to: database.root.appending(folder)))
       }
@@ -56,6 +58,11 @@ extension RecordDatabase {
       pending.append(.remove(stored.path))
     }
 
+    /// Removes the file of an interface's name, whatever it has.
+    public mutating func deleteInterface(_ name: InterfaceName) {
+      pending.append(.remove([Folder.interfaces.rawValue, name.description]))
+    }
+
     /// Stores the record of a discovery.
     public mutating func save(_ record: DiscoveryRecord, over stored: Stored<DiscoveryRecord>? = nil) {
       let keys = DiscoveryRecord.keys(of: record.kind)
@@ -72,7 +79,7 @@ extension RecordDatabase {
     public mutating func delete(
       _ stored: Stored<DiscoveryRecord>, unless isKept: (NodeRecord) -> Bool
     ) throws(DatabaseError) {
-      for (link, location) in try database.locations(foundBy: stored.record) {
+      for (link, location) in try database.locations(from: .discovery(stored.record)) {
         if let node = try database.node(at: location), !isKept(node.record) { delete(node) }
         deleteLink(link, of: stored.record)
       }

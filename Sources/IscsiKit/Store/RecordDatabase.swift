@@ -135,8 +135,17 @@ public struct RecordDatabase: Sendable {
 
   /// The record of a node over an interface; nil if there is none.
   func node(at location: NodeLocation) throws(DatabaseError) -> Stored<NodeRecord>? {
+    var listing = Listing<NodeRecord>()
+    return try node(at: location, &listing)
+  }
+
+  /// The record of a node; what is wrong with its file is noted.
+  private func node<Record>(
+    at location: NodeLocation, _ notes: inout Listing<Record>
+  ) throws(DatabaseError) -> Stored<NodeRecord>? {
     guard let nodes = try open(.nodes) else { return nil }
     var listing = Listing<NodeRecord>()
+    defer { notes.problems += listing.problems }
     guard let folder = open(location.target, in: nodes, ["nodes", location.target], &listing) else { return nil }
     try readNodes(
       of: location.target, at: location.portal, in: folder, location.interface.flatMap(InterfaceName.init), &listing)
@@ -220,15 +229,48 @@ public struct RecordDatabase: Sendable {
     return listing
   }
 
-  /// Where the nodes are that a discovery has found.
-  func locations(foundBy discovery: DiscoveryRecord) throws(DatabaseError) -> [(link: String, location: NodeLocation)] {
-    guard let folder = try open(discovery.kind.folder) else { return [] }
-    var listing = Listing<DiscoveryRecord>()
-    let path = Array(discovery.path.dropLast())
-    guard let entry = open(path[1], in: folder, path, &listing) else { return [] }
-    return try names(in: entry, path).compactMap { name in
-      NodeLocation(link: name).map { (name, $0) }
+  /// How nodes have come into the database.
+  public enum Origin: Hashable, Sendable {
+    /// By a discovery.
+    case discovery(DiscoveryRecord)
+    /// By hand.
+    case byHand
+    /// From the boot firmware.
+    case firmware
+
+    /// The folder of the links to them.
+    fileprivate var path: [String] {
+      switch self {
+      case .discovery(let record): record.path.dropLast()
+      case .byHand: [Folder.byHand.rawValue]
+      case .firmware: [Folder.firmware.rawValue]
+      }
     }
+  }
+
+  /// The nodes of an origin, in the order of their links; the older form of records has none.
+  public func nodes(from origin: Origin) throws(DatabaseError) -> Listing<NodeRecord> {
+    var listing = Listing<NodeRecord>()
+    for (_, location) in try locations(from: origin) {
+      let found = try node(at: location, &listing)
+      if let found { listing.records.append(found) }
+    }
+    return listing
+  }
+
+  /// Where the nodes of an origin are.
+  func locations(from origin: Origin) throws(DatabaseError) -> [(link: String, location: NodeLocation)] {
+    let path = origin.path
+    guard let first = path.first.flatMap(Folder.init), let folder = try open(first) else { return [] }
+    var names: [String] = []
+    if path.count == 1 {
+      names = try self.names(in: folder, path)
+    } else {
+      var listing = Listing<DiscoveryRecord>()
+      guard let entry = open(path[1], in: folder, path, &listing) else { return [] }
+      names = try self.names(in: entry, path)
+    }
+    return names.compactMap { name in NodeLocation(link: name).map { (name, $0) } }
   }
 
   // MARK: - Folders and files

@@ -66,11 +66,8 @@ extension NodeMode {
     guard !logins.isEmpty else { return [] }
     var input = InitiatorTypes.LoginInput(logins: logins)
     input.wait = waits
-    let (call, daemon) = (input, machine.base.daemon)
-    let result = runBlocking { () async -> Result<[InitiatorTypes.LoginResult], InitiatorError> in
-      do throws(InitiatorError) { return .success(try await daemon.login(call)) } catch { return .failure(error) }
-    }
-    switch result {
+    let call = input
+    switch machine.base.ask(console, { (daemon) async throws(InitiatorError) in try await daemon.login(call) }) {
     case .success(let results):
       return logins.indices.map { index in
         guard index < results.count else { return waits ? .internal : .success }
