@@ -65,8 +65,7 @@ libvirt_start
 
 echo '--- finds the targets, and keeps nothing of it'
 expect_exit 0 pools find-storage-pool-sources-as iscsi "$TARGET_ADDRESS"
-expect_equal "$CHAP_IQN
-$IQN" "$(sed -n "s/.*<device path='\(.*\)'.*/\1/p" "$OUT/stdout" | sort)"
+expect_equal "$CHAP_IQN $IQN" "$(sed -n "s/.*<device path='\(.*\)'.*/\1/p" "$OUT/stdout" | sort | xargs)"
 expect_exit 21 iscsiadm -m node
 
 echo '--- a pool'
