@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# libvirt's iSCSI pools on our iscsiadm: sources, volumes with their data and size, CHAP, an initiator's name of the pool's own.
+# Pools of libvirt on our iscsiadm: sources, volumes with their data and size, CHAP, an initiator's name of the pool's own.
 # targets: tgt lio
 # kernels: 6.12
 # needs: libvirt
