@@ -237,15 +237,20 @@ final class SessionCore: Sendable {
     for event: KernelEvent, in events: KernelEvents, of request: KernelMessageType, replyIsLost: Bool,
     until deadline: ContinuousClock.Instant, orUntil hasHappened: () throws(SysfsError) -> Bool
   ) async throws(KernelError) {
-    var mayBeLost = replyIsLost
+    // An event that came before this wait, as to a daemon that was killed, does not come again: sysfs is looked at too.
+    var pause = replyIsLost ? Duration.milliseconds(100) : .seconds(1)
+    var next = replyIsLost ? ContinuousClock.now : .now + pause
     while true {
       // A sysfs that cannot be read now says nothing: the next look may.
-      if mayBeLost, (try? hasHappened()) == true { return }
-      let pause = mayBeLost ? min(deadline, .now + .milliseconds(100)) : deadline
-      switch try await events.next(until: pause) {
+      if next <= .now {
+        if (try? hasHappened()) == true { return }
+        guard .now < deadline else { throw .timedOut(request) }
+        next = .now + pause
+      }
+      switch try await events.next(until: min(deadline, next)) {
       case event: return
-      case .overrun: mayBeLost = true
-      case nil where pause == deadline: throw .timedOut(request)
+      case .overrun: (pause, next) = (.milliseconds(100), .now)
+      case nil where deadline <= .now: throw .timedOut(request)
       default: continue
       }
     }

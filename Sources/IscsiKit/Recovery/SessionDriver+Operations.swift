@@ -42,9 +42,10 @@ extension SessionDriver {
   {
     guard let request = identity.request else { return .failed(.unknownIdentity) }
     // The wait for a turn does not count as the target's time.
-    let time = deadline - .now
+    let (began, time) = (ContinuousClock.now, deadline - .now)
     guard let pass = await environment.loginGate.enter(portal.address) else { return .failed(.cancelled) }
     defer { pass.leave() }
+    let waited = ContinuousClock.now - began
     do throws(SessionLogin.Failure) {
       switch try await login(request).first(at: portal, until: .now + time) {
       case .up(let session, let login):
@@ -58,7 +59,7 @@ extension SessionDriver {
         return .done
       case .redirected(let redirect):
         unmake()
-        return .redirected(redirect)
+        return .redirected(redirect, waited: waited)
       }
     } catch {
       unmake(isLeft: error.leftover != nil)
@@ -92,9 +93,10 @@ extension SessionDriver {
   ) async -> SessionMachine.OperationResult {
     guard let request = identity.request else { return .notConnected(.unknownIdentity) }
     // The wait for a turn does not count as the target's time.
-    let time = deadline - .now
+    let (began, time) = (ContinuousClock.now, deadline - .now)
     guard let pass = await environment.gate.enter(portal.address) else { return .notConnected(.cancelled) }
     defer { pass.leave() }
+    let waited = ContinuousClock.now - began
     guard case .unbound(let session) = take() else { return .failed(.connectionLost) }
     switch await login(request).again(session, at: portal, until: .now + time) {
     case .up(let session, _):
@@ -102,7 +104,7 @@ extension SessionDriver {
       return .done
     case .redirected(let session, let redirect):
       held = .broken(session)
-      return .redirected(redirect)
+      return .redirected(redirect, waited: waited)
     case .failed(let session, let cause):
       held = .broken(session)
       return .failed(cause)

@@ -14,7 +14,13 @@ extension SessionDriver {
     let scan = SessionScan(sysfs: environment.sysfs)
     guard scanning == nil else {
       isScanDue = true
-      Task { try? await scan.revive(session) }
+      // One at a time: a target can ask without end.
+      if reviving == nil {
+        reviving = Task {
+          try? await scan.revive(session)
+          reviving = nil
+        }
+      }
       return
     }
     if isFirst {

@@ -65,6 +65,7 @@ actor SessionDriver {
   private var operation: Task<Void, Never>?
   private var listening: Task<Void, Never>?
   var scanning: Task<Void, Never>?
+  var reviving: Task<Void, Never>?
   /// Whether one more scan is wanted when the one that runs has ended.
   var isScanDue = false
   var scanRepeats = 0

@@ -12,8 +12,9 @@ extension SessionMachine {
 
   mutating func loginEnded(_ result: OperationResult, at now: Instant) -> [Action] {
     switch result {
-    case .redirected(let redirect):
+    case .redirected(let redirect, let waited):
       guard ending == nil else { return leaveUnmade() }
+      attemptEnd = attemptEnd.map { $0 + waited }
       if let failure = follow(redirect) { return loginFailed(.login(failure), at: now) }
       return [.notify(.redirected(route.current))] + logIn(at: now)
     case .failed(let cause), .notConnected(let cause):
@@ -126,7 +127,8 @@ extension SessionMachine {
       return tearDown()
     }
     switch result {
-    case .redirected(let redirect):
+    case .redirected(let redirect, let waited):
+      attemptEnd = attemptEnd.map { $0 + waited }
       if let failure = follow(redirect) { return attemptFailed(.login(failure), hasSocket: true, at: now) }
       // The socket of this login is bound: it has to go before the next comes.
       phase = .stopping

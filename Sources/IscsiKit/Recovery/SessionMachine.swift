@@ -199,10 +199,12 @@ public struct SessionMachine: Sendable {
       // A logout was faster.
       isConnected = state != .failed
       return [.notify(.adopted)] + tearDown()
-    case .up(let isScanned):
+    case .up(let isScanned, let hasOffline):
       phase = .up
       isConnected = true
-      return [.notify(.adopted)] + (isScanned ? [] : [.scan])
+      // Its last error may not be in sysfs yet, and nobody was there to hear of it.
+      secondLook = now + Self.secondLookDelay
+      return [.notify(.adopted)] + (!isScanned ? [.scan] : hasOffline ? [.rescan] : [])
     case .failed:
       return [.notify(.adopted)] + lose(.foundFailed, at: now)
     case .leaving(let connected, let isUnbound):

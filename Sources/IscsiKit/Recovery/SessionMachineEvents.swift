@@ -31,8 +31,9 @@ extension SessionMachine {
 
   /// How a session was found.
   public enum AdoptedState: Hashable, Sendable {
-    /// Its connection is up: there is nothing to do, unless it was not scanned yet.
-    case up(isScanned: Bool)
+    /// Its connection is up: there is nothing to do, unless it was not scanned yet, or has devices that error handling
+    /// gave up and nobody has revived.
+    case up(isScanned: Bool, hasOffline: Bool = false)
     /// Its connection is not up.
     case failed
     /// It is to be removed; whether its connection is up, and whether its devices are gone already.
@@ -113,8 +114,9 @@ extension SessionMachine {
   public enum OperationResult: Hashable, Sendable {
     /// As it should.
     case done
-    /// The target sends us elsewhere. The session of a relogin has a socket, and must be stopped.
-    case redirected(LoginRedirect)
+    /// The target sends us elsewhere. The session of a relogin has a socket, and must be stopped. How long the login
+    /// waited for its turn does not count as the target's time.
+    case redirected(LoginRedirect, waited: Duration = .zero)
     /// It did not work.
     case failed(OperationError.Cause)
     /// A relogin had no connection, so that the session is as it was: stopped.

@@ -83,7 +83,7 @@ extension SessionManager {
     do throws(OperationError.Cause) {
       let state = try await driver.adopt { () throws(OperationError.Cause) in
         let now = try look(at: session)
-        let state = try Self.state(of: now, record, beside: ports, toRemove, isKnown: identity.request != nil)
+        let state = try self.state(of: now, record, beside: ports, toRemove, isKnown: identity.request != nil)
         let taken = try take(now)
         if record == nil, let request = identity.request {
           registry?.write(
@@ -121,12 +121,14 @@ extension SessionManager {
     return SessionDriver.Identity(request: request, target: session.targetName, portal: session.configuredPortal)
   }
 
-  private static func state(
+  private func state(
     of session: SessionSnapshot, _ record: SessionRecord?, beside ports: NetlinkPorts?, _ toRemove: Bool, isKnown: Bool
   ) throws(OperationError.Cause) -> SessionMachine.AdoptedState {
     let isConnected = session.isConnectionUp && session.state == .loggedIn
-    // Before Linux 6.3 only the SCSI target's number, which goes with it, tells.
-    let isUnbound = session.targetState.map { $0 == .unbound } ?? (session.targetNumber == nil)
+    // Before Linux 6.3 only what is left of the SCSI target tells: its number goes when the removal begins, and the
+    // devices when it ends.
+    let isUnbound =
+      session.targetState.map { $0 == .unbound } ?? ((try? environment.sysfs.hasRemovedDevices(of: session.id)) == true)
     let isScanned = session.targetState.map { $0 == .scanned } ?? !session.devices.isEmpty
     let isInterrupted =
       switch record?.stage {
@@ -138,7 +140,7 @@ extension SessionManager {
     if toRemove || session.targetState == .unbinding || session.targetState == .unbound || isInterrupted {
       return .leaving(isConnected: isConnected, isUnbound: isUnbound)
     }
-    if isConnected { return .up(isScanned: isScanned) }
+    if isConnected { return .up(isScanned: isScanned, hasOffline: session.devices.contains(where: \.isOffline)) }
     if record == nil, session.state == .free, !isScanned {
       // Another program may be just about to log it in, unless that has ended; then this is what a login has left that
       // was killed before it could note anything.

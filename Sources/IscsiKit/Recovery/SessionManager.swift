@@ -154,7 +154,7 @@ public final class SessionManager: Sendable {
   public func logOut(
     _ sessions: [SessionID], timeout: Duration = .seconds(15), sparingUsed: Bool = false
   ) async -> [Result<LogoutReport, OperationError>] {
-    let users = sparingUsed ? Result { () throws(SysfsError) in try DeviceUsers(sysfs: environment.sysfs.root) } : nil
+    let users = sparingUsed ? RecentDeviceUsers(sysfs: environment.sysfs.root) : nil
     return await inParallel(sessions, limit: Self.concurrency) { [self] _, session in
       let driver: SessionDriver
       do throws(OperationError.Cause) {
@@ -169,13 +169,11 @@ public final class SessionManager: Sendable {
   }
 
   /// Refuses a session whose disks are in use.
-  private func spare(
-    _ session: SessionID, _ users: Result<DeviceUsers, SysfsError>
-  ) throws(OperationError.Cause) {
+  private func spare(_ session: SessionID, _ users: RecentDeviceUsers) throws(OperationError.Cause) {
     let uses: [DeviceUse]
     do throws(SysfsError) {
       guard let found = try environment.sysfs.devices(of: session, .summary) else { return }
-      uses = try users.get().uses(of: found.devices)
+      uses = try users.get(at: .now).uses(of: found.devices)
     } catch {
       throw .sysfs(error)
     }
@@ -206,6 +204,15 @@ public final class SessionManager: Sendable {
 
   /// The counters of a session's connection.
   public func statistics(of session: SessionID) async throws(OperationError) -> KernelStatistics {
+    let found: SessionSnapshot?
+    do throws(SysfsError) { found = try environment.sysfs.session(session, .summary) } catch {
+      throw OperationError(.statistics(session), .sysfs(error))
+    }
+    guard let found else { throw OperationError(.statistics(session), .noSession) }
+    // The kernel would run the functions of `iscsi_tcp` on another transport's objects.
+    guard found.transport == KernelLink.transport else {
+      throw OperationError(.statistics(session), .unsupportedTransport(found.transport))
+    }
     do throws(KernelError) {
       return try await environment.link.statistics(of: session)
     } catch {

@@ -98,6 +98,31 @@ public struct Initiator: Sendable {
   public func login(
     _ input: InitiatorTypes.LoginInput, progress: (Int, LoginStep) -> Void = { _, _ in }
   ) async throws(InitiatorError) -> [InitiatorTypes.LoginResult] {
+    var results: [InitiatorTypes.LoginResult] = []
+    while results.count < input.logins.count {
+      let done = results.count
+      var part = input
+      part.logins = Array(input.logins[done...].prefix(Self.loginsPerCall))
+      do throws(InitiatorError) {
+        let answer = try await loginPart(part) { progress(done + $0, $1) }
+        guard answer.count == part.logins.count else { throw .daemon(.malformed) }
+        results += answer
+      } catch {
+        // What is known of those before is not lost.
+        guard done > 0 else { throw error }
+        let failure = InitiatorTypes.LoginResult(failure: InitiatorTypes.Failure(error))
+        results += Array(repeating: failure, count: input.logins.count - done)
+      }
+    }
+    return results
+  }
+
+  /// How many logins one message has: some 600 octets each, of the mebibyte that a message may have.
+  private static let loginsPerCall = 256
+
+  private func loginPart(
+    _ input: InitiatorTypes.LoginInput, progress: (Int, LoginStep) -> Void
+  ) async throws(InitiatorError) -> [InitiatorTypes.LoginResult] {
     let replies = try await replies("Login", input)
     do throws(VarlinkError) {
       for try await reply in replies {

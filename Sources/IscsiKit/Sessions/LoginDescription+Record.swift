@@ -48,7 +48,8 @@ extension RecordAuthentication {
   public func authentication(of prefix: String) throws(LoginDescriptionError) -> Authentication {
     guard let secret else { return .none }
     guard let name else { throw LoginDescriptionError(field: "\(prefix).username", reason: "missing, with a password") }
-    var authentication = Authentication(outgoing: CHAPCredentials(name: name, secret: secret), algorithms: algorithms)
+    var authentication = Authentication(
+      outgoing: CHAPCredentials(name: name, secret: secret), algorithms: algorithms.isEmpty ? [.md5] : algorithms)
     if let targetSecret {
       guard let targetName else {
         throw LoginDescriptionError(field: "\(prefix).username_in", reason: "missing, with a password")

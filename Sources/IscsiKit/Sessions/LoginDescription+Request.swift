@@ -58,6 +58,15 @@ extension LoginDescription {
     return request
   }
 
+  /// Throws what is wrong with the description, whatever the machine's own name is.
+  public func check() throws(LoginDescriptionError) {
+    _ = try request { () throws(LoginDescriptionError) in
+      do throws(ISCSINameError) { return try InitiatorNamePrefix.standard.randomName() } catch {
+        throw LoginDescriptionError(field: "initiator", reason: error.description)
+      }
+    }
+  }
+
   private func scanMode() throws(LoginDescriptionError) -> ScanMode {
     // People write flat space numbers without the bits that Linux shows with them.
     if let luns { return .only(luns.map { LUN(number: $0) ?? LUN(linuxNumber: $0) }) }

@@ -62,7 +62,7 @@ public struct RecordProblem: Hashable, Sendable, CustomStringConvertible {
     case .setting(let error): "\(path) has a value that is not used: \(error)"
     case .empty: "\(path) is no record: it is empty"
     case .record(let error): "\(path) is no record: \(error)"
-    case .misplaced: "\(path) is no record: it names another target than its folder does"
+    case .misplaced: "\(path) is no record: it names another target or interface than its place does"
     case .stray: "\(path) is no record: it does not belong there"
     case .unreadable(let errno): "\(path) is no record: \(errno.label)"
     }

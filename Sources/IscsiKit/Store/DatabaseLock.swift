@@ -6,13 +6,14 @@ import SystemPackage
 /// Two locks make it up. Ours is a flock, which the kernel takes from a writer that dies. open-iscsi's is the existence
 /// of a link, `lock.write`, that its writers make and remove; it is made and honoured too, so that both can share a
 /// database. Our link has the file of our flock behind it, so that one that is left over is known as ours, whose
-/// owner is dead: we have its flock. One of theirs is removed when none of their programs is left that could own it.
+/// owner is dead: we have its flock. One of theirs is removed when it is old and none of their programs is left that could own it.
 struct DatabaseLock: ~Copyable {
   /// How long others are waited for, as open-iscsi does.
   static let patience = Duration.seconds(30)
 
-  private let file: LockFile
+  // In the order in which they go: the link is removed before the next of ours can make its own.
   private let link: LinkLock
+  private let file: LockFile
 
   /// Waits for both locks.
   ///
@@ -58,7 +59,8 @@ private struct LinkLock: ~Copyable {
       guard let taken = LockFile.Identity(of: link) else { continue }
       let isOurs = LockFile.Identity(of: path).map { taken.isSameFile(as: $0) } ?? false
       if isOurs || LockOwners(processes: processes).isAbandoned(taken, now: Int(WallClock.now)) {
-        AtomicFile.remove(link)
+        // The looking took time, in which the lock may have become somebody else's.
+        if LockFile.Identity(of: link) == taken { AtomicFile.remove(link) }
         continue
       }
       guard .now < deadline else { throw .wouldBlock }
@@ -74,13 +76,11 @@ private struct LinkLock: ~Copyable {
 struct LockOwners {
   /// open-iscsi's programs that write records and end soon.
   private static let commands: Set<String> = ["iscsiadm", "iscsistart"]
-  /// The one that lives on, and has the lock for moments only.
-  private static let daemon = "iscsid"
-  /// After this many seconds a lock is none that a living daemon has.
-  private static let longestOfDaemon = 10
+  /// A younger lock is never broken, in seconds: its owner may be a library in some other program, or in another
+  /// container. An older one is none that a living daemon has.
+  private static let least = 10
 
   private var hasCommand = false
-  private var hasDaemon = false
 
   /// Looks through the processes; those of our own executable are not among them.
   init(processes: FilePath) {
@@ -94,16 +94,16 @@ struct LockOwners {
         let octets = try? process.contents("comm", limit: 64)
       else { continue }
       let command = String(decoding: octets.prefix { $0 != 0x0A }, as: UTF8.self)
-      guard Self.commands.contains(command) || command == Self.daemon else { continue }
+      // The daemon has the lock for moments only.
+      guard Self.commands.contains(command) else { continue }
       // Ours have those names too, and would have the flock.
       if process.linkTarget("exe")?.hasSuffix("/iscsi-admin") == true { continue }
-      if command == Self.daemon { hasDaemon = true } else { hasCommand = true }
+      hasCommand = true
     }
   }
 
   /// Whether nobody who lives can have made a lock.
   func isAbandoned(_ lock: LockFile.Identity, now: Int) -> Bool {
-    if hasCommand { return false }
-    return !hasDaemon || now - lock.changed > Self.longestOfDaemon
+    !hasCommand && now - lock.changed > Self.least
   }
 }

@@ -31,7 +31,11 @@ extension RecordDatabase {
       let location = NodeLocation(of: record)
       // The link first: one that leads nowhere for a moment is better than a record that its discovery does not know.
       let link = Self.link(to: record)
-      if let old = stored.flatMap({ Self.link(to: $0.record) }), old != link { pending.append(.remove(old)) }
+      if let stored {
+        if let old = Self.link(to: stored.record), old != link { pending.append(.remove(old)) }
+        // The same portal in another spelling: there must not be two records of one node.
+        if stored.path != location.path { pending.append(.remove(stored.path)) }
+      }
       if let link {
         let folder = location.path.dropLast().joined(separator: "/")
         pending.append(.link(link, to: database.root.appending(folder)))
@@ -95,8 +99,10 @@ extension RecordDatabase {
     /// older form have none.
     private static func link(to record: NodeRecord) -> [String]? {
       guard let name = NodeLocation.linkName(of: record), name.utf8.count <= 255 else { return nil }
-      let discovery = record.discoveryAddress.map {
-        PortalFileName(address: $0, port: record.discoveryPort).description
+      // The address is any text; one that is no host cannot be that of a discovery.
+      let discovery = record.discoveryAddress.flatMap { address in
+        (try? PortalHost(address)) == nil
+          ? nil : PortalFileName(address: address, port: record.discoveryPort).description
       }
       switch record.discoveryKind {
       case .byHand: return [Folder.byHand.rawValue, name]

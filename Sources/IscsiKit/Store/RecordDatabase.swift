@@ -50,8 +50,12 @@ public struct RecordDatabase: Sendable {
   static func found(below root: FilePath) -> FilePath {
     let places = [root.appending("etc/iscsi"), root.appending("var/lib/iscsi")]
     for place in places {
-      guard let names = try? Directory(path: place).names() else { continue }
-      if names.contains(where: { Folder(rawValue: $0) != nil }) { return place }
+      guard let directory = try? Directory(path: place) else { continue }
+      for folder in [Folder.nodes, .interfaces, .sendTargets, .isns] {
+        // An empty folder may be anybody's doing.
+        let names = (try? directory.linkedDirectory(folder.rawValue).names()) ?? []
+        if names.contains(where: { $0 != "iface.example" }) { return place }
+      }
     }
     return (try? Directory(path: places[1])) == nil ? places[0] : places[1]
   }
@@ -98,6 +102,8 @@ public struct RecordDatabase: Sendable {
     let text: RecordText
     /// Where the file is, from the root on.
     let path: [String]
+    /// Whether it is a node's record of the form without a folder for its portal.
+    public var isInOlderForm: Bool { path.count == 3 }
   }
 
   /// Records, and the files that are none.
@@ -193,6 +199,10 @@ public struct RecordDatabase: Sendable {
       guard let text = read(name, in: folder, path + [name], &listing) else { continue }
       do throws(RecordError) {
         let record = try InterfaceRecord(text)
+        guard record.name.description == name else {
+          listing.note(path + [name], .misplaced)
+          continue
+        }
         listing.records.append(Stored(record: record, text: text, path: path + [name]))
       } catch {
         listing.note(path + [name], .record(error))

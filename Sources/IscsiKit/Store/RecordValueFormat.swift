@@ -134,7 +134,7 @@ extension RecordValueFormat where Value == [Digest] {
 
 extension RecordValueFormat where Value == [CHAPAlgorithm] {
   /// Algorithms in order of preference, separated by commas or blanks. Words that are none are passed over, as open-iscsi
-  /// does, but not all of them.
+  /// does, but not all of them. An empty list leaves the choice to the login.
   static var algorithms: Self {
     Self(values: "a list of \(CHAPAlgorithm.allCases.map(\.description).joined(separator: ", "))") { text in
       var algorithms: [CHAPAlgorithm] = []
@@ -142,7 +142,7 @@ extension RecordValueFormat where Value == [CHAPAlgorithm] {
         guard let algorithm = CHAPAlgorithm.allCases.first(where: { $0.description == word }) else { continue }
         if !algorithms.contains(algorithm) { algorithms.append(algorithm) }
       }
-      return algorithms.isEmpty ? nil : algorithms
+      return algorithms.isEmpty && text.contains(where: { !$0.isWhitespace }) ? nil : algorithms
     } print: {
       $0.map(\.description).joined(separator: ",")
     }

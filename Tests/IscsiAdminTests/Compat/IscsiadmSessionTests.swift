@@ -99,7 +99,7 @@ struct IscsiadmSessionTests {
     let run = await IscsiadmRun(
       "-m session -P 1", in: try tree(Self.session(1), Self.session(2), other, elsewhere))
     try Golden.expect(run.output, is: "iscsiadm-session-shared.txt")
-    #expect(run.errors == Self.notStarted + String(repeating: Self.noDaemon, count: 4))
+    #expect(run.errors == String(repeating: Self.notStarted + Self.noDaemon, count: 4))
   }
 
   @Test("Secrets are shown on request only, and the target's has the wrong label then")

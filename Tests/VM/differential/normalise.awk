@@ -28,6 +28,9 @@ function put_run(    i, j, line) {
 function kind(line) {
   if (line ~ /^> (Rescanning|Logging out of) session \[sid: |^> Logout of \[sid: /) return "session"
   if (line ~ /^> tcp: \[[0-9]+\] /) return "list"
+  if (line ~ /^> New iSCSI node \[/) return "record"
+  if (line ~ /^> Logging in to \[/) return "login"
+  if (line ~ /^> Login to \[/) return "done"
   if (line ~ /^@ [-+]   [0-9]+ iqn/) return "change"
   return ""
 }

@@ -123,7 +123,7 @@ struct Iscsiadm {
       }
     }
     guard let failure else { return .success }
-    if failure.exitStatus == .daemonNotConnected { console.warnOfNoDaemon() }
+    if failure.exitStatus == .daemonNotConnected { machine.warnOfNoDaemon(console) }
     console.warn(ofReported: failure.exitStatus)
     console.warn("Could not stop iscsid. Trying sending iscsid SIGTERM or SIGKILL signals manually")
     return .success

@@ -25,9 +25,6 @@ struct IscsiadmConsole {
     warn("initiator reported error (\(status.rawValue) - \(status.openISCSIText))")
   }
 
-  /// Says that there is no daemon to ask.
-  func warnOfNoDaemon() { warn("can not connect to iSCSI daemon (111)!") }
-
   /// Tells a failure whole.
   func report(_ error: IscsiadmError) -> ExitStatus {
     for line in error.lines { warn(line) }

@@ -50,7 +50,10 @@ extension NodeMode {
     var (indices, descriptions): ([Int], [LoginDescription]) = ([], [])
     for (index, login) in logins.enumerated() {
       do throws(LoginDescriptionError) {
-        descriptions.append(try login.description)
+        let description = try login.description
+        // Here, where what is wrong with one is no matter of the others.
+        try description.check()
+        descriptions.append(description)
         indices.append(index)
       } catch {
         if login.record.interface.transport == "tcp" { console.warn(error.description) }
@@ -67,7 +70,7 @@ extension NodeMode {
     var input = InitiatorTypes.LoginInput(logins: logins)
     input.wait = waits
     let call = input
-    switch machine.base.ask(console, { (daemon) async throws(InitiatorError) in try await daemon.login(call) }) {
+    switch machine.base.ask({ (daemon) async throws(InitiatorError) in try await daemon.login(call) }) {
     case .success(let results):
       return logins.indices.map { index in
         guard index < results.count else { return waits ? .internal : .success }
@@ -86,7 +89,7 @@ extension NodeMode {
     case .success, nil:
       if waits { console.say("Login to \(label) successful.\n") }
     case .some(let status):
-      if status == .daemonNotConnected { console.warnOfNoDaemon() }
+      if status == .daemonNotConnected { machine.base.warnOfNoDaemon(console) }
       console.warn("Could not login to \(label).")
       console.warn(ofReported: status)
     }

@@ -133,8 +133,9 @@ struct NodeMode {
     }
     let record = machine.configuration.node(name, at: try portal.checked(), over: interface ?? .standard)
     try machine.changing { (changes) throws(DatabaseError) in
-      let stored = try machine.database.nodes(NodeSelection(record).nodes).records.first
-      changes.save(record, over: stored)
+      let stored = try machine.database.nodes(NodeSelection(record).nodes).records
+      // Another tag is another record, unless the older form has none.
+      changes.save(record, over: stored.first { $0.record.portal.tag == record.portal.tag || $0.isInOlderForm })
     }
     console.say(NodeText.added(record))
     return .success

@@ -25,7 +25,7 @@ enum NodeText {
   static func tree(_ records: [NodeRecord], joinsPortals: Bool = false) -> String {
     var text = ""
     var last: NodeRecord?
-    for record in records {
+    for record in joinsPortals ? records.joinedByPortal : records {
       let isSameTarget = record.target == last?.target
       if !isSameTarget { text += "Target: \(record.target)\n" }
       if !joinsPortals || !isSameTarget || record.portal != last?.portal {
@@ -65,5 +65,24 @@ enum NodeText {
       + "iscsi_if=\(interface.name)"
     let portal = "\(record.portal.host),\(record.portal.port),\(record.portal.tag.map(String.init) ?? "-1")"
     return "New iSCSI node [\(interface.transport):[\(binding)] \(portal) \(record.target)] added\n"
+  }
+}
+
+extension [NodeRecord] {
+  /// The records with those of a target, and of a portal, behind its first.
+  fileprivate var joinedByPortal: [NodeRecord] {
+    func groups<Key: Hashable>(_ records: [NodeRecord], by key: (NodeRecord) -> Key) -> [[NodeRecord]] {
+      var (places, groups): ([Key: Int], [[NodeRecord]]) = ([:], [])
+      for record in records {
+        if let place = places[key(record)] {
+          groups[place].append(record)
+        } else {
+          places[key(record)] = groups.count
+          groups.append([record])
+        }
+      }
+      return groups
+    }
+    return groups(self, by: \.target).flatMap { groups($0, by: \.portal).joined() }
   }
 }

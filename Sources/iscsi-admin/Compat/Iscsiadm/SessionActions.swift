@@ -46,7 +46,7 @@ struct SessionActions {
     let call = input
     var outcomes: [SessionID: ExitStatus] = [:]
     var failure: ExitStatus?
-    switch machine.ask(console, { (daemon) async throws(InitiatorError) in try await daemon.logOut(call) }) {
+    switch machine.ask({ (daemon) async throws(InitiatorError) in try await daemon.logOut(call) }) {
     case .success(let results):
       for result in results {
         outcomes[SessionID(rawValue: result.session)] = result.failure?.exitStatus ?? .success
@@ -60,7 +60,7 @@ struct SessionActions {
         console.say("Logout of \(session.bracketed) successful.\n")
         continue
       }
-      if status == .daemonNotConnected { console.warnOfNoDaemon() }
+      if status == .daemonNotConnected { machine.warnOfNoDaemon(console) }
       console.warn("Could not logout of \(session.bracketed).")
       console.warn(ofReported: status)
       first = first ?? status
@@ -76,9 +76,8 @@ struct SessionActions {
     guard !sessions.isEmpty else { throw IscsiadmError(.noObjectsFound, "No session found.") }
     for session in sessions { console.say("Rescanning session \(session.bracketed)\n") }
     let (ids, sysfs) = (sessions.map(\.id), machine.sysfs)
-    // Nothing needs a daemon here, so that none is started.
     let statuses: [ExitStatus] =
-      switch machine.attempt({ (daemon) async throws(InitiatorError) in try await daemon.rescan(ids) }) {
+      switch machine.ask({ (daemon) async throws(InitiatorError) in try await daemon.rescan(ids) }) {
       case .success(let results): results.compactMap { $0.failure?.exitStatus }
       case .failure(let error) where error.exitStatus == .daemonNotConnected:
         runBlocking { await SessionScanner(sysfs: sysfs).rescan(ids) }.compactMap {
@@ -95,10 +94,10 @@ struct SessionActions {
     guard !sessions.isEmpty else { throw IscsiadmError(.noObjectsFound, "No session found.") }
     for session in sessions {
       let id = session.id
-      switch machine.ask(console, { (daemon) async throws(InitiatorError) in try await daemon.statistics(of: id) }) {
+      switch machine.ask({ (daemon) async throws(InitiatorError) in try await daemon.statistics(of: id) }) {
       case .success(let counters): console.say(statisticsText(session, counters))
       case .failure(let error):
-        if error.exitStatus == .daemonNotConnected { console.warnOfNoDaemon() }
+        if error.exitStatus == .daemonNotConnected { machine.warnOfNoDaemon(console) }
         throw failedOnAll(error.exitStatus)
       }
     }

@@ -105,17 +105,17 @@ extension Iscsiadm.Machine {
   /// Sessions with the states that the daemon knows. If it cannot be asked that is told for each session, and the
   /// states stay unknown.
   func listed(_ sessions: [SessionSnapshot], _ console: IscsiadmConsole) -> [ListedSession] {
-    let states = sessions.isEmpty ? nil : daemonStates(console)
+    let states = sessions.isEmpty ? nil : daemonStates()
     return sessions.map { session in
       var listed = ListedSession(session)
-      if let states { listed.states = states[session.id] } else { console.warnOfNoDaemon() }
+      if let states { listed.states = states[session.id] } else { warnOfNoDaemon(console) }
       return listed
     }
   }
 
   /// The states of the daemon's sessions; nil if it does not answer soon.
-  private func daemonStates(_ console: IscsiadmConsole) -> [SessionID: DaemonStates]? {
-    let sessions = try? ask(console) { (daemon) async throws(InitiatorError) in
+  private func daemonStates() -> [SessionID: DaemonStates]? {
+    let sessions = try? ask { (daemon) async throws(InitiatorError) in
       try await daemon.sessions(until: .now + .seconds(5))
     }.get()
     return sessions?.reduce(into: [:]) { $0[SessionID(rawValue: $1.session)] = DaemonStates($1) }
