@@ -119,7 +119,7 @@ modules_layer() {
 top_layer() {
   local tree=$1/top
   mkdir -p "$tree/vm" "$tree/usr/bin"
-  cp -r "$VM_SOURCE"/{guest,scenarios,differential,lib.sh,network.sh,targets.sh,faults.sh,daemon.sh} "$tree/vm/"
+  cp -r "$VM_SOURCE"/{guest,scenarios,differential,lib.sh,network.sh,targets.sh,faults.sh,daemon.sh,systemd.sh} "$tree/vm/"
   cp "$ROOT/docs/compatibility.md" "$tree/vm/differential/"
   cp "$VM_SOURCE/guest/init" "$tree/init"
   cp "$2" "$tree/vm/plan"
