@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import FoundationEssentials
 import IscsiKit
 import SystemPackage
 
@@ -10,15 +9,15 @@ struct Iscsiadm {
     var sysfs = Sysfs()
     /// Where the daemon listens.
     var socket = Initiator.standardSocket
+    /// By which name a service manager starts it: open-iscsi's `iscsid.socket` does.
+    var wakeName: String? = LegacyDaemonName.standard
     /// The records; nil is where the machine has them.
     var database: RecordDatabase?
     /// open-iscsi's configuration.
     var configurationFile = InitiatorConfiguration.standardPath
 
-    /// The daemon.
-    var daemon: Initiator { Initiator(socket: socket) }
-    /// Whether there is a socket, with a daemon behind it or not.
-    var mayHaveDaemon: Bool { FileManager.default.fileExists(atPath: socket.string) }
+    /// The daemon, which is started when it is asked, where that can be.
+    var daemon: Initiator { Initiator(socket: socket, wakeName: wakeName) }
   }
 
   var machine = Machine()
@@ -116,7 +115,8 @@ struct Iscsiadm {
       console.warn("Invalid iscsid priority \(priority). Priority must be 0.")
       return .success
     }
-    let daemon = machine.daemon
+    // One that does not run is not started for that.
+    let daemon = Initiator(socket: machine.socket)
     let failure = runBlocking { () async -> InitiatorError? in
       do throws(InitiatorError) {
         try await daemon.shutDown()

@@ -115,7 +115,6 @@ extension Iscsiadm.Machine {
 
   /// The states of the daemon's sessions; nil if it does not answer soon.
   private func daemonStates() -> [SessionID: DaemonStates]? {
-    guard mayHaveDaemon else { return nil }
     let daemon = daemon
     let sessions = runBlocking { try? await daemon.sessions(until: .now + .seconds(5)) }
     return sessions?.reduce(into: [:]) { $0[SessionID(rawValue: $1.session)] = DaemonStates($1) }
