@@ -4,6 +4,8 @@
 
 # What runs in the machine besides our own executable. The libraries they need are found through apt.
 GUEST_PACKAGES=(bash busybox-static e2fsprogs iproute2 jq kmod open-iscsi systemd tgt)
+# What the scripts of Debian's open-iscsi call; nothing that they depend on is needed besides.
+SCRIPT_PACKAGES=(coreutils dash initramfs-tools-core libc-bin sysvinit-utils util-linux)
 
 # download_packages NAME...: fetches each package into $VM_DIR/debs.
 download_packages() {
@@ -56,16 +58,16 @@ prepare_kernel() {
 
 # prepare_tools: unpacks the guest's programs and their libraries under $VM_DIR/tools, once.
 prepare_tools() {
-  local directory=$VM_DIR/tools libraries=() name
-  [[ -e $directory/packages && $(head -1 "$directory/packages") == "${GUEST_PACKAGES[*]}" ]] && return
+  local directory=$VM_DIR/tools programs=("${GUEST_PACKAGES[@]}" "${SCRIPT_PACKAGES[@]}") libraries=() name
+  [[ -e $directory/packages && $(head -1 "$directory/packages") == "${programs[*]}" ]] && return
   mapfile -t libraries < <(apt-cache depends --recurse --no-recommends --no-suggests --no-conflicts --no-breaks \
     --no-replaces --no-enhances "${GUEST_PACKAGES[@]}" | grep -E '^lib' | grep -vE 'perl|-bin$|-common$' | sort -u)
-  note "downloading ${GUEST_PACKAGES[*]} and ${#libraries[@]} libraries"
-  download_packages "${GUEST_PACKAGES[@]}" "${libraries[@]}"
+  note "downloading ${programs[*]} and ${#libraries[@]} libraries"
+  download_packages "${programs[@]}" "${libraries[@]}"
   rm -rf "$directory"
   mkdir -p "$directory"
-  echo "${GUEST_PACKAGES[*]}" >"$VM_DIR/tools.packages"
-  for name in "${GUEST_PACKAGES[@]}" "${libraries[@]}"; do
+  echo "${programs[*]}" >"$VM_DIR/tools.packages"
+  for name in "${programs[@]}" "${libraries[@]}"; do
     dpkg -x "$(package_file "$name")" "$directory"
     basename "$(package_file "$name")" >>"$VM_DIR/tools.packages"
   done
