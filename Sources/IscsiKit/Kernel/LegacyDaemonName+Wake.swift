@@ -38,6 +38,14 @@ extension LegacyDaemonName {
     }
   }
 
+  /// Whether nobody listens by the name.
+  static func isFree(_ name: String = standard) -> Bool {
+    do throws(Errno) { _ = try UnixSocket.connect(to: UnixAddress(abstract: name)) } catch {
+      return error == .connectionRefused
+    }
+    return false
+  }
+
   private static func isServiceManager(_ holder: LegacyDaemonNameError.Holder) -> Bool {
     if case .socketUnit = holder { true } else { false }
   }

@@ -46,6 +46,8 @@ public struct Initiator: Sendable {
   private let socket: FilePath
   /// By which name a service manager may start the daemon for whoever asks, see ``LegacyDaemonName``; nil is by none.
   private let wakeName: String?
+  /// What starts the daemon when nobody has that name, for the shell.
+  private let startCommand: String?
   /// What a daemon that is busy may take to answer a question that needs neither network nor target.
   private let patience: Duration
 
@@ -54,13 +56,15 @@ public struct Initiator: Sendable {
   /// - Parameters:
   ///   - socket: The path.
   ///   - wakeName: The name by which a service manager starts it when nobody listens at the path; nil if none does.
-  public init(socket: FilePath = Initiator.standardSocket, wakeName: String? = nil) {
-    self.init(socket: socket, wakeName: wakeName, patience: .seconds(60))
+  ///   - startCommand: What starts it when nobody has that name either, for the shell; nil is nothing.
+  public init(socket: FilePath = Initiator.standardSocket, wakeName: String? = nil, startCommand: String? = nil) {
+    self.init(socket: socket, wakeName: wakeName, startCommand: startCommand, patience: .seconds(60))
   }
 
-  init(socket: FilePath, wakeName: String? = nil, patience: Duration) {
+  init(socket: FilePath, wakeName: String? = nil, startCommand: String? = nil, patience: Duration) {
     self.socket = socket
     self.wakeName = wakeName
+    self.startCommand = startCommand
     self.patience = patience
   }
 
@@ -210,7 +214,11 @@ public struct Initiator: Sendable {
     } catch {
       switch error {
       case .notConnected(_, .noSuchFileOrDirectory), .notConnected(_, .connectionRefused):
-        guard let wakeName, await LegacyDaemonName.wake(wakeName, until: deadline) else { throw error }
+        guard let wakeName else { throw error }
+        if let startCommand, LegacyDaemonName.isFree(wakeName) {
+          _ = try? await BlockingWork(limit: 1).run(until: deadline) { ShellCommand.run(startCommand) }
+        }
+        _ = await LegacyDaemonName.wake(wakeName, until: deadline)
         return try await VarlinkClient.connect(to: socket, until: deadline)
       default: throw error
       }

@@ -96,6 +96,11 @@ systemctl kill --signal KILL iscsid.service
 wait_until 10 has_unit iscsid.service ActiveState=failed
 expect_untouched
 
+echo '--- nor is there a socket: iscsid.conf says how to get one'
+expect_exit 0 systemctl stop iscsid.socket iscsid.service
+expect_untouched
+expect_unit iscsid.socket ActiveState=active
+
 echo '--- stopped, with a file system on the disk'
 make_file_system "$disk"
 mount_inside "$disk" "$WORK/mounted"

@@ -17,7 +17,10 @@ struct Iscsiadm {
     var configurationFile = InitiatorConfiguration.standardPath
 
     /// The daemon, which is started when it is asked, where that can be.
-    var daemon: Initiator { Initiator(socket: socket, wakeName: wakeName) }
+    var daemon: Initiator {
+      let command = try? InitiatorConfiguration(path: configurationFile).startCommand
+      return Initiator(socket: socket, wakeName: wakeName, startCommand: command)
+    }
   }
 
   var machine = Machine()
