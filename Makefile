@@ -15,7 +15,7 @@ MANUAL := .build/man
 # A client of the daemon in another language, which the unit tests drive: PyPI's varlink.
 VARLINK_VERSION := 31.0.0
 VARLINK_PYTHON := $(CURDIR)/.build/python/varlink-$(VARLINK_VERSION)
-COMPAT_NAMES := iscsiadm iscsid iscsistart iscsi-iname
+COMPAT_NAMES := iscsiadm iscsid iscsistart iscsi-iname iscsi-gen-initiatorname iscsi_discovery iscsi_fw_login
 
 # Debian packages: what a build needs, and what the test machine, the unit tests and lint need besides.
 BUILD_PACKAGES := libiscsi-dev libnl-3-dev libnl-genl-3-dev libnl-route-3-dev nettle-dev libjansson-dev libibverbs-dev \

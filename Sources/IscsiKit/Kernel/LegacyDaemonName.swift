@@ -85,12 +85,42 @@ public final class LegacyDaemonName: Sendable {
     return owner
   }
 
+  /// Takes over a socket that a service manager listens on by the name, as for open-iscsi's `iscsid.socket`.
+  ///
+  /// While the manager's unit is active the name is not free, so that nobody but a service of the manager's gets it.
+  ///
+  /// - Parameters:
+  ///   - listener: The socket, which belongs to the object from now on.
+  ///   - name: The name, which is open-iscsi's unless a test uses another one.
+  /// - Returns: The name.
+  /// - Throws: `system` with `invalidArgument` if the socket does not listen by this name.
+  public static func adopt(
+    _ listener: FileDescriptor, name: String = standard
+  ) throws(LegacyDaemonNameError) -> LegacyDaemonName {
+    guard listens(listener, name: name) else { throw .system(.invalidArgument) }
+    let flags = fcntl(listener.rawValue, F_GETFL)
+    guard flags >= 0, fcntl(listener.rawValue, F_SETFL, flags | O_NONBLOCK) == 0,
+      fcntl(listener.rawValue, F_SETFD, FD_CLOEXEC) == 0
+    else { throw .system(Errno(rawValue: errno)) }
+    return LegacyDaemonName(listener.rawValue)
+  }
+
+  /// Whether a socket is one that listens by the name.
+  public static func listens(_ descriptor: FileDescriptor, name: String = standard) -> Bool {
+    guard UnixAddress(of: descriptor.rawValue) == UnixAddress(abstract: name) else { return false }
+    var value: Int32 = 0
+    var length = socklen_t(MemoryLayout<Int32>.size)
+    // Four octets are asked for and `value` has four.
+    let status = unsafe getsockopt(descriptor.rawValue, SOL_SOCKET, SO_ACCEPTCONN, &value, &length)
+    return status == 0 && value == 1
+  }
+
   private init(_ descriptor: Int32) { self.descriptor = descriptor }
 
   deinit { close(descriptor) }
 
   /// Finds out who listens at an address: the kernel tells a client which process that is.
-  private static func holder(of address: UnixAddress) -> LegacyDaemonNameError.Holder {
+  static func holder(of address: UnixAddress) -> LegacyDaemonNameError.Holder {
     guard let peer = try? UnixSocket.connect(to: address).peer(), peer.processID > 0 else {
       return .other(process: nil, name: nil)
     }
@@ -109,7 +139,7 @@ public final class LegacyDaemonName: Sendable {
   }
 
   /// The name of the file that a process runs, or else the name that the process has.
-  private static func program(of process: Int32) -> String? {
+  static func program(of process: Int32) -> String? {
     guard let directory = try? SysfsDirectory(path: FilePath("/proc/\(process)")) else { return nil }
     if let path = directory.linkTarget("exe"), let name = path.split(separator: "/").last {
       // An upgrade replaces the file of a running program.

@@ -3,7 +3,7 @@ internal import Glibc
 internal import SystemPackage
 
 /// The address of a unix socket: a path, or an abstract name, which begins with a NUL and has no end but its length.
-struct UnixAddress: Sendable {
+struct UnixAddress: Hashable, Sendable {
   /// The most octets of `sun_path`; a path must leave room for its NUL.
   static let limit = 108
 
@@ -24,6 +24,21 @@ struct UnixAddress: Sendable {
     let octets = Array(path.string.utf8)
     guard !octets.isEmpty, octets.count < Self.limit else { throw .fileNameTooLong }
     self.init(octets: octets)
+  }
+
+  /// The address that a socket is bound to; nil if it is no unix socket or has none.
+  init?(of descriptor: Int32) {
+    var raw = sockaddr_un()
+    let family = MemoryLayout<sa_family_t>.size
+    var length = socklen_t(MemoryLayout<sockaddr_un>.size)
+    // The kernel fills the structure, which begins as sockaddr does, no further than its length.
+    let status = unsafe withUnsafeMutablePointer(to: &raw) { pointer in
+      unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { unsafe getsockname(descriptor, $0, &length) }
+    }
+    guard status == 0, raw.sun_family == sa_family_t(AF_UNIX), Int(length) > family else { return nil }
+    // All 108 octets are there; how many of them count is what the kernel says.
+    let path = unsafe withUnsafeBytes(of: &raw.sun_path) { unsafe Array($0.prefix(Int(length) - family)) }
+    self.init(octets: path.first == 0 ? path : Array(path.prefix { $0 != 0 }))
   }
 
   /// Calls `body` with the C form of the address.

@@ -56,6 +56,8 @@ public struct Daemon: Sendable {
     public var initiatorNameFile = InitiatorNameFile()
     /// The name by which daemons exclude each other; another one is for tests.
     public var exclusiveName = LegacyDaemonName.standard
+    /// A socket that listens by this name already, from a service manager; nil takes the name.
+    public var exclusiveListener: FileDescriptor?
     /// Where sysfs is; another one is for tests.
     public var sysfs = Sysfs()
     /// The version of the program.
@@ -91,9 +93,7 @@ public struct Daemon: Sendable {
   func run(link openLink: () async throws(KernelError) -> KernelLink) async throws(DaemonError) {
     // Before the kernel is touched: two daemons that drive one session make it hang.
     let name: LegacyDaemonName
-    do throws(LegacyDaemonNameError) { name = try LegacyDaemonName.acquire(configuration.exclusiveName) } catch {
-      throw .otherDaemon(error)
-    }
+    do throws(LegacyDaemonNameError) { name = try exclusiveName() } catch { throw .otherDaemon(error) }
     let link: KernelLink
     do throws(KernelError) { link = try await openLink() } catch { throw .kernel(error) }
     defer { link.close() }
@@ -113,7 +113,8 @@ public struct Daemon: Sendable {
         // An iscsiadm of open-iscsi, such as one in a container image, is told at once that this is no daemon of its own.
         // Everybody may connect, so that not each is worth an entry.
         let bucket = Mutex(TokenBucket(burst: 5, perSecond: 1, at: .now))
-        await name.answer { _ in
+        await name.answer { request in
+          guard request != LegacyDaemonName.wakeRequest else { return }
           guard bucket.withLock({ $0.take(at: .now) }) == nil else { return }
           log.notice("an iscsiadm of open-iscsi was refused: it needs open-iscsi's own daemon")
         }
@@ -149,6 +150,13 @@ public struct Daemon: Sendable {
       return failure
     }
     if let result { throw result }
+  }
+
+  private func exclusiveName() throws(LegacyDaemonNameError) -> LegacyDaemonName {
+    guard let listener = configuration.exclusiveListener else {
+      return try LegacyDaemonName.acquire(configuration.exclusiveName)
+    }
+    return try LegacyDaemonName.adopt(listener, name: configuration.exclusiveName)
   }
 
   private func listen() throws(DaemonError) -> UnixListener {

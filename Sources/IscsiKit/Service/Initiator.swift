@@ -44,14 +44,27 @@ public struct Initiator: Sendable {
   public static let standardSocket: FilePath = "/run/iscsi-admin/control.sock"
 
   private let socket: FilePath
+  /// By which name a service manager may start the daemon for whoever asks, see ``LegacyDaemonName``; nil is by none.
+  private let wakeName: String?
+  /// What starts the daemon when nobody has that name, for the shell.
+  private let startCommand: String?
   /// What a daemon that is busy may take to answer a question that needs neither network nor target.
   private let patience: Duration
 
   /// The daemon that listens at a path.
-  public init(socket: FilePath = Initiator.standardSocket) { self.init(socket: socket, patience: .seconds(60)) }
+  ///
+  /// - Parameters:
+  ///   - socket: The path.
+  ///   - wakeName: The name by which a service manager starts it when nobody listens at the path; nil if none does.
+  ///   - startCommand: What starts it when nobody has that name either, for the shell; nil is nothing.
+  public init(socket: FilePath = Initiator.standardSocket, wakeName: String? = nil, startCommand: String? = nil) {
+    self.init(socket: socket, wakeName: wakeName, startCommand: startCommand, patience: .seconds(60))
+  }
 
-  init(socket: FilePath, patience: Duration) {
+  init(socket: FilePath, wakeName: String? = nil, startCommand: String? = nil, patience: Duration) {
     self.socket = socket
+    self.wakeName = wakeName
+    self.startCommand = startCommand
     self.patience = patience
   }
 
@@ -214,9 +227,27 @@ public struct Initiator: Sendable {
   /// Connects for a call. One without a deadline begins when the daemon has given a sign of life: a service manager
   /// holds the socket also while the daemon does not start, and there nobody would ever answer.
   private func connect(until deadline: ContinuousClock.Instant?) async throws(VarlinkError) -> VarlinkClient {
-    let client = try await VarlinkClient.connect(to: socket, until: deadline ?? .now + patience)
+    let client = try await connectWaking(until: deadline ?? .now + patience)
     if deadline == nil { _ = try await client.call("\(InitiatorInterface.name).Ping", until: .now + patience) }
     return client
+  }
+
+  /// Connects, to a daemon that is started for it where a service manager does that.
+  private func connectWaking(until deadline: ContinuousClock.Instant) async throws(VarlinkError) -> VarlinkClient {
+    do throws(VarlinkError) {
+      return try await VarlinkClient.connect(to: socket, until: deadline)
+    } catch {
+      switch error {
+      case .notConnected(_, .noSuchFileOrDirectory), .notConnected(_, .connectionRefused):
+        guard let wakeName else { throw error }
+        if let startCommand, LegacyDaemonName.isFree(wakeName) {
+          _ = try? await BlockingWork(limit: 1).run(until: deadline) { ShellCommand.run(startCommand) }
+        }
+        _ = await LegacyDaemonName.wake(wakeName, until: deadline)
+        return try await VarlinkClient.connect(to: socket, until: deadline)
+      default: throw error
+      }
+    }
   }
 
   /// The replies to a method that has several.

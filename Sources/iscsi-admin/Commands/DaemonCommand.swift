@@ -40,18 +40,22 @@ struct DaemonCommand: ParsableCommand {
 ///
 /// - Parameters:
 ///   - configuration: What it is made of; the service manager is added.
+///   - manager: The service manager, if it is known already.
 ///   - identifier: The program's name in the log.
 ///   - level: The least important level that is logged.
 /// - Throws: Why it did not start, or ended by itself.
 func runDaemon(
-  _ configuration: Daemon.Configuration, identifier: String = "iscsi-admin", level: Logger.Level = .info
+  _ configuration: Daemon.Configuration, manager: ServiceManager? = nil, identifier: String = "iscsi-admin",
+  level: Logger.Level = .info
 ) throws(DaemonError) {
   // Both belong to the main thread while it is the only one: threads inherit protection, and read the environment.
   let warnings = ProcessProtection.apply()
-  let serviceManager = ServiceManager.takeFromEnvironment()
+  let serviceManager = manager ?? ServiceManager.takeFromEnvironment()
   var configuration = configuration
   configuration.serviceManager = serviceManager
-  configuration.listener = serviceManager.listeners.first?.descriptor
+  let sockets = serviceManager.listeners.map(\.descriptor)
+  configuration.exclusiveListener = sockets.first { LegacyDaemonName.listens($0) }
+  configuration.listener = sockets.first { $0 != configuration.exclusiveListener }
   let parts = configuration
   let result = runBlocking { () async -> Result<Void, DaemonError> in
     let log = DaemonLog(identifier: identifier, level: level)

@@ -73,6 +73,8 @@ struct Iscsid: Hashable {
       return .success
     case .run: break
     }
+    // What it says is for the process of this number, and the one in the background has another.
+    let manager = ServiceManager.takeFromEnvironment()
     var file: PIDFile?
     var configuration = Daemon.Configuration(version: versionText)
     if !isForeground {
@@ -89,7 +91,7 @@ struct Iscsid: Hashable {
     defer { file?.remove() }
     configuration.initiatorNameFile = InitiatorNameFile(path: FilePath(initiatorNameFile))
     do throws(DaemonError) {
-      try runDaemon(configuration, identifier: "iscsid", level: debugLevel > 0 ? .debug : .info)
+      try runDaemon(configuration, manager: manager, identifier: "iscsid", level: debugLevel > 0 ? .debug : .info)
       return .success
     } catch {
       StandardError.write("iscsid: \(error.description.printable)\n")

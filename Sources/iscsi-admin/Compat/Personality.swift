@@ -7,6 +7,9 @@ enum Personality: String {
   case iscsid
   case iscsistart
   case iscsiIname = "iscsi-iname"
+  case iscsiGenInitiatorName = "iscsi-gen-initiatorname"
+  case iscsiDiscovery = "iscsi_discovery"
+  case iscsiFwLogin = "iscsi_fw_login"
 
   /// Does what the program of this name does. One that is not there yet says so: who calls it must not take silence for
   /// success.
@@ -26,6 +29,11 @@ enum Personality: String {
         return .failure
       }
     case .iscsiIname: return IscsiIname.run(arguments)
+    case .iscsiGenInitiatorName: return IscsiGenInitiatorName(program: program).run(arguments)
+    case .iscsiDiscovery:
+      var discovery = IscsiDiscovery(program: program)
+      return discovery.run(arguments)
+    case .iscsiFwLogin: return IscsiFwLogin.run()
     case .iscsistart:
       StandardError.write(
         "\(rawValue): not supported by this version of iscsi-admin; use iscsi-admin's own commands\n")

@@ -22,6 +22,7 @@ struct IscsiadmRun: Equatable {
     var machine = Iscsiadm.Machine()
     machine.sysfs = Sysfs(root: sysfs ?? root)
     machine.socket = root.appending("no-daemon")
+    machine.wakeName = nil
     machine.configurationFile = root.appending("no-configuration")
     machine.database = RecordDatabase(root: root.appending("records"), lockDirectory: root.appending("lock"))
     let parts = machine

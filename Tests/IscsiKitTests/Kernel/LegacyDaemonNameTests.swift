@@ -113,4 +113,70 @@ struct LegacyDaemonNameTests {
     server.cancel()
     await server.value
   }
+
+  // MARK: - A service manager's socket
+
+  /// A socket that listens at an address, as a manager hands it over.
+  private func listener(_ address: UnixAddress, isListening: Bool = true) throws -> FileDescriptor {
+    let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+    // The kernel copies the address.
+    let bound = unsafe address.withSocketAddress { unsafe bind(descriptor, $0, $1) }
+    try #require(bound == 0)
+    if isListening { try #require(listen(descriptor, 4) == 0) }
+    return FileDescriptor(rawValue: descriptor)
+  }
+
+  @Test("A socket that listens by the name is taken over, another one is not")
+  func adopt() async throws {
+    let path = "/tmp/\(name)"
+    // The path is only read.
+    defer { _ = unsafe unlink(path) }
+    let others = [
+      try listener(UnixAddress(abstract: name + "x")), try listener(UnixAddress(path: path)),
+      try listener(UnixAddress(abstract: name + "y"), isListening: false), FileDescriptor(rawValue: -1),
+    ]
+    for other in others {
+      #expect(!LegacyDaemonName.listens(other, name: name))
+      #expect(throws: LegacyDaemonNameError.system(.invalidArgument)) { try LegacyDaemonName.adopt(other, name: name) }
+    }
+    for other in others.prefix(3) { try other.close() }
+    let socket = try listener(UnixAddress(abstract: name))
+    #expect(LegacyDaemonName.listens(socket, name: name))
+    let held = try LegacyDaemonName.adopt(socket, name: name)
+    let server = Task { await held.answer() }
+    let woken = await LegacyDaemonName.wake(name, ifHeldBy: { _ in true }, until: .now + .seconds(30))
+    #expect(woken)
+    server.cancel()
+    await server.value
+  }
+
+  @Test("A daemon is woken by the name of a service manager only, and answers as soon as it runs")
+  func wake() async throws {
+    let deadline = ContinuousClock.now + .seconds(30)
+    #expect(await !LegacyDaemonName.wake(name, ifHeldBy: { _ in true }, until: deadline))
+    let socket = try listener(UnixAddress(abstract: name))
+    // This program is no service manager.
+    #expect(await !LegacyDaemonName.wake(name, until: deadline))
+    let name = name
+    async let woken = LegacyDaemonName.wake(name, ifHeldBy: { $0 != .socketUnit(process: 1) }, until: deadline)
+    let held = try LegacyDaemonName.adopt(socket, name: name)
+    let requests = Mutex<[UInt32?]>([])
+    let server = Task { await held.answer { request in requests.withLock { $0.append(request) } } }
+    #expect(await woken)
+    #expect(await eventually { requests.withLock { $0.contains(LegacyDaemonName.wakeRequest) } })
+    server.cancel()
+    await server.value
+  }
+
+  @Test("A manager that drops whoever asks, and one that does not answer, wake nobody")
+  func refusal() async throws {
+    let socket = try listener(UnixAddress(abstract: name))
+    let name = name
+    #expect(await !LegacyDaemonName.wake(name, ifHeldBy: { _ in true }, until: .now + .milliseconds(50)))
+    async let woken = LegacyDaemonName.wake(name, ifHeldBy: { _ in true }, until: .now + .seconds(30))
+    // The first is in the queue as well.
+    for _ in 0..<2 { close(try await BlockingWork(limit: 1).run(until: nil) { accept(socket.rawValue, nil, nil) }) }
+    #expect(await !woken)
+    try socket.close()
+  }
 }

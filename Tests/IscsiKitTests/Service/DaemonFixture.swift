@@ -14,7 +14,9 @@ final class DaemonMachine {
   let tree: SysfsTree
   let peer: LoopbackTarget
   private let makeNode: @Sendable (ScriptedKernel.Session) -> any PDUNode
-  private let exclusiveName = "iscsikit-test-\(UInt64.random(in: 0...UInt64.max))"
+  let exclusiveName = "iscsikit-test-\(UInt64.random(in: 0...UInt64.max))"
+  /// A socket by that name, for the next daemon.
+  var exclusiveListener: FileDescriptor?
 
   /// A machine on which each connection gets a target of its own.
   init(serving makeNode: @escaping @Sendable (ScriptedKernel.Session) -> any PDUNode) throws {
@@ -41,6 +43,7 @@ final class DaemonMachine {
     configuration.runtimeDirectory = runtimeDirectory
     configuration.initiatorName = try InitiatorName("iqn.2001-04.com.example:host")
     configuration.exclusiveName = exclusiveName
+    configuration.exclusiveListener = exclusiveListener
     configuration.sysfs = Sysfs(root: tree.root)
     return configuration
   }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Glibc
 import IscsiKitTesting
 import SystemPackage
 import Testing
@@ -15,6 +16,25 @@ struct DaemonTests {
       #expect(identity.version == "1.2.3" && identity.processID == UnixPeer.current.processID)
       #expect(identity.sessions == 0 && identity.lastEvent == 0 && !identity.instance.isEmpty)
       #expect(try await initiator.sessions().isEmpty)
+    }
+  }
+
+  @Test("A daemon by the name that a service manager listens by is woken through it")
+  func wake() async throws {
+    let machine = try DaemonMachine()
+    let address = UnixAddress(abstract: machine.exclusiveName)
+    let descriptor = try UnixSocket.makeDescriptor()
+    // The kernel copies the address.
+    let bound = unsafe address.withSocketAddress { unsafe bind(descriptor, $0, $1) }
+    try #require(bound == 0 && listen(descriptor, 4) == 0)
+    machine.exclusiveListener = FileDescriptor(rawValue: descriptor)
+    let name = machine.exclusiveName
+    let waking = Task { await LegacyDaemonName.wake(name, ifHeldBy: { _ in true }, until: .now + .seconds(60)) }
+    try await machine.withDaemon { initiator in
+      let isAwake = await waking.value
+      #expect(isAwake)
+      let identity = try await initiator.ping()
+      #expect(identity.processID == UnixPeer.current.processID)
     }
   }
 

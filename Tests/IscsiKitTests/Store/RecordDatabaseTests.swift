@@ -227,6 +227,14 @@ struct RecordDatabaseTests {
     let configured = InitiatorConfiguration(RecordText(Array("iscsid.dbroot = /srv/iscsi\n".utf8)))
     #expect(RecordDatabase(override: nil, configuration: configured).root == "/srv/iscsi")
     #expect(RecordDatabase(override: "/other", configuration: configured).root == "/other")
+    #expect(configured.startCommand == nil)
+  }
+
+  @Test("The command that starts the daemon is the whole value")
+  func startCommand() {
+    for (line, command) in [("iscsid.startup = /bin/true a = b", "/bin/true a = b"), ("iscsid.startup =", nil)] {
+      #expect(InitiatorConfiguration(RecordText(Array("\(line)\n".utf8))).startCommand == command)
+    }
   }
 
   private func merge(

@@ -63,6 +63,26 @@ copy_systemd() {
   echo 00000000000000000000000000000001 >"$1/etc/machine-id"
 }
 
+# What Debian ships around open-iscsi's programs, and the parts of initramfs-tools and libc that it leans on.
+DEBIAN_FILES=(
+  etc/default/open-iscsi etc/iscsi/iscsid.conf lib/open-iscsi lib/systemd/system/{iscsid.service,iscsid.socket,open-iscsi.service}
+  sbin/iscsi_discovery usr/bin/ldd usr/share/finalrd/open-iscsi.finalrd
+  usr/share/initramfs-tools/{hook-functions,hooks/iscsi,scripts/functions,scripts/local-top/iscsi,scripts/local-bottom/iscsi}
+)
+
+# copy_debian TREE: these files as they are in the packages, below /opt/debian, and those programs that busybox lacks or has with fewer
+# options.
+copy_debian() {
+  local path
+  for path in "${DEBIAN_FILES[@]}"; do
+    mkdir -p "$1/opt/debian/$(dirname "$path")"
+    cp -rP "$VM_DIR/tools/$path" "$1/opt/debian/$path"
+  done
+  copy_program "$1" /opt/debian/bin /bin/dash /bin/ln /bin/mountpoint /usr/bin/realpath
+  copy_program "$1" /opt/debian/sbin /sbin/fstab-decode /sbin/killall5
+  ln -s ../sbin/killall5 "$1/opt/debian/bin/pidof"
+}
+
 # tools_layer: prints the path of the archive with the programs.
 tools_layer() {
   local key archive tree=$VM_DIR/tree name UNPACKED=$VM_DIR/tools
@@ -88,6 +108,7 @@ tools_layer() {
     copy_program "$tree" /opt/open-iscsi /sbin/iscsid /sbin/iscsiadm /sbin/iscsistart /sbin/iscsi-iname
     cp "$VM_DIR/tools/etc/iscsi/iscsid.conf" "$tree/opt/open-iscsi/"
     copy_systemd "$tree"
+    copy_debian "$tree"
     for name in io-check pdu-proxy; do compile "$VM_SOURCE/guest/$name.c" "$tree/usr/bin/$name"; done
     pack "$tree" "$archive"
     rm -rf "$tree"
@@ -125,7 +146,7 @@ modules_layer() {
 top_layer() {
   local tree=$1/top
   mkdir -p "$tree/vm" "$tree/usr/bin"
-  cp -r "$VM_SOURCE"/{guest,scenarios,differential,{lib,network,targets,faults,daemon,clients}.sh} "$tree/vm/"
+  cp -r "$VM_SOURCE"/{guest,scenarios,differential,{lib,network,targets,faults,daemon,clients,systemd,debian}.sh} "$tree/vm/"
   cp "$ROOT/docs/compatibility.md" "$tree/vm/differential/"
   cp "$VM_SOURCE/guest/init" "$tree/init"
   cp "$2" "$tree/vm/plan"

@@ -4,6 +4,8 @@
 
 # What runs in the machine besides our own executable. The libraries they need are found through apt.
 GUEST_PACKAGES=(bash busybox-static e2fsprogs iproute2 jq kmod open-iscsi systemd tgt)
+# What the scripts of Debian's open-iscsi call; nothing that they depend on is needed besides.
+SCRIPT_PACKAGES=(coreutils dash initramfs-tools-core libc-bin sysvinit-utils util-linux)
 
 # download_packages NAME...: fetches each package into $VM_DIR/debs.
 download_packages() {
@@ -75,7 +77,7 @@ unpack_packages() {
 
 # prepare_tools: the guest's programs under $VM_DIR/tools.
 prepare_tools() {
-  unpack_packages "$VM_DIR/tools" "${GUEST_PACKAGES[@]}"
+  unpack_packages "$VM_DIR/tools" "${GUEST_PACKAGES[@]}" "${SCRIPT_PACKAGES[@]}"
 }
 
 # with_tools NAME ARG...: runs an unpacked program on the host with the libraries it was unpacked with.

@@ -9,13 +9,18 @@ struct Iscsiadm {
     var sysfs = Sysfs()
     /// Where the daemon listens.
     var socket = Initiator.standardSocket
+    /// By which name a service manager starts it: open-iscsi's `iscsid.socket` does.
+    var wakeName: String? = LegacyDaemonName.standard
     /// The records; nil is where the machine has them.
     var database: RecordDatabase?
     /// open-iscsi's configuration.
     var configurationFile = InitiatorConfiguration.standardPath
 
-    /// The daemon.
-    var daemon: Initiator { Initiator(socket: socket) }
+    /// The daemon, which is started when it is asked, where that can be.
+    var daemon: Initiator {
+      let command = try? InitiatorConfiguration(path: configurationFile).startCommand
+      return Initiator(socket: socket, wakeName: wakeName, startCommand: command)
+    }
   }
 
   var machine = Machine()
@@ -113,7 +118,8 @@ struct Iscsiadm {
       console.warn("Invalid iscsid priority \(priority). Priority must be 0.")
       return .success
     }
-    let daemon = machine.daemon
+    // One that does not run is not started for that.
+    let daemon = Initiator(socket: machine.socket)
     let failure = runBlocking { () async -> InitiatorError? in
       do throws(InitiatorError) {
         try await daemon.shutDown()
