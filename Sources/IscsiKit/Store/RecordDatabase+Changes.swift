@@ -30,10 +30,11 @@ extension RecordDatabase {
     public mutating func save(_ record: NodeRecord, over stored: Stored<NodeRecord>? = nil) {
       let location = NodeLocation(of: record)
       // The link first: one that leads nowhere for a moment is better than a record that its discovery does not know.
-      if let link = Self.link(to: record) {
+      if let link = links(to: record).first {
         let folder = location.path.dropLast().joined(separator: "/")
         pending.append(.link(link, to: database.root.appending(folder)))
       }
+      pending += links(to: record).dropFirst().map { .remove($0) }
       let text = (stored?.text ?? RecordText()).rewritten(record.entries) { NodeRecord.keys[$0] != nil }
       pending.append(.put(location.path, text))
       if let older = location.inOlderForm { pending.append(.remove(older.path)) }
@@ -42,7 +43,7 @@ extension RecordDatabase {
     /// Removes the record of a node.
     public mutating func delete(_ stored: Stored<NodeRecord>) {
       pending.append(.remove(stored.path))
-      if let link = Self.link(to: stored.record) { pending.append(.remove(link)) }
+      pending += links(to: stored.record).map { .remove($0) }
     }
 
     /// Stores the record of an interface.
@@ -84,20 +85,35 @@ extension RecordDatabase {
       pending.append(.remove(discovery.path.dropLast() + [link]))
     }
 
-    /// Where a record has its link: with the discovery that has found the node, or with those made by hand. Records in the
-    /// older form have none.
-    private static func link(to record: NodeRecord) -> [String]? {
-      guard let name = NodeLocation.linkName(of: record), name.utf8.count <= 255 else { return nil }
+    /// Where a record has its link: with the discovery that has found the node, or with those made by hand. Where else a link
+    /// to it may be comes after that. Records in the older form have none.
+    private func links(to record: NodeRecord) -> [[String]] {
+      guard let name = NodeLocation.linkName(of: record), name.utf8.count <= 255 else { return [] }
       let discovery = record.discoveryAddress.map {
         PortalFileName(address: $0, port: record.discoveryPort).description
       }
       switch record.discoveryKind {
-      case .byHand: return [Folder.byHand.rawValue, name]
-      case .firmware: return [Folder.firmware.rawValue, name]
+      case .byHand: return [[Folder.byHand.rawValue, name]]
+      case .firmware: return [[Folder.firmware.rawValue, name]]
       case .sendTargets, .offloadSendTargets:
-        return discovery.map { [Folder.sendTargets.rawValue, $0, name] }
-      case .isns: return discovery.map { [Folder.isns.rawValue, $0, name] }
+        return discovery.map { [[Folder.sendTargets.rawValue, $0, name]] } ?? []
+      case .isns:
+        // The server's folder comes with its record. Without one, links are side by side in the folder of all servers.
+        let shared = [Folder.isns.rawValue, name]
+        guard let discovery else { return [shared] }
+        let own = [Folder.isns.rawValue, discovery, name]
+        return database.hasFolder(ofISNSServer: discovery) ? [own, shared] : [shared]
       }
+    }
+  }
+
+  /// Whether an iSNS server, by the name of its folder, has one.
+  private func hasFolder(ofISNSServer name: String) -> Bool {
+    do throws(Errno) {
+      _ = try Directory(path: root).linkedDirectory(Folder.isns.rawValue).directory(name)
+      return true
+    } catch {
+      return false
     }
   }
 }

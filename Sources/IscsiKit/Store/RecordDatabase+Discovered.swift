@@ -69,5 +69,18 @@ extension RecordDatabase.Changes {
         deleteLink(link, of: discovery)
       }
     }
+    // Where an iSNS server has no record, nothing but the nodes' own records tells what it has found.
+    guard discovery.kind == .isns else { return }
+    for stored in try database.nodes().records where stored.record.isFound(by: discovery) {
+      if !found.contains(NodeLocation(of: stored.record)) { delete(stored) }
+    }
+  }
+}
+
+extension NodeRecord {
+  /// Whether the record says that this discovery has found the node.
+  fileprivate func isFound(by discovery: DiscoveryRecord) -> Bool {
+    discoveryKind == (discovery.kind == .isns ? .isns : .sendTargets)
+      && discoveryAddress == discovery.host.description && discoveryPort == discovery.port
   }
 }
