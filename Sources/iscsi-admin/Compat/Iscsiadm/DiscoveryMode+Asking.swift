@@ -6,14 +6,10 @@ extension DiscoveryMode {
   /// Asks for targets over each interface, takes them over into the records of nodes, shows them and logs in to them if
   /// that is wanted.
   func discover(_ record: DiscoveryRecord) throws(IscsiadmError) -> ExitStatus {
-    guard record.kind == .sendTargets else {
-      throw IscsiadmError(
-        .isnsUnavailable, "Could not perform iSNS discovery: \(ExitStatus.isnsUnavailable.openISCSIText)")
-    }
     let interfaces = try interfaces()
     var nodes: [NodeRecord] = []
     for interface in interfaces {
-      let targets = try ask(record, over: interface)
+      let targets = record.kind == .isns ? try askISNS(record, as: interface) : try ask(record, over: interface)
       nodes += try machine.changing { (changes) throws(DatabaseError) in
         try changes.merge(targets, foundBy: record, over: [interface], machine.configuration, effects)
       }

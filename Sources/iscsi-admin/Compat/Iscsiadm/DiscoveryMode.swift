@@ -30,7 +30,8 @@ struct DiscoveryMode {
     let portal = try text.checked(defaultPort: kind.defaultPort)
     guard isOnRecord else {
       let record = machine.configuration.discovery(kind, at: portal.host, port: portal.port)
-      if !options.operations.contains(.nonpersistent) {
+      // open-iscsi keeps no record of an iSNS server here.
+      if kind == .sendTargets, !options.operations.contains(.nonpersistent) {
         try machine.changing { (changes) throws(DatabaseError) in
           changes.save(record, over: try machine.database.discoveries(kind, at: portal).records.first)
         }
@@ -81,7 +82,10 @@ struct DiscoveryMode {
     }
     console.say(DiscoveryText.tree(discoveries, nodes))
     let isEmpty =
-      discoveries.isEmpty && !nodes.contains { $0.discoveryKind == .byHand || $0.discoveryKind == .firmware }
+      discoveries.isEmpty
+      && !nodes.contains {
+        $0.discoveryKind == .byHand || $0.discoveryKind == .firmware || $0.discoveryKind == .isns
+      }
     return isEmpty ? .noObjectsFound : .success
   }
 
@@ -150,5 +154,5 @@ struct DiscoveryMode {
 
 extension DiscoveryRecord.Kind {
   /// The port of whoever is asked.
-  fileprivate var defaultPort: UInt16 { self == .isns ? 3205 : Portal.defaultPort }
+  fileprivate var defaultPort: UInt16 { self == .isns ? ISNSDiscovery.defaultPort : Portal.defaultPort }
 }

@@ -24,8 +24,12 @@ enum DiscoveryText {
       let made = nodes.filter { $0.discoveryKind == kind && $0.portal.tag != nil }
       return "\(title):\n" + (made.isEmpty ? none : NodeText.tree(made, joinsPortals: true))
     }
-    return section("SENDTARGETS", DiscoveryRecord.Kind.sendTargets) + section("iSNS", DiscoveryRecord.Kind.isns)
-      + section("STATIC", .byHand) + section("FIRMWARE", .firmware)
+    // Discoveries by iSNS seldom have records.
+    let isns =
+      discoveries.contains { $0.kind == .isns }
+      ? section("iSNS", DiscoveryRecord.Kind.isns) : section("iSNS", NodeRecord.DiscoveryKind.isns)
+    return section("SENDTARGETS", DiscoveryRecord.Kind.sendTargets) + isns + section("STATIC", .byHand)
+      + section("FIRMWARE", .firmware)
   }
 
   private static let none = "No targets found.\n"
