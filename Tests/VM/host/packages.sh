@@ -4,6 +4,8 @@
 
 # What runs in the machine besides our own executable. The libraries they need are found through apt.
 GUEST_PACKAGES=(bash busybox-static e2fsprogs iproute2 jq kmod open-iscsi systemd tgt)
+# Taken without what they depend on: what they need of it comes with the others.
+GUEST_PACKAGES_ALONE=(open-isns-server open-isns-utils)
 
 # download_packages NAME...: fetches each package into $VM_DIR/debs.
 download_packages() {
@@ -56,16 +58,16 @@ prepare_kernel() {
 
 # prepare_tools: unpacks the guest's programs and their libraries under $VM_DIR/tools, once.
 prepare_tools() {
-  local directory=$VM_DIR/tools libraries=() name
-  [[ -e $directory/packages && $(head -1 "$directory/packages") == "${GUEST_PACKAGES[*]}" ]] && return
+  local directory=$VM_DIR/tools packages=("${GUEST_PACKAGES[@]}" "${GUEST_PACKAGES_ALONE[@]}") libraries=() name
+  [[ -e $directory/packages && $(head -1 "$directory/packages") == "${packages[*]}" ]] && return
   mapfile -t libraries < <(apt-cache depends --recurse --no-recommends --no-suggests --no-conflicts --no-breaks \
     --no-replaces --no-enhances "${GUEST_PACKAGES[@]}" | grep -E '^lib' | grep -vE 'perl|-bin$|-common$' | sort -u)
-  note "downloading ${GUEST_PACKAGES[*]} and ${#libraries[@]} libraries"
-  download_packages "${GUEST_PACKAGES[@]}" "${libraries[@]}"
+  note "downloading ${packages[*]} and ${#libraries[@]} libraries"
+  download_packages "${packages[@]}" "${libraries[@]}"
   rm -rf "$directory"
   mkdir -p "$directory"
-  echo "${GUEST_PACKAGES[*]}" >"$VM_DIR/tools.packages"
-  for name in "${GUEST_PACKAGES[@]}" "${libraries[@]}"; do
+  echo "${packages[*]}" >"$VM_DIR/tools.packages"
+  for name in "${packages[@]}" "${libraries[@]}"; do
     dpkg -x "$(package_file "$name")" "$directory"
     basename "$(package_file "$name")" >>"$VM_DIR/tools.packages"
   done
