@@ -20,7 +20,7 @@ COMPAT_NAMES := iscsiadm iscsid iscsistart iscsi-iname
 # Debian packages: what a build needs, and what the test machine, the unit tests and lint need besides.
 BUILD_PACKAGES := libiscsi-dev libnl-3-dev libnl-genl-3-dev libnl-route-3-dev nettle-dev libjansson-dev libibverbs-dev \
   librdmacm-dev pkg-config
-VM_PACKAGES := qemu-system-x86 cpio gcc kmod libc6-dev xz-utils
+VM_PACKAGES := qemu-system-x86 cpio gcc kmod libc6-dev python3-pip xz-utils
 UNIT_PACKAGES := tgt python3-pip
 LINT_PACKAGES := shellcheck
 

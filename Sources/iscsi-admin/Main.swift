@@ -22,6 +22,20 @@ struct IscsiAdmin: ParsableCommand {
     ])
 }
 
+extension IscsiAdmin {
+  /// The command that a command line is for. If it names one, that one reads the rest alone, which spares the start to
+  /// look at all the others; what it does not understand is read as a whole again, for errors and help.
+  static func command(_ arguments: [String]) throws -> any ParsableCommand {
+    if let name = arguments.first, !arguments.contains("help"),
+      let named = configuration.subcommands.first(where: { $0.configuration.commandName == name }),
+      let command = try? named.parseAsRoot(Array(arguments.dropFirst()))
+    {
+      return command
+    }
+    return try parseAsRoot(arguments)
+  }
+}
+
 /// Chooses the personality by the name that the program is called by.
 @main
 enum Main {
@@ -45,7 +59,7 @@ enum Main {
   private static func run(_ arguments: [String]) -> Int32 {
     do {
       do {
-        var command = try IscsiAdmin.parseAsRoot(arguments)
+        var command = try IscsiAdmin.command(arguments)
         try command.run()
       } catch let code as ExitCode {
         throw code

@@ -55,7 +55,7 @@ struct ExitCodeTests {
       (KernelError.rejected(.createSession, .noSuchAddressOrDevice, by: .interface), 23),
       (try login(.login(.rejected(.authenticationFailure))), 24), (try login(.login(.authenticationRefused)), 24),
       (try login(.login(.rejected(.authorizationFailure))), 24),
-      (try login(.login(.targetNotAuthenticated(.wrongResponse))), 24),
+      (try login(.login(.targetNotAuthenticated(.wrongResponse))), 19),
       (ProbeFailure(url: url, error: UserspaceError("login", .authenticationRequired)), 24),
       (try login(.isns(.query(.noSuchEntry))), 21), (try login(.isns(.timedOut(.query))), 11),
       (try login(.isns(.query(.sourceUnauthorized))), 25), (try login(.isns(.malformed(.noStatus))), 25),

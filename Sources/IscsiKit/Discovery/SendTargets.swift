@@ -13,6 +13,8 @@ public struct SendTargetsDiscovery: Sendable {
   public var binding = InterfaceBinding.automatic
   /// How long the whole discovery may take, redirects included.
   public var timeout: Duration = .seconds(30)
+  /// How long a portal may take until we are logged in; nil is as long as the whole.
+  public var loginTimeout: Duration?
   /// Where to look a MAC address up; another root is for tests.
   public var sysfs: FilePath = "/sys"
 
@@ -41,11 +43,14 @@ public struct SendTargetsDiscovery: Sendable {
     at portal: Portal, until deadline: ContinuousClock.Instant
   ) async throws(OperationError.Cause) -> SendTargetsResponse {
     var route = LoginRoute(portal)
+    var redirects: [SendTargetsResponse.Redirect] = []
     while true {
-      var transport = try await connect(to: route.current, until: deadline)
+      let loginDeadline = loginTimeout.map { min(deadline, .now + $0) } ?? deadline
+      var transport = try await connect(to: route.current, until: loginDeadline)
       var negotiation = try makeNegotiation()
-      switch try await negotiation.run(over: &transport, until: deadline) {
+      switch try await negotiation.run(over: &transport, until: loginDeadline) {
       case .redirected(let redirect):
+        redirects.append(.init(from: route.current, to: redirect))
         do throws(LoginFailure) { try route.follow(redirect) } catch { throw .login(error) }
       case .loggedIn(let login):
         var exchange = TextExchange(
@@ -53,7 +58,9 @@ public struct SendTargetsDiscovery: Sendable {
           expStatSN: login.statSN &+ 1)
         let text = try await ask(&exchange, over: &transport, until: deadline)
         await logOut(over: &transport, after: exchange)
-        return SendTargetsResponse(text: text, discoveryPortal: route.current)
+        var response = SendTargetsResponse(text: text, discoveryPortal: route.current)
+        response.redirects = redirects
+        return response
       }
     }
   }

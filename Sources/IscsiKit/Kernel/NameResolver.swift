@@ -53,6 +53,17 @@ final class NameResolver: Sendable {
   }
 }
 
+extension PortalHost {
+  /// The addresses of the host, as the system's resolver has them now; of an address itself. None for a name that is not
+  /// known. It waits for the resolver, for as long as that takes.
+  public var addresses: [IPAddress] {
+    switch self {
+    case .address(let address, _): [address]
+    case .name(let name): ((try? lookUp(name, port: 0).get()) ?? []).map(\.address)
+    }
+  }
+}
+
 /// Resolves a name with `getaddrinfo`, which blocks.
 private func lookUp(_ name: String, port: UInt16) -> Result<[SocketAddress], TransportError> {
   var hints = unsafe addrinfo()

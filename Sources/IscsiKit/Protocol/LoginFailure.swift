@@ -108,16 +108,17 @@ public enum LoginFailure: DiagnosableError, Hashable {
   /// The target closed the connection.
   case connectionClosed
 
-  /// 24 for authentication and authorization, 7 for what we cannot offer, 5 for a target that may work later,
-  /// 11 for a timeout, 4 for a closed connection, and 19 for what no retry mends.
+  /// 24 where the target refuses us, 7 for what we cannot offer, 5 for a target that may work later, 11 for a timeout,
+  /// 4 for a closed connection, and 19 for what no retry mends, such as a target that does not prove who it is.
   public var exitStatus: ExitStatus {
     switch self {
     case .incompleteCredentials, .noAlgorithms, .badCHAPName, .invalidParameter: .invalidArgument
     case .equalSecrets, .authenticationRequired, .authenticationRefused, .noCommonAlgorithm,
-      .targetNotAuthenticated, .rejected(.authenticationFailure), .rejected(.authorizationFailure):
+      .rejected(.authenticationFailure), .rejected(.authorizationFailure):
       .authentication
     case .rejected(let status): status.statusClass == 1 || status.statusClass == 3 ? .login : .fatalLogin
-    case .algorithmsRejected, .digestRefused, .malformedText, .violation, .redirectToNowhere, .redirectLoop,
+    case .targetNotAuthenticated, .algorithmsRejected, .digestRefused, .malformedText, .violation, .redirectToNowhere,
+      .redirectLoop,
       .tooManyRedirects:
       .fatalLogin
     case .timedOut: .pduTimeout

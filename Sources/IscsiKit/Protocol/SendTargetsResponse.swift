@@ -47,6 +47,14 @@ public struct SendTargetsResponse: Hashable, Sendable {
     public let reason: RefusalReason
   }
 
+  /// A portal that sent us to another one.
+  public struct Redirect: Hashable, Sendable {
+    /// The portal.
+    public let from: Portal
+    /// Where it sent us.
+    public let to: LoginRedirect
+  }
+
   /// The most refusals that are listed; more are only counted.
   public static let maxRefusals = 256
 
@@ -54,6 +62,8 @@ public struct SendTargetsResponse: Hashable, Sendable {
   public private(set) var targets: [DiscoveredTarget] = []
   /// The first entries that were left out.
   public private(set) var refused: [Refusal] = []
+  /// The portals that sent us elsewhere on the way to this answer, each with where.
+  public internal(set) var redirects: [Redirect] = []
   /// How many entries were left out.
   public private(set) var refusedCount = 0
 

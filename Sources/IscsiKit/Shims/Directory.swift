@@ -74,10 +74,32 @@ struct Directory: ~Copyable {
   }
 
   /// Gives a file of this directory another name in another one; a file that had it is replaced.
-  func move(_ name: String, to other: borrowing Directory, as newName: String) throws(Errno) {
+  ///
+  /// - Parameters:
+  ///   - name: The file.
+  ///   - other: The other directory.
+  ///   - newName: The other name.
+  ///   - keepsPermissions: Whether the file gets the permissions of the one that it replaces.
+  /// - Throws: What the system says.
+  func move(
+    _ name: String, to other: borrowing Directory, as newName: String, keepsPermissions: Bool = false
+  ) throws(Errno) {
     let (name, newName) = (try Self.checked(name), try Self.checked(newName))
+    if keepsPermissions, let mode = other.permissions(of: newName), mode != 0o600 {
+      // The string is lent to the call.
+      guard unsafe fchmodat(descriptor, name, mode, 0) == 0 else { throw Self.failure }
+    }
     // The strings are lent to the call.
     guard unsafe renameat(descriptor, name, other.descriptor, newName) == 0 else { throw Self.failure }
+  }
+
+  /// The permissions of a file; nil if there is none.
+  private func permissions(of name: String) -> mode_t? {
+    var status = stat()
+    // The string is lent to the call, which fills the variable.
+    guard unsafe fstatat(descriptor, name, &status, AT_SYMLINK_NOFOLLOW) == 0, status.st_mode & S_IFMT == S_IFREG
+    else { return nil }
+    return status.st_mode & 0o777
   }
 
   /// Makes a symbolic link in the place of one that is there.

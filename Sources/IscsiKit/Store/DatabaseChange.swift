@@ -74,7 +74,8 @@ struct DatabaseWriter: ~Copyable {
     switch change {
     case .put(let path, _):
       let folder = try folder(path.dropLast())
-      try root.directory(Self.staging).move("\(number)", to: folder, as: name)
+      // An administrator may let a group read a record.
+      try root.directory(Self.staging).move("\(number)", to: folder, as: name, keepsPermissions: true)
       if isFlushed { try folder.flush() }
     case .link(let path, let target):
       try folder(path.dropLast()).makeLink(name, to: target)

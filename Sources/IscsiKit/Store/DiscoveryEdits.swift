@@ -71,7 +71,7 @@ public struct DiscoveryDeletionEdit: RecordEdit {
     if found.records.isEmpty { plan.refuse(.noDiscovery(selection.portal)) }
     for stored in found.records {
       var nodes: [NodeRecord] = []
-      for (_, location) in try database.locations(foundBy: stored.record) {
+      for (_, location) in try database.locations(from: .discovery(stored.record)) {
         if let node = try database.node(at: location) { nodes.append(node.record) }
       }
       plan.delete(stored, finding: nodes, unless: uses)

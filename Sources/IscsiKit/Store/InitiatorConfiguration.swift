@@ -57,6 +57,9 @@ public struct InitiatorConfiguration: Hashable, Sendable {
   /// `iscsid.safe_logout`: whether a session whose disks are in use is not logged out. Yes unless the file says No.
   public var protectsUsedDisks: Bool { text["iscsid.safe_logout"] != "No" }
 
+  /// `iscsid.startup`: a line for the shell that starts the daemon; nil leaves that to others.
+  public var daemonStartCommand: String? { text["iscsid.startup"].flatMap { $0.isEmpty ? nil : $0 } }
+
   /// `iscsid.dbroot`: where the record database is; nil leaves that to what is found.
   public var databaseRoot: FilePath? {
     guard let path = text["iscsid.dbroot"], path.hasPrefix("/") else { return nil }

@@ -132,6 +132,8 @@ extension InterfaceRecord: KeyedRecord {
     guard let name = InterfaceName(value) else {
       throw .badValue(key: key, expected: RecordValueFormat.interfaceName.values)
     }
+    let transport = "iface.transport_name"
+    guard text[transport] != nil else { throw .missing(key: transport) }
     self.init(name: name)
     if let error = Self.keys.read(text, into: &self).first { throw error }
   }

@@ -75,10 +75,11 @@ struct PortalFileName: Hashable, Sendable, CustomStringConvertible {
 
   var description: String { tag.map { "\(address),\(port),\($0)" } ?? "\(address),\(port)" }
 
-  /// Whether this is the portal of a host and a port; where they are not given, any is.
-  func matches(host: PortalHost?, port: UInt16?) -> Bool {
-    guard port == nil || port == self.port else { return false }
-    guard let host else { return true }
-    return host.description == address || (try? PortalHost(address)) == host
+  /// Whether a filter lets the portal through.
+  func matches(_ filter: RecordDatabase.NodeFilter) -> Bool {
+    guard filter.port == nil || filter.port == port else { return false }
+    guard let wanted = filter.host, wanted.description != address else { return true }
+    guard let host = try? PortalHost(address) else { return false }
+    return filter.isSameHost(host, wanted)
   }
 }

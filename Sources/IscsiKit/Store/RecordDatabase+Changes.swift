@@ -30,11 +30,12 @@ extension RecordDatabase {
     public mutating func save(_ record: NodeRecord, over stored: Stored<NodeRecord>? = nil) {
       let location = NodeLocation(of: record)
       // The link first: one that leads nowhere for a moment is better than a record that its discovery does not know.
-      if let link = links(to: record).first {
+      let links = self.links(to: record), old = stored.map { self.links(to: $0.record) } ?? []
+      pending += (old.filter { !links.contains($0) } + links.dropFirst()).map { .remove($0) }
+      if let link = links.first {
         let folder = location.path.dropLast().joined(separator: "/")
         pending.append(.link(link, to: database.root.appending(folder)))
       }
-      pending += links(to: record).dropFirst().map { .remove($0) }
       let text = (stored?.text ?? RecordText()).rewritten(record.entries) { NodeRecord.keys[$0] != nil }
       pending.append(.put(location.path, text))
       if let older = location.inOlderForm { pending.append(.remove(older.path)) }
@@ -57,6 +58,11 @@ extension RecordDatabase {
       pending.append(.remove(stored.path))
     }
 
+    /// Removes the file of an interface's name, whatever it has.
+    public mutating func deleteInterface(_ name: InterfaceName) {
+      pending.append(.remove([Folder.interfaces.rawValue, name.description]))
+    }
+
     /// Stores the record of a discovery.
     public mutating func save(_ record: DiscoveryRecord, over stored: Stored<DiscoveryRecord>? = nil) {
       let keys = DiscoveryRecord.keys(of: record.kind)
@@ -73,7 +79,7 @@ extension RecordDatabase {
     public mutating func delete(
       _ stored: Stored<DiscoveryRecord>, unless isKept: (NodeRecord) -> Bool
     ) throws(DatabaseError) {
-      for (link, location) in try database.locations(foundBy: stored.record) {
+      for (link, location) in try database.locations(from: .discovery(stored.record)) {
         if let node = try database.node(at: location), !isKept(node.record) { delete(node) }
         deleteLink(link, of: stored.record)
       }

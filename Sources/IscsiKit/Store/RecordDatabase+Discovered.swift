@@ -20,30 +20,29 @@ extension RecordDatabase.Changes {
   /// Takes over what a discovery has found.
   ///
   /// - Parameters:
-  ///   - targets: What it has found.
+  ///   - found: What it has found over each interface, over which these nodes are to be logged in to: a record each.
   ///   - discovery: The discovery.
-  ///   - interfaces: Over which interfaces the nodes are to be logged in to; a record each.
   ///   - configuration: What new records are like.
   ///   - effects: What is done.
   /// - Returns: The record of each portal that was found over each interface, as it is now or would be, in the order of
-  ///   the answer.
+  ///   the answers.
   /// - Throws: `failed` for what cannot be read.
   @discardableResult
   public mutating func merge(
-    _ targets: [DiscoveredTarget], foundBy discovery: DiscoveryRecord, over interfaces: [InterfaceRecord],
+    _ found: [(interface: InterfaceRecord, targets: [DiscoveredTarget])], foundBy discovery: DiscoveryRecord,
     _ configuration: InitiatorConfiguration, _ effects: DiscoveryEffects
   ) throws(DatabaseError) -> [NodeRecord] {
     var records: [NodeRecord] = []
-    var found: Set<NodeLocation> = []
-    for target in targets {
-      for portal in target.portals {
-        for interface in interfaces {
+    var locations: Set<NodeLocation> = []
+    for (interface, targets) in found {
+      for target in targets {
+        for portal in target.portals {
           var record = configuration.node(target.name, at: portal, over: interface)
           record.discoveryKind = discovery.kind == .isns ? .isns : .sendTargets
           record.discoveryAddress = discovery.host.description
           record.discoveryPort = discovery.port
           let location = NodeLocation(of: record)
-          found.insert(location)
+          locations.insert(location)
           let stored = try database.node(at: location)
           if effects.contains(stored == nil ? .add : .reset) {
             save(record, over: stored)
@@ -54,7 +53,7 @@ extension RecordDatabase.Changes {
         }
       }
     }
-    if effects.contains(.remove) { try removeNodes(of: discovery, except: found) }
+    if effects.contains(.remove) { try removeNodes(of: discovery, except: locations) }
     return records
   }
 
@@ -62,17 +61,17 @@ extension RecordDatabase.Changes {
   private mutating func removeNodes(
     of discovery: DiscoveryRecord, except found: Set<NodeLocation>
   ) throws(DatabaseError) {
-    for (link, location) in try database.locations(foundBy: discovery) where !found.contains(location) {
+    for (link, location) in try database.locations(from: .discovery(discovery)) where !found.contains(location) {
       if let stored = try database.node(at: location) {
         delete(stored)
       } else {
         deleteLink(link, of: discovery)
       }
     }
-    // Where an iSNS server has no record, nothing but the nodes' own records tells what it has found.
+    // Without a record of the server, nothing but the nodes' own ones tells which it has found.
     guard discovery.kind == .isns else { return }
-    for stored in try database.nodes().records where stored.record.isFound(by: discovery) {
-      if !found.contains(NodeLocation(of: stored.record)) { delete(stored) }
+    for (_, location) in try database.locations(from: .isns) where !found.contains(location) {
+      if let stored = try database.node(at: location), stored.record.isFound(by: discovery) { delete(stored) }
     }
   }
 }

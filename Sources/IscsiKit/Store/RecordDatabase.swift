@@ -10,6 +10,16 @@ public struct RecordDatabase: Sendable {
   public let root: FilePath
   /// Where writers lock each other out.
   let lockDirectory: FilePath
+  /// In which order records are read.
+  public var order = Order.byName
+
+  /// An order of records.
+  public enum Order: Hashable, Sendable {
+    /// By target, portal and interface.
+    case byName
+    /// As the file system has their names, which is how open-iscsi lists them.
+    case asStored
+  }
 
   /// The most octets that are read of a record; open-iscsi's have about 3000.
   private static let sizeLimit = 1 << 18
@@ -57,11 +67,13 @@ public struct RecordDatabase: Sendable {
   }
 
   /// Which nodes are meant; what is nil is any.
-  public struct NodeFilter: Hashable, Sendable {
+  public struct NodeFilter: Sendable {
     /// The target.
     public var target: TargetName?
-    /// The portal's host: the same address, or the same name.
+    /// The portal's host.
     public var host: PortalHost?
+    /// Which hosts are the same, by default the same address or name; without reading any record.
+    public var isSameHost: @Sendable (PortalHost, PortalHost) -> Bool = { $0 == $1 }
     /// The portal's port.
     public var port: UInt16?
     /// The interface.
@@ -90,7 +102,7 @@ public struct RecordDatabase: Sendable {
 
   /// Records, and the files that are none.
   public struct Listing<Record: Sendable>: Sendable {
-    /// The records, ordered by their names.
+    /// The records, in the database's order.
     public internal(set) var records: [Stored<Record>] = []
     /// Files that cannot be used; they hide no other.
     public internal(set) var problems: [RecordProblem] = []
@@ -100,7 +112,7 @@ public struct RecordDatabase: Sendable {
     }
   }
 
-  /// The nodes that a filter lets through, ordered by target, portal and interface.
+  /// The nodes that a filter lets through.
   public func nodes(_ filter: NodeFilter = NodeFilter()) throws(DatabaseError) -> Listing<NodeRecord> {
     var listing = Listing<NodeRecord>()
     guard let nodes = try open(.nodes) else { return listing }
@@ -114,7 +126,7 @@ public struct RecordDatabase: Sendable {
           listing.note(path + [name], .stray)
           continue
         }
-        guard portal.matches(host: filter.host, port: filter.port) else { continue }
+        guard portal.matches(filter) else { continue }
         try readNodes(of: target, at: portal, in: folder, filter.interface, &listing)
       }
     }
@@ -123,8 +135,17 @@ public struct RecordDatabase: Sendable {
 
   /// The record of a node over an interface; nil if there is none.
   func node(at location: NodeLocation) throws(DatabaseError) -> Stored<NodeRecord>? {
+    var listing = Listing<NodeRecord>()
+    return try node(at: location, &listing)
+  }
+
+  /// The record of a node; what is wrong with its file is noted.
+  private func node<Record>(
+    at location: NodeLocation, _ notes: inout Listing<Record>
+  ) throws(DatabaseError) -> Stored<NodeRecord>? {
     guard let nodes = try open(.nodes) else { return nil }
     var listing = Listing<NodeRecord>()
+    defer { notes.problems += listing.problems }
     guard let folder = open(location.target, in: nodes, ["nodes", location.target], &listing) else { return nil }
     try readNodes(
       of: location.target, at: location.portal, in: folder, location.interface.flatMap(InterfaceName.init), &listing)
@@ -162,7 +183,7 @@ public struct RecordDatabase: Sendable {
     }
   }
 
-  /// The interfaces that have a record, ordered by their names; those that there always are have none.
+  /// The interfaces that have a record; those that there always are have none.
   public func interfaces(_ name: InterfaceName? = nil) throws(DatabaseError) -> Listing<InterfaceRecord> {
     var listing = Listing<InterfaceRecord>()
     guard let folder = try open(.interfaces) else { return listing }
@@ -180,7 +201,7 @@ public struct RecordDatabase: Sendable {
     return listing
   }
 
-  /// The discoveries, ordered by portal.
+  /// The discoveries.
   ///
   /// - Parameters:
   ///   - kind: Which kind.
@@ -195,7 +216,7 @@ public struct RecordDatabase: Sendable {
     let path = [kind.folder.rawValue]
     for name in try names(in: folder, path) {
       guard let file = PortalFileName(name), file.tag == nil else { continue }
-      guard file.matches(host: portal?.host, port: portal?.port) else { continue }
+      guard file.matches(NodeFilter(host: portal?.host, port: portal?.port)) else { continue }
       guard let entry = open(name, in: folder, path + [name], &listing) else { continue }
       let path = path + [name, kind.fileName]
       guard let text = read(kind.fileName, in: entry, path, &listing) else { continue }
@@ -208,15 +229,51 @@ public struct RecordDatabase: Sendable {
     return listing
   }
 
-  /// Where the nodes are that a discovery has found.
-  func locations(foundBy discovery: DiscoveryRecord) throws(DatabaseError) -> [(link: String, location: NodeLocation)] {
-    guard let folder = try open(discovery.kind.folder) else { return [] }
-    var listing = Listing<DiscoveryRecord>()
-    let path = Array(discovery.path.dropLast())
-    guard let entry = open(path[1], in: folder, path, &listing) else { return [] }
-    return try names(in: entry, path).compactMap { name in
-      NodeLocation(link: name).map { (name, $0) }
+  /// How nodes have come into the database.
+  public enum Origin: Hashable, Sendable {
+    /// By a discovery.
+    case discovery(DiscoveryRecord)
+    /// By an iSNS server that had no record then.
+    case isns
+    /// By hand.
+    case byHand
+    /// From the boot firmware.
+    case firmware
+
+    /// The folder of the links to them.
+    fileprivate var path: [String] {
+      switch self {
+      case .discovery(let record): record.path.dropLast()
+      case .isns: [Folder.isns.rawValue]
+      case .byHand: [Folder.byHand.rawValue]
+      case .firmware: [Folder.firmware.rawValue]
+      }
     }
+  }
+
+  /// The nodes of an origin, in the order of their links; the older form of records has none.
+  public func nodes(from origin: Origin) throws(DatabaseError) -> Listing<NodeRecord> {
+    var listing = Listing<NodeRecord>()
+    for (_, location) in try locations(from: origin) {
+      let found = try node(at: location, &listing)
+      if let found { listing.records.append(found) }
+    }
+    return listing
+  }
+
+  /// Where the nodes of an origin are.
+  func locations(from origin: Origin) throws(DatabaseError) -> [(link: String, location: NodeLocation)] {
+    let path = origin.path
+    guard let first = path.first.flatMap(Folder.init), let folder = try open(first) else { return [] }
+    var names: [String] = []
+    if path.count == 1 {
+      names = try self.names(in: folder, path)
+    } else {
+      var listing = Listing<DiscoveryRecord>()
+      guard let entry = open(path[1], in: folder, path, &listing) else { return [] }
+      names = try self.names(in: entry, path)
+    }
+    return names.compactMap { name in NodeLocation(link: name).map { (name, $0) } }
   }
 
   // MARK: - Folders and files
@@ -251,7 +308,8 @@ public struct RecordDatabase: Sendable {
     in folder: borrowing Directory, _ path: some Collection<String>
   ) throws(DatabaseError) -> [String] {
     do throws(Errno) {
-      return try folder.names().sorted()
+      let names = try folder.names()
+      return order == .byName ? names.sorted() : names
     } catch {
       throw .failed("read", path: root.appending(path.joined(separator: "/")).string, error)
     }

@@ -180,8 +180,8 @@ extension KeyedRecord {
       let text = key.text(of: self)
       return text.isEmpty ? nil : (key.name, text)
     }
-    // Listings have the MAC address among the interface's keys, files before them.
-    if let place = entries.firstIndex(where: { $0.key == "iface.iscsi_ifacename" }),
+    // Listings have the MAC address among the interface's keys, files of nodes before them.
+    if self is NodeRecord, let place = entries.firstIndex(where: { $0.key == "iface.iscsi_ifacename" }),
       let address = entries.firstIndex(where: { $0.key == "iface.hwaddress" })
     {
       entries.insert(entries.remove(at: address), at: place)

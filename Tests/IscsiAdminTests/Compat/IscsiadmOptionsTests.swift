@@ -23,10 +23,13 @@ struct IscsiadmOptionsTests {
     for spelling in spellings { #expect(try options(spelling) == expected, "\(spelling)") }
   }
 
-  @Test("Names and values are paired by their order, and what has no partner is dropped")
+  @Test(
+    "A name and a value make a pair as soon as both are there, and a later one of a kind takes the place of the first")
   func pairs() throws {
-    #expect(try options("-m node -n a -n b -v 1 -v 2 -n c").parameters.map(\.name) == ["a", "b"])
-    #expect(try options("-m node -n a -n b -v 1 -v 2 -n c").parameters.map(\.value) == ["1", "2"])
+    #expect(try options("-m node -n a -v 1 -v 2 -n b -n c").parameters.map(\.name) == ["a", "b"])
+    #expect(try options("-m node -n a -v 1 -v 2 -n b -n c").parameters.map(\.value) == ["1", "2"])
+    #expect(try options("-m node -n a -n b -v 1").parameters == [.init(name: "b", value: "1")])
+    #expect(try options("-m node -v 1 -v 2 -n a").parameters == [.init(name: "a", value: "2")])
     #expect(try options("-m node -v 1").parameters.isEmpty)
   }
 

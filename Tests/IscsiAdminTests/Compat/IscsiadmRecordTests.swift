@@ -250,6 +250,8 @@ struct IscsiadmRecordTests {
       """
       $ -m node -l
       > Logging in to [iface: default, target: iqn.2026-11.org.example:a, portal: 10.0.0.1,3260]
+      ! iscsiadm: iscsid is not running. Could not start it up automatically using the startup command in the \
+      iscsid.conf iscsid.startup setting. Please check that the file exists or that your init scripts have started iscsid.
       ! iscsiadm: can not connect to iSCSI daemon (111)!
       ! iscsiadm: Could not login to [iface: default, target: iqn.2026-11.org.example:a, portal: 10.0.0.1,3260].
       ! iscsiadm: initiator reported error (20 - could not connect to iscsid)

@@ -10,6 +10,10 @@ import Testing
 struct IscsiadmSessionTests {
   /// The line for every session whose state nobody could be asked for.
   private static let noDaemon = "iscsiadm: can not connect to iSCSI daemon (111)!\n"
+  /// Comes once before, where nothing is configured that starts the daemon.
+  private static let notStarted =
+    "iscsiadm: iscsid is not running. Could not start it up automatically using the startup command in the iscsid.conf "
+    + "iscsid.startup setting. Please check that the file exists or that your init scripts have started iscsid.\n"
 
   /// A session with a controller and a disk, as the kernel shows one to tgt.
   static func session(_ id: UInt32) -> SessionSnapshot {
@@ -66,7 +70,7 @@ struct IscsiadmSessionTests {
   func levels(level: Int) async throws {
     let run = await IscsiadmRun("-m session -P \(level)", in: try tree(Self.session(1)))
     try Golden.expect(run.output, is: "iscsiadm-session-\(level).txt")
-    #expect(run.errors == Self.noDaemon && run.status == .success)
+    #expect(run.errors == Self.notStarted + Self.noDaemon && run.status == .success)
   }
 
   @Test(
@@ -95,7 +99,7 @@ struct IscsiadmSessionTests {
     let run = await IscsiadmRun(
       "-m session -P 1", in: try tree(Self.session(1), Self.session(2), other, elsewhere))
     try Golden.expect(run.output, is: "iscsiadm-session-shared.txt")
-    #expect(run.errors == String(repeating: Self.noDaemon, count: 4))
+    #expect(run.errors == Self.notStarted + String(repeating: Self.noDaemon, count: 4))
   }
 
   @Test("Secrets are shown on request only, and the target's has the wrong label then")
@@ -184,7 +188,8 @@ struct IscsiadmSessionTests {
     ])
   func failures(failure: Failure) async throws {
     let run = await IscsiadmRun(failure.words, in: try tree(Self.session(1)))
-    #expect(run.errors.split(separator: "\n").joined(separator: "|") == failure.errors.prefixed)
+    let errors = run.errors.replacing(Self.notStarted, with: "")
+    #expect(errors.split(separator: "\n").joined(separator: "|") == failure.errors.prefixed)
     #expect(run.output.isEmpty && run.status == failure.status)
   }
 
@@ -207,7 +212,7 @@ struct IscsiadmSessionTests {
     let run = await IscsiadmRun("-m session -r 1 -u", in: try tree(Self.session(1)))
     #expect(run.output == "Logging out of session \(name)\n")
     #expect(
-      run.errors == """
+      run.errors == Self.notStarted + """
         iscsiadm: can not connect to iSCSI daemon (111)!
         iscsiadm: Could not logout of \(name).
         iscsiadm: initiator reported error (20 - could not connect to iscsid)

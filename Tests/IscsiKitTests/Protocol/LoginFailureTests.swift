@@ -48,7 +48,7 @@ struct LoginFailureTests {
     arguments: [
       (LoginFailure.timedOut, IscsiKit.ExitStatus.pduTimeout, true), (.connectionClosed, .transport, true),
       (.equalSecrets, .authentication, false), (.authenticationRequired(nil), .authentication, false),
-      (.targetNotAuthenticated(.wrongResponse), .authentication, false),
+      (.targetNotAuthenticated(.wrongResponse), .fatalLogin, false),
       (.noCommonAlgorithm(offered: [.md5]), .authentication, false), (.incompleteCredentials, .invalidArgument, false),
       (.violation(.zeroTSIH), .fatalLogin, false), (.malformedText(.duplicate(key: "A")), .fatalLogin, false),
       (.tooManyRedirects(8), .fatalLogin, false), (.redirectToNowhere(Portal(host: .name("a"))), .fatalLogin, false),

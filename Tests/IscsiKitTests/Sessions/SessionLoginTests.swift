@@ -107,7 +107,7 @@ struct SessionLoginTests {
       dump(error, to: &told)
       told += "\(error) \(String(reflecting: error)) \(error.advice ?? "")"
       #expect(error.cause == .login(.targetNotAuthenticated(.wrongResponse)))
-      #expect(error.exitStatus == .authentication)
+      #expect(error.exitStatus == .fatalLogin)
       #expect(!isRight)
     }
     dump(request, to: &told)

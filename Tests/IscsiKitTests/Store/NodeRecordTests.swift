@@ -220,6 +220,7 @@ struct NodeRecordTests {
   func interfaces() throws {
     let file = """
       iface.iscsi_ifacename = six-ipv6
+      iface.transport_name = tcp
       iface.ipaddress = fe80::1
       iface.initiatorname = iqn.2000-01.com.example:x
       iface.vlan_state = enable
@@ -244,11 +245,16 @@ struct NodeRecordTests {
     #expect(InterfaceRecord.standard.entries.contains { $0 == ("iface.tos", "0") })
   }
 
-  @Test("Files have the MAC address before the interface's other keys, listings among them")
+  @Test("Files of nodes have the MAC address before the interface's other keys, those of interfaces among them")
   func orderOfFiles() throws {
-    var record = InterfaceRecord(name: .standard)
-    record.hardwareAddress = "00:11:22:33:44:55"
-    #expect(record.entries.prefix(2).map(\.key) == ["iface.hwaddress", "iface.iscsi_ifacename"])
-    #expect(record.shownKeys.prefix(5).last?.name == "iface.hwaddress")
+    var interface = InterfaceRecord(name: .standard)
+    interface.hardwareAddress = "00:11:22:33:44:55"
+    #expect(interface.entries.prefix(3).map(\.key) == ["iface.iscsi_ifacename", "iface.prefix_len", "iface.hwaddress"])
+    #expect(interface.shownKeys.prefix(5).last?.name == "iface.hwaddress")
+    var node = NodeRecord(target: try TargetName("iqn.2026-11.org.example:a"), portal: try Portal("10.0.0.1:3260,1"))
+    node.interface = interface
+    let keys = node.entries.map(\.key)
+    let place = try #require(keys.firstIndex(of: "iface.hwaddress"))
+    #expect(keys[place + 1] == "iface.iscsi_ifacename")
   }
 }

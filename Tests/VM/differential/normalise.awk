@@ -14,20 +14,37 @@ function put(line) {
   else print line > out
 }
 
-# Rescans of several sessions run at the same time: their lines come in any order.
-function put_rescans(    i, j, line) {
-  for (i = 2; i <= rescans; i++) {
-    line = rescan[i]
-    for (j = i - 1; j > 0 && rescan[j] > line; j--) rescan[j + 1] = rescan[j]
-    rescan[j + 1] = line
+# What is done to several sessions at a time comes in any order, and the kernel's numbers for sessions that are made together do, too:
+# lines of a kind that follow each other are sorted, without these numbers.
+function put_run(    i, j, line) {
+  for (i = 2; i <= held_lines; i++) {
+    line = run[i]
+    for (j = i - 1; j > 0 && run[j] > line; j--) run[j + 1] = run[j]
+    run[j + 1] = line
   }
-  for (i = 1; i <= rescans; i++) put(rescan[i])
-  rescans = 0
+  for (i = 1; i <= held_lines; i++) put(run[i])
+  held_lines = 0
+}
+function kind(line) {
+  if (line ~ /^> (Rescanning|Logging out of) session \[sid: |^> Logout of \[sid: /) return "session"
+  if (line ~ /^> tcp: \[[0-9]+\] /) return "list"
+  if (line ~ /^@ [-+]   [0-9]+ iqn/) return "change"
+  return ""
 }
 
 FNR == 1 { out = FILENAME ".new" }
-/^> Rescanning session \[/ { rescan[++rescans] = $0; next }
-{ put_rescans() }
+{
+  this = kind($0)
+  if (this != last || this == "") put_run()
+  last = this
+}
+this != "" {
+  sub(/sid: [0-9]+/, "sid: N")
+  sub(/tcp: \[[0-9]+\]/, "tcp: [N]")
+  sub(/^@ [-+]   [0-9]+/, substr($0, 1, 5) "N")
+  run[++held_lines] = $0
+  next
+}
 # A library's own words about a module that the machine has not.
 /^! libkmod: / { next }
 # The library of the reference ends its messages with the place in its source.

@@ -77,11 +77,14 @@ next_report() {
   read -r WORD ID REST <<<"${lines[0]}"
 }
 
-# boot_once DIRECTORY LIMIT: runs the plan in DIRECTORY/plan; what must run in another boot stays in it.
+# boot_once DIRECTORY LIMIT: runs the plan in DIRECTORY/plan; what must run in another boot stays in it, such as what needs another
+# extra than its first line.
 # Returns 1 when another boot makes no sense.
 boot_once() {
-  local directory=$1 limit=$2 current='' wait=$BOOT_LIMIT started=$SECONDS has_booted=no
-  make_initramfs "$KERNEL" "$directory" "$directory/plan"
+  local directory=$1 limit=$2 current='' wait=$BOOT_LIMIT started=$SECONDS has_booted=no needs
+  needs=$(awk 'NR == 1 { print $NF }' "$directory/plan")
+  awk -v needs="$needs" '$NF == needs' "$directory/plan" >"$directory/boot-plan"
+  make_initramfs "$KERNEL" "$directory" "$directory/boot-plan" "${needs#-}"
   rm -f "$directory"/{control,files,console}
   touch "$directory"/{control,files,console}
   TAKEN=0 REPORTS=0 WORD=''

@@ -22,20 +22,26 @@ cache_key() {
   cat "$VM_SOURCE/host/image.sh" "$@" | sha256sum | cut -c1-16
 }
 
-# copy_program TREE DESTINATION SOURCE...: unpacked programs with their shared libraries.
+# copy_program TREE DESTINATION SOURCE...: programs, and what programs load, from below UNPACKED, with their shared libraries.
 copy_program() {
-  local tree=$1 destination=$2 tools=$VM_DIR/tools program library path
+  local tree=$1 destination=$2 source
   shift 2
-  mkdir -p "$tree$destination" "$tree/lib/x86_64-linux-gnu" "$tree/lib64"
-  path=$tools/lib/x86_64-linux-gnu:$tools/usr/lib/x86_64-linux-gnu:$tools/usr/lib/x86_64-linux-gnu/systemd
-  for program in "$@"; do
-    cp "$tools$program" "$tree$destination/"
-    while read -r library; do
-      cp --dereference --no-clobber "$library" "$tree/lib/x86_64-linux-gnu/"
-    done < <("$tools/lib64/ld-linux-x86-64.so.2" --library-path "$path" --list "$tools$program" \
-      | sed -n 's/.*=> \(\/[^ ]*\) .*/\1/p')
+  mkdir -p "$tree$destination"
+  for source in "$@"; do cp "$UNPACKED$source" "$tree$destination/"; done
+  copy_libraries "$tree" "${@/#/$UNPACKED}"
+}
+
+# copy_libraries TREE FILE...: the shared libraries of these files.
+copy_libraries() {
+  local tree=$1 file library libraries=$UNPACKED/usr/lib/x86_64-linux-gnu
+  shift
+  mkdir -p "$tree/lib/x86_64-linux-gnu" "$tree/lib64"
+  for file in "$@"; do
+    "$UNPACKED/lib64/ld-linux-x86-64.so.2" --library-path "$UNPACKED/lib/x86_64-linux-gnu:$libraries:$libraries/systemd" --list "$file"
+  done | sed -n 's/.*=> \(\/[^ ]*\) .*/\1/p' | sort -u | while read -r library; do
+    cp --dereference --no-clobber "$library" "$tree/lib/x86_64-linux-gnu/"
   done
-  cp --dereference --no-clobber "$tools/lib64/ld-linux-x86-64.so.2" "$tree/lib64/"
+  cp --dereference --no-clobber "$UNPACKED/lib64/ld-linux-x86-64.so.2" "$tree/lib64/"
 }
 
 # compile SOURCE PROGRAM: a tool of our own, static, because the machine has not all of the host's libraries.
@@ -59,7 +65,7 @@ copy_systemd() {
 
 # tools_layer: prints the path of the archive with the programs.
 tools_layer() {
-  local key archive tree=$VM_DIR/tree name
+  local key archive tree=$VM_DIR/tree name UNPACKED=$VM_DIR/tools
   key=$(cache_key "$VM_DIR/tools/packages" "$VM_SOURCE"/guest/*.c)
   archive=$VM_DIR/layers/tools-$key.cpio
   if [[ ! -e $archive ]]; then
@@ -119,7 +125,7 @@ modules_layer() {
 top_layer() {
   local tree=$1/top
   mkdir -p "$tree/vm" "$tree/usr/bin"
-  cp -r "$VM_SOURCE"/{guest,scenarios,differential,lib.sh,network.sh,targets.sh,faults.sh,daemon.sh} "$tree/vm/"
+  cp -r "$VM_SOURCE"/{guest,scenarios,differential,{lib,network,targets,faults,daemon,clients}.sh} "$tree/vm/"
   cp "$ROOT/docs/compatibility.md" "$tree/vm/differential/"
   cp "$VM_SOURCE/guest/init" "$tree/init"
   cp "$2" "$tree/vm/plan"
@@ -133,12 +139,12 @@ top_layer() {
   rm -rf "$tree"
 }
 
-# make_initramfs SERIES DIRECTORY PLAN: writes DIRECTORY/initramfs.
+# make_initramfs SERIES DIRECTORY PLAN [EXTRA]: writes DIRECTORY/initramfs, with the layer of an extra if one is named.
 make_initramfs() {
-  local tools modules
-  tools=$(tools_layer)
-  modules=$(modules_layer "$1")
+  local layers
+  layers=("$(tools_layer)" "$(modules_layer "$1")")
+  [[ -z ${4:-} ]] || layers+=("$(extra_layer "$4")")
   top_layer "$2" "$3"
-  cat "$tools" "$modules" "$2/top.cpio" >"$2/initramfs"
+  cat "${layers[@]}" "$2/top.cpio" >"$2/initramfs"
   rm -f "$2/top.cpio"
 }

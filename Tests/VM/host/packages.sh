@@ -3,9 +3,7 @@
 # Downloads the Debian packages the machine is made of and unpacks them under $VM_DIR. Nothing is installed.
 
 # What runs in the machine besides our own executable. The libraries they need are found through apt.
-GUEST_PACKAGES=(bash busybox-static e2fsprogs iproute2 jq kmod open-iscsi systemd tgt)
-# Taken without what they depend on: what they need of it comes with the others.
-GUEST_PACKAGES_ALONE=(open-isns-server open-isns-utils)
+GUEST_PACKAGES=(bash busybox-static e2fsprogs iproute2 jq kmod open-iscsi open-isns-server open-isns-utils systemd tgt)
 
 # download_packages NAME...: fetches each package into $VM_DIR/debs.
 download_packages() {
@@ -56,22 +54,28 @@ prepare_kernel() {
   basename "$(package_file "$name")" >"$directory/package"
 }
 
-# prepare_tools: unpacks the guest's programs and their libraries under $VM_DIR/tools, once.
-prepare_tools() {
-  local directory=$VM_DIR/tools packages=("${GUEST_PACKAGES[@]}" "${GUEST_PACKAGES_ALONE[@]}") libraries=() name
-  [[ -e $directory/packages && $(head -1 "$directory/packages") == "${packages[*]}" ]] && return
+# unpack_packages DIRECTORY NAME...: unpacks packages and the libraries that they need there, once; DIRECTORY/packages has what they are.
+unpack_packages() {
+  local directory=$1 libraries=() name
+  shift
+  [[ -e $directory/packages && $(head -1 "$directory/packages") == "$*" ]] && return
   mapfile -t libraries < <(apt-cache depends --recurse --no-recommends --no-suggests --no-conflicts --no-breaks \
-    --no-replaces --no-enhances "${GUEST_PACKAGES[@]}" | grep -E '^lib' | grep -vE 'perl|-bin$|-common$' | sort -u)
-  note "downloading ${packages[*]} and ${#libraries[@]} libraries"
-  download_packages "${packages[@]}" "${libraries[@]}"
+    --no-replaces --no-enhances "$@" | grep -E '^lib' | grep -vE 'perl|-bin$|-common$' | sort -u)
+  note "downloading $* and ${#libraries[@]} libraries"
+  download_packages "$@" "${libraries[@]}"
   rm -rf "$directory"
   mkdir -p "$directory"
-  echo "${packages[*]}" >"$VM_DIR/tools.packages"
-  for name in "${packages[@]}" "${libraries[@]}"; do
+  echo "$*" >"$directory.packages"
+  for name in "$@" "${libraries[@]}"; do
     dpkg -x "$(package_file "$name")" "$directory"
-    basename "$(package_file "$name")" >>"$VM_DIR/tools.packages"
+    basename "$(package_file "$name")" >>"$directory.packages"
   done
-  mv "$VM_DIR/tools.packages" "$directory/packages"
+  mv "$directory.packages" "$directory/packages"
+}
+
+# prepare_tools: the guest's programs under $VM_DIR/tools.
+prepare_tools() {
+  unpack_packages "$VM_DIR/tools" "${GUEST_PACKAGES[@]}"
 }
 
 # with_tools NAME ARG...: runs an unpacked program on the host with the libraries it was unpacked with.

@@ -7,6 +7,7 @@
 #   reference: open-iscsi runs with the reference instead of our executable; "none": with neither
 #   daemon: no            our daemon is not started before it         (default: yes, and no with a reference)
 #   leaves: sessions      sessions left at the end are no failure
+#   needs: EXTRA          a layer of host/extras.sh, in a boot of its own   (default: none)
 #   default: no           only when named
 
 scenario_file() {
@@ -33,9 +34,9 @@ list_scenarios() {
   done < <(all_scenarios)
 }
 
-# make_plan KERNEL SCENARIO...: a line for each run: id, scenario, target, limit, reference, daemon, what it leaves.
+# make_plan KERNEL SCENARIO...: a line for each run: id, scenario, target, limit, reference, daemon, what it leaves, what it needs.
 make_plan() {
-  local kernel=$1 name target kernels targets limit reference daemon leaves
+  local kernel=$1 name target kernels targets limit reference daemon leaves needs
   shift
   for name in "$@"; do
     [[ -e $(scenario_file "$name") ]] || die "there is no scenario $name"
@@ -47,8 +48,16 @@ make_plan() {
     daemon=$(header "$name" daemon)
     [[ -n $daemon || -z $reference ]] || daemon=no
     leaves=$(header "$name" leaves)
+    needs=$(header "$name" needs)
     for target in ${targets:--}; do
-      echo "$name${targets:+-$target} $name $target $((${limit:-60} * PATIENCE)) ${reference:-no} ${daemon:-yes} ${leaves:-nothing}"
+      echo "$name${targets:+-$target} $name $target $((${limit:-60} * PATIENCE)) ${reference:-no} ${daemon:-yes} ${leaves:-nothing} ${needs:--}"
     done
   done
+}
+
+# needed_extras SCENARIO...: what these need on KERNELS, in one line.
+needed_extras() {
+  local kernel
+  # shellcheck disable=SC2153 # an array of machine
+  for kernel in "${KERNELS[@]}"; do make_plan "$kernel" "$@"; done | awk '$NF != "-" { print $NF }' | sort -u | paste -sd ' '
 }

@@ -20,7 +20,7 @@ login() {
 login queen "$theirs" 0
 check_data "$(disk_of "$IQN")" 1
 expect_exit 0 iscsi-admin logout "$IQN"
-login queen "$other" 24
+login queen "$other" 19
 expect_sessions 0
-login king "$theirs" 24
+login king "$theirs" 19
 expect_sessions 0

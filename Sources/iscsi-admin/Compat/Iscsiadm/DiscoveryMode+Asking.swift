@@ -5,14 +5,17 @@ import SystemPackage
 extension DiscoveryMode {
   /// Asks for targets over each interface, takes them over into the records of nodes, shows them and logs in to them if
   /// that is wanted.
-  func discover(_ record: DiscoveryRecord) throws(IscsiadmError) -> ExitStatus {
-    let interfaces = try interfaces()
-    var nodes: [NodeRecord] = []
+  func discover(
+    _ record: DiscoveryRecord, over interfaces: [InterfaceRecord]
+  ) throws(IscsiadmError) -> ExitStatus {
+    var found: [(InterfaceRecord, [DiscoveredTarget])] = []
     for interface in interfaces {
       let targets = record.kind == .isns ? try askISNS(record, as: interface) : try ask(record, over: interface)
-      nodes += try machine.changing { (changes) throws(DatabaseError) in
-        try changes.merge(targets, foundBy: record, over: [interface], machine.configuration, effects)
-      }
+      found.append((interface, targets))
+    }
+    let answers = found
+    let nodes = try machine.changing { (changes) throws(DatabaseError) in
+      try changes.merge(answers, foundBy: record, machine.configuration, effects)
     }
     guard !nodes.isEmpty else { throw IscsiadmError(.noObjectsFound, "No portals found") }
     switch max(options.printLevel ?? 0, 0) {
@@ -21,21 +24,26 @@ extension DiscoveryMode {
     default: break
     }
     guard options.flags.contains(.login) else { return .success }
-    return try NodeMode(machine: machine, console: console, options: options).logIn(nodes)
+    do throws(IscsiadmError) {
+      return try NodeMode(machine: machine, console: console, options: options).logIn(nodes)
+    } catch {
+      // Each login has told how it went, and open-iscsi sums up in other modes only.
+      return error.status
+    }
   }
 
   /// What a discovery changes: all, unless some of it is asked for.
   private var effects: DiscoveryEffects {
-    if options.operations.contains(.nonpersistent) { return [] }
     var effects: DiscoveryEffects = []
     if options.operations.contains(.new) { effects.insert(.add) }
     if options.operations.contains(.update) { effects.insert(.reset) }
     if options.operations.contains(.delete) { effects.insert(.remove) }
-    return effects.isEmpty ? [.add, .reset, .remove] : effects
+    if effects.isEmpty, !options.operations.contains(.nonpersistent) { return [.add, .reset, .remove] }
+    return effects
   }
 
   /// Over which interfaces is asked: those that `-I` names, else all that users have made, else the default one.
-  private func interfaces() throws(IscsiadmError) -> [InterfaceRecord] {
+  func interfaces() throws(IscsiadmError) -> [InterfaceRecord] {
     guard options.interfaces.isEmpty else {
       var interfaces: [InterfaceRecord] = []
       for name in options.interfaces {
@@ -78,6 +86,11 @@ extension DiscoveryMode {
       }
       switch result {
       case .success(let response):
+        for redirect in response.redirects where !redirect.to.isPermanent {
+          // The address is the new one, and the port the one that was asked.
+          console.warn(
+            "discovery login temporarily redirected to \(redirect.to.portal.host) port \(redirect.from.port)")
+        }
         for refusal in response.refused { console.warn("Discovery TargetName invalid: \(refusal.text)") }
         return response.targets
       case .failure(let error):
@@ -101,6 +114,7 @@ extension DiscoveryMode {
       discovery.authentication = try record.authentication.authentication(of: "discovery.sendtargets.auth")
       discovery.binding = try LoginDescription.InterfaceDescription(interface).binding()
       discovery.timeout = record.loginTimeout + record.activeTimeout
+      discovery.loginTimeout = record.loginTimeout
       return discovery
     } catch {
       let status = (error as? any DiagnosableError)?.exitStatus ?? .invalidArgument

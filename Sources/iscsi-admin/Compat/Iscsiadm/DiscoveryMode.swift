@@ -29,6 +29,7 @@ struct DiscoveryMode {
     }
     let portal = try text.checked(defaultPort: kind.defaultPort)
     guard isOnRecord else {
+      let interfaces = try interfaces()
       let record = machine.configuration.discovery(kind, at: portal.host, port: portal.port)
       // open-iscsi keeps no record of an iSNS server here.
       if kind == .sendTargets, !options.operations.contains(.nonpersistent) {
@@ -36,7 +37,7 @@ struct DiscoveryMode {
           changes.save(record, over: try machine.database.discoveries(kind, at: portal).records.first)
         }
       }
-      return try discover(record)
+      return try discover(record, over: interfaces)
     }
     return try runOnRecord(kind, portal)
   }
@@ -47,7 +48,12 @@ struct DiscoveryMode {
     if !isOnRecord, options.operations.contains(.delete) {
       throw IscsiadmError(.invalidArgument, "Invalid operation.")
     }
-    guard let text = options.portal, !text.host.isEmpty else { return try list() }
+    guard let text = options.portal, !text.host.isEmpty else {
+      if isOnRecord, !options.operations.isDisjoint(with: [.new, .delete, .update, .apply, .applyAll]) {
+        throw IscsiadmError(.invalidArgument, "Invalid operation. Operation not supported.")
+      }
+      return try list()
+    }
     if isOnRecord, options.operations.contains(.new) {
       throw IscsiadmError(.invalidArgument, "Invalid command. Possibly missing discovery --type.")
     }
@@ -64,29 +70,27 @@ struct DiscoveryMode {
 
   /// All discoveries, a line each (`-P 0`) or with what they have found (`-P 1`).
   private func list() throws(IscsiadmError) -> ExitStatus {
-    let level = max(options.printLevel ?? 0, 0)
-    guard level <= 1 else {
-      throw IscsiadmError(.invalidArgument, "Invalid info level \(level). Try 0 or 1.")
-    }
     let found = try machine.reading { () throws(DatabaseError) in
-      (
-        try machine.database.discoveries(.sendTargets), try machine.database.discoveries(.isns),
-        try machine.database.nodes()
-      )
+      (try machine.database.discoveries(.sendTargets), try machine.database.discoveries(.isns))
     }
-    console.warn(of: found.0.problems + found.1.problems + found.2.problems)
-    let discoveries = (found.0.records + found.1.records).map(\.record), nodes = found.2.records.map(\.record)
-    if level == 0 {
+    console.warn(of: found.0.problems + found.1.problems)
+    let discoveries = (found.0.records + found.1.records).map(\.record)
+    guard max(options.printLevel ?? 0, 0) > 0 else {
       console.say(discoveries.map { "\($0.host):\($0.port) via \($0.kind.rawValue)\n" }.joined())
       return discoveries.isEmpty ? .noObjectsFound : .success
     }
-    console.say(DiscoveryText.tree(discoveries, nodes))
-    let isEmpty =
-      discoveries.isEmpty
-      && !nodes.contains {
-        $0.discoveryKind == .byHand || $0.discoveryKind == .firmware || $0.discoveryKind == .isns
-      }
+    var trees: [DiscoveryText.Found] = []
+    for discovery in discoveries { trees.append((discovery, try nodes(from: .discovery(discovery)))) }
+    let (isns, byHand, firmware) = (try nodes(from: .isns), try nodes(from: .byHand), try nodes(from: .firmware))
+    console.say(DiscoveryText.tree(trees, isns: isns, byHand: byHand, firmware: firmware))
+    let isEmpty = discoveries.isEmpty && isns.isEmpty && byHand.isEmpty && firmware.isEmpty
     return isEmpty ? .noObjectsFound : .success
+  }
+
+  private func nodes(from origin: RecordDatabase.Origin) throws(IscsiadmError) -> [NodeRecord] {
+    let listing = try machine.reading { () throws(DatabaseError) in try machine.database.nodes(from: origin) }
+    console.warn(of: listing.problems)
+    return listing.records.map(\.record)
   }
 
   // MARK: - On a record
@@ -94,12 +98,13 @@ struct DiscoveryMode {
   private func runOnRecord(_ kind: DiscoveryRecord.Kind, _ portal: Portal) throws(IscsiadmError) -> ExitStatus {
     let standard = machine.configuration.discovery(kind, at: portal.host, port: portal.port)
     if options.flags.contains(.discover) {
+      let interfaces = try interfaces()
       let record = try machine.changing { (changes) throws(DatabaseError) -> DiscoveryRecord in
         if let stored = try machine.database.discoveries(kind, at: portal).records.first { return stored.record }
         changes.save(standard)
         return standard
       }
-      return try discover(record)
+      return try discover(record, over: interfaces)
     }
     if options.operations.contains(.new) {
       try machine.changing { (changes) throws(DatabaseError) in
@@ -122,9 +127,10 @@ struct DiscoveryMode {
   private func update(_ stored: RecordDatabase.Stored<DiscoveryRecord>) throws(IscsiadmError) -> ExitStatus {
     let record: DiscoveryRecord
     do throws(RecordUpdateFailure) {
-      record = try stored.record.updated(by: options.parameters)
+      record = try stored.record.updated(by: options.parameters, console)
     } catch {
-      error.lines.forEach(console.warn)
+      // This mode has no second line for a value.
+      error.lines.prefix(1).forEach(console.warn)
       return .invalidArgument
     }
     try machine.changing { (changes) throws(DatabaseError) in changes.save(record, over: stored) }

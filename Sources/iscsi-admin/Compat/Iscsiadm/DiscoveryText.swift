@@ -3,33 +3,32 @@ import IscsiKit
 
 /// Discoveries as `iscsiadm` lists them.
 enum DiscoveryText {
+  /// A discovery with what it has found.
+  typealias Found = (discovery: DiscoveryRecord, nodes: [NodeRecord])
+
   /// All discoveries with what they have found, and the nodes that none has found.
-  static func tree(_ discoveries: [DiscoveryRecord], _ nodes: [NodeRecord]) -> String {
-    func found(by discovery: DiscoveryRecord) -> [NodeRecord] {
-      nodes.filter {
-        $0.discoveryKind == (discovery.kind == .isns ? .isns : .sendTargets)
-          && $0.discoveryAddress == discovery.host.description && $0.discoveryPort == discovery.port
-          // Records in the older form are not linked to their discovery.
-          && $0.portal.tag != nil
-      }
-    }
+  ///
+  /// - Parameters:
+  ///   - discoveries: The discoveries that have a record.
+  ///   - isns: What iSNS servers without a record have found; left out where another one has a record.
+  ///   - byHand: What was made by hand.
+  ///   - firmware: What is from the boot firmware.
+  /// - Returns: The text.
+  static func tree(
+    _ discoveries: [Found], isns: [NodeRecord], byHand: [NodeRecord], firmware: [NodeRecord]
+  ) -> String {
     func section(_ title: String, _ kind: DiscoveryRecord.Kind) -> String {
-      let lines = discoveries.filter { $0.kind == kind }.map { discovery in
-        "DiscoveryAddress: \(discovery.host),\(discovery.port)\n"
-          + NodeText.tree(found(by: discovery), joinsPortals: true)
+      let lines = discoveries.filter { $0.discovery.kind == kind }.map { discovery, nodes in
+        "DiscoveryAddress: \(discovery.host),\(discovery.port)\n" + NodeText.tree(nodes, joinsPortals: true)
       }
       return "\(title):\n" + (lines.isEmpty ? none : lines.joined())
     }
-    func section(_ title: String, _ kind: NodeRecord.DiscoveryKind) -> String {
-      let made = nodes.filter { $0.discoveryKind == kind && $0.portal.tag != nil }
-      return "\(title):\n" + (made.isEmpty ? none : NodeText.tree(made, joinsPortals: true))
+    func section(_ title: String, _ nodes: [NodeRecord]) -> String {
+      "\(title):\n" + (nodes.isEmpty ? none : NodeText.tree(nodes, joinsPortals: true))
     }
-    // Discoveries by iSNS seldom have records.
-    let isns =
-      discoveries.contains { $0.kind == .isns }
-      ? section("iSNS", DiscoveryRecord.Kind.isns) : section("iSNS", NodeRecord.DiscoveryKind.isns)
-    return section("SENDTARGETS", DiscoveryRecord.Kind.sendTargets) + isns + section("STATIC", .byHand)
-      + section("FIRMWARE", .firmware)
+    let hasServer = discoveries.contains { $0.discovery.kind == .isns }
+    return section("SENDTARGETS", .sendTargets) + (hasServer ? section("iSNS", .isns) : section("iSNS", isns))
+      + section("STATIC", byHand) + section("FIRMWARE", firmware)
   }
 
   private static let none = "No targets found.\n"

@@ -15,15 +15,16 @@ struct InterfaceMode {
     if options.interfaces.count > 1, let name {
       console.warn("iface mode only accepts one interface. Using the first one \(name).")
     }
-    if options.submode == .ping {
-      throw IscsiadmError(.invalidArgument, name == nil ? "Ping requires iface." : "Ping is not supported by tcp.")
+    if options.submode == .ping { return try ping() }
+    switch options.operations {
+    case .new: return try add()
+    case .delete: return try delete()
+    case .update: return try update()
+    case .apply: return try apply()
+    case .applyAll: return try applyAll()
+    case [], .show: return try show()
+    default: return .invalidArgument
     }
-    if options.operations.contains(.new) { return try add() }
-    if options.operations.contains(.delete) { return try delete() }
-    if options.operations.contains(.update) { return try update() }
-    if options.operations.contains(.apply) { return try apply() }
-    if options.operations.contains(.applyAll) { return applyAll() }
-    return try show()
   }
 
   // MARK: - Looking
@@ -43,6 +44,10 @@ struct InterfaceMode {
   private func interface(_ name: String) throws(IscsiadmError) -> InterfaceRecord {
     if let record = try machine.interface(named: name) { return record }
     let path = machine.database.root.appending("ifaces").appending(name)
+    if let name = InterfaceName(name), try isBroken(name) {
+      console.complain("iSCSI WARNING: '\(path)' is not a valid iSCSI interface configuration file".printable)
+      throw IscsiadmError(.database)
+    }
     console.complain(
       "iSCSI ERROR: Failed to open \(path) using read mode: 2 No such file or directory".printable
         + " # idbm.c:_idbm_recs_read():834")
@@ -51,7 +56,9 @@ struct InterfaceMode {
 
   /// Those that users have made, then those that there always are.
   private func all() throws(IscsiadmError) -> [InterfaceRecord] {
-    let listing = try machine.reading { () throws(DatabaseError) in try machine.database.interfaces() }
+    let listing = try machine.reading { () throws(DatabaseError) in
+      try machine.database(in: .byName).interfaces()
+    }
     console.warn(of: listing.problems)
     return listing.records.map(\.record) + InterfaceRecord.builtIn
   }
@@ -62,7 +69,7 @@ struct InterfaceMode {
   }
 
   private func tree(_ interfaces: [InterfaceRecord]) throws(IscsiadmError) -> String {
-    let listing = try machine.reading { () throws(DatabaseError) in try machine.database.nodes() }
+    let listing = try machine.reading { () throws(DatabaseError) in try machine.database(in: .byName).nodes() }
     console.warn(of: listing.problems)
     // Where there is no node nothing is shown.
     guard !listing.records.isEmpty else { return "" }
@@ -96,7 +103,7 @@ struct InterfaceMode {
     if try isUsed(valid) { throw IscsiadmError(.sessionExists, "Could not create new interface \(name).") }
     let record: InterfaceRecord
     do throws(RecordUpdateFailure) {
-      record = try InterfaceRecord(name: valid).updated(by: options.parameters)
+      record = try InterfaceRecord(name: valid).updated(by: options.parameters, console)
     } catch {
       error.lines.forEach(console.warn)
       throw IscsiadmError(.invalidArgument, "Could not create new interface \(name).")
@@ -136,7 +143,7 @@ struct InterfaceMode {
     }
     let record: InterfaceRecord
     do throws(RecordUpdateFailure) {
-      record = try stored.record.updated(by: options.parameters)
+      record = try stored.record.updated(by: options.parameters, console)
     } catch {
       error.lines.forEach(console.warn)
       throw IscsiadmError(.invalidArgument, failed)
@@ -176,6 +183,11 @@ struct InterfaceMode {
       throw IscsiadmError(.invalidArgument, "iface \(name) is a special interface and cannot be deleted.", failed)
     }
     guard let stored = try stored(name) else {
+      // A file that is no record can be got rid of, too.
+      if let name = InterfaceName(name), try removeBroken(name) {
+        console.say("\(name) unbound and deleted.\n")
+        return .success
+      }
       throw IscsiadmError(.invalidArgument, "Could not read iface info for \(name).", failed)
     }
     let used = Set(try machine.sessions().map(SessionKey.init))
@@ -193,6 +205,18 @@ struct InterfaceMode {
     }
     console.say("\(name) unbound and deleted.\n")
     return .success
+  }
+
+  /// Whether there is something in the place of an interface's record that is none.
+  private func isBroken(_ name: InterfaceName) throws(IscsiadmError) -> Bool {
+    try machine.reading { () throws(DatabaseError) in !(try machine.database.interfaces(name).problems.isEmpty) }
+  }
+
+  /// Removes what is in the place of an interface's record; false if there is nothing.
+  private func removeBroken(_ name: InterfaceName) throws(IscsiadmError) -> Bool {
+    guard try isBroken(name) else { return false }
+    try machine.changing { (changes) throws(DatabaseError) in changes.deleteInterface(name) }
+    return true
   }
 
   /// Whether sessions go over an interface.
@@ -218,13 +242,33 @@ struct InterfaceMode {
     return .success
   }
 
-  private func applyAll() -> ExitStatus {
+  private func applyAll() throws(IscsiadmError) -> ExitStatus {
     if case .number(let host) = options.host {
       console.say("Applied settings to ifaces attached to host\(host).\n")
       console.warn("Could not read proc_name for host\(host) rc 5.")
+    } else {
+      let hosts = try readingSysfs { () throws(SysfsError) in try machine.base.sysfs.hosts() }
+      for host in hosts.map(\.number).sorted() {
+        console.say("Applied settings to ifaces attached to host\(host).\n")
+      }
     }
     console.warn("Nothing to configure.")
     return .success
+  }
+
+  /// Has the card of an interface ping somebody, which the kernel's own initiator cannot do.
+  private func ping() throws(IscsiadmError) -> ExitStatus {
+    guard let name else { throw IscsiadmError(.invalidArgument, "Ping requires iface.") }
+    guard options.pingAddress != nil else {
+      throw IscsiadmError(.invalidArgument, "Ping requires destination ipaddress.")
+    }
+    guard try machine.interface(named: name) != nil else {
+      throw IscsiadmError(.database, "Could not read iface \(name) (6).")
+    }
+    for number in 1...max(1, min(options.pingCount ?? 1, 1000)) {
+      console.say("Ping \(number) failed: \(ExitStatus.notSupported.openISCSIText)\n")
+    }
+    return .notSupported
   }
 }
 

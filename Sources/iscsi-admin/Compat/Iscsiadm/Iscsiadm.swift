@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import FoundationEssentials
 import IscsiKit
 import SystemPackage
 
@@ -17,8 +16,6 @@ struct Iscsiadm {
 
     /// The daemon.
     var daemon: Initiator { Initiator(socket: socket) }
-    /// Whether there is a socket, with a daemon behind it or not.
-    var mayHaveDaemon: Bool { FileManager.default.fileExists(atPath: socket.string) }
   }
 
   var machine = Machine()
@@ -90,7 +87,7 @@ struct Iscsiadm {
     case .missing: return IscsiadmError(.failure, "\(path) is an invalid session ID or path")
     case .noSession: reason = "Unable to find sid in path \(path)"
     case .noDevice:
-      let device = path.hasPrefix("/sys/") ? String(path.dropFirst(4)) : path
+      let device = path == "/sys" || path.hasPrefix("/sys/") ? String(path.dropFirst(4)) : path
       reason = "Could not get dev for \(device). Possible sysfs incompatibility."
     }
     return IscsiadmError(.invalidArgument, reason, "invalid sid '\(path)'")

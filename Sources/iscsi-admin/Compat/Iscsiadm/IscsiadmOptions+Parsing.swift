@@ -93,6 +93,13 @@ extension IscsiadmOptions {
     case .submode: submode = Submode(rawValue: value)
     case .pingAddress: pingAddress = value
     case .portalType: portalType = value
+    case .kill:
+      let priority = leadingInteger(value)
+      guard priority >= 0 else {
+        let line = "Invalid killiscsid priority \(priority) Priority must be greater than or equal to zero."
+        throw .refused(Refusal(lines: ["iscsiadm: \(line)"]))
+      }
+      killPriority = priority
     default: apply(option, number: leadingInteger(value))
     }
   }
@@ -100,7 +107,6 @@ extension IscsiadmOptions {
   private mutating func apply(_ option: Option, number: Int) {
     switch option {
     case .print: printLevel = number
-    case .kill: killPriority = number
     case .debug: debugLevel = number
     case .pingSize: pingSize = number
     case .pingCount: pingCount = number

@@ -89,7 +89,7 @@ struct IscsiadmOptions: Hashable, Sendable {
   var operations: Operations = []
   /// -t; nil for a word that is no type, too.
   var discoveryType: DiscoveryType?
-  /// Every -n with the -v of the same place; what has no partner is left out.
+  /// Every -n with its -v, whichever came first; what has no partner is left out.
   var parameters: [Parameter] { zip(names, values).map { Parameter(name: $0, value: $1) } }
   /// -H.
   var host: HostArgument?
@@ -133,8 +133,16 @@ struct IscsiadmOptions: Hashable, Sendable {
   /// No options.
   init() {}
 
-  mutating func addName(_ name: String) { names.append(name) }
-  mutating func addValue(_ value: String) { values.append(value) }
+  /// Notes a name. One before it that has no value yet is forgotten.
+  mutating func addName(_ name: String) {
+    if names.count > values.count { names.removeLast() }
+    names.append(name)
+  }
+  /// Notes a value, likewise.
+  mutating func addValue(_ value: String) {
+    if values.count > names.count { values.removeLast() }
+    values.append(value)
+  }
 }
 
 /// A portal as `-p` has it: an address or a host's name, a port and a tag, none of which is checked.

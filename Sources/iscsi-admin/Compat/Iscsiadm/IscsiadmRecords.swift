@@ -17,9 +17,18 @@ struct RecordMachine {
     } catch {
       throw IscsiadmError(error.exitStatus, error.description)
     }
-    database =
+    var database =
       base.database
       ?? RecordDatabase(override: ProcessInfo.processInfo.environment["ISCSI_DBROOT"], configuration: configuration)
+    database.order = .asStored
+    self.database = database
+  }
+
+  /// The records in an order: open-iscsi sorts what it lists, and takes the rest as it comes.
+  func database(in order: RecordDatabase.Order) -> RecordDatabase {
+    var database = database
+    database.order = order
+    return database
   }
 
   /// Reads from the database.
@@ -86,9 +95,9 @@ struct RecordUpdateFailure: Error, Hashable {
 
   init(_ error: RecordError, _ parameter: IscsiadmOptions.Parameter, isSecret: Bool) {
     switch error {
-    case .unknownKey(let key):
+    case .unknownKey(let key) where !key.isEmpty:
       lines = ["Cannot modify \(key). Invalid param name."]
-    case .identity(let key):
+    case .identity(let key), .unknownKey(let key):
       lines = ["Cannot modify \(key). It is used to look up the record and cannot be changed."]
     case .badValue(let key, _):
       let value = isSecret ? "********" : parameter.value
@@ -99,10 +108,13 @@ struct RecordUpdateFailure: Error, Hashable {
 }
 
 extension KeyedRecord {
-  /// The record with other settings.
-  func updated(by parameters: [IscsiadmOptions.Parameter]) throws(RecordUpdateFailure) -> Self {
+  /// The record with other settings. Digests of CHAP that are not known are told of and left out.
+  func updated(
+    by parameters: [IscsiadmOptions.Parameter], _ console: IscsiadmConsole
+  ) throws(RecordUpdateFailure) -> Self {
     var record = self
-    for parameter in parameters {
+    for var parameter in parameters {
+      if parameter.name.hasSuffix("auth.chap_algs") { parameter = parameter.withKnownDigests(console) }
       do throws(RecordError) {
         try record.set(parameter.name, to: parameter.value)
       } catch {
@@ -111,5 +123,17 @@ extension KeyedRecord {
       }
     }
     return record
+  }
+}
+
+extension IscsiadmOptions.Parameter {
+  /// The list without the words that name no digest.
+  fileprivate func withKnownDigests(_ console: IscsiadmConsole) -> Self {
+    let words = value.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+    let known = words.filter { CHAPAlgorithm(name: $0) != nil }
+    for word in words where !known.contains(word) {
+      console.warn("Ignoring unknown value '\(word)' for '\(name)'")
+    }
+    return Self(name: name, value: known.joined(separator: ","))
   }
 }

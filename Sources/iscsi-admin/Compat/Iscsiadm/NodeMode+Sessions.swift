@@ -66,11 +66,8 @@ extension NodeMode {
     guard !logins.isEmpty else { return [] }
     var input = InitiatorTypes.LoginInput(logins: logins)
     input.wait = waits
-    let (call, daemon) = (input, machine.base.daemon)
-    let result = runBlocking { () async -> Result<[InitiatorTypes.LoginResult], InitiatorError> in
-      do throws(InitiatorError) { return .success(try await daemon.login(call)) } catch { return .failure(error) }
-    }
-    switch result {
+    let call = input
+    switch machine.base.ask(console, { (daemon) async throws(InitiatorError) in try await daemon.login(call) }) {
     case .success(let results):
       return logins.indices.map { index in
         guard index < results.count else { return waits ? .internal : .success }
@@ -109,18 +106,22 @@ extension NodeMode {
     return .success
   }
 
-  /// Logs in to one portal of each target, the first that works; a target that has a session already is left alone.
+  /// Logs in to one portal of each target over each interface, the first that works; a target that has a session already
+  /// is left alone.
   private func logInLeading(_ records: [NodeRecord]) throws(IscsiadmError) {
-    var connected = Set(try machine.sessions().compactMap(\.targetName))
-    var isEveryTargetReached = true
-    for target in Dictionary(grouping: records, by: \.target).sorted(by: { $0.key < $1.key }) {
-      guard connected.insert(target.key.description).inserted else { continue }
-      let isReached = target.value.contains {
-        perform([NodeLogin(record: $0, sessionCount: Int($0.sessionCount))]) == nil
+    let connected = Set(try machine.sessions().compactMap(\.targetName))
+    var done: Set<[String]> = []
+    var failed: Set<[String]> = []
+    for record in records where !connected.contains(record.target.description) {
+      let place = [record.interface.name.description, record.target.description]
+      guard !done.contains(place) else { continue }
+      if perform([NodeLogin(record: record, sessionCount: Int(record.sessionCount))]) == nil {
+        done.insert(place)
+      } else {
+        failed.insert(place)
       }
-      isEveryTargetReached = isEveryTargetReached && isReached
     }
-    if !isEveryTargetReached {
+    if !failed.isSubset(of: done) {
       throw IscsiadmError(.fatalLogin, "Could not login all leading-login portals")
     }
   }

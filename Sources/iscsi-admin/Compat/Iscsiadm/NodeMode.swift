@@ -34,12 +34,12 @@ struct NodeMode {
     }
     if logsIn { return try logIn(try records(filter).map(\.record)) }
     if logsOut { return try logOut(filter) }
-    if !options.operations.isDisjoint(with: [.login, .logout, .nonpersistent]) {
-      throw IscsiadmError(.invalidArgument, "operation is not supported.")
+    switch options.operations {
+    case [], .show: return try show(filter)
+    case .update: return try update(filter)
+    case .delete: return try delete(filter)
+    default: throw IscsiadmError(.invalidArgument, "operation is not supported.")
     }
-    if options.operations.contains(.update) { return try update(filter) }
-    if options.operations.contains(.delete) { return try delete(filter) }
-    return try show(filter)
   }
 
   private static let actions: Set<IscsiadmOptions.Flag> = [.login, .logout, .rescan, .statistics]
@@ -63,6 +63,11 @@ struct NodeMode {
     if let portal = options.portal, !portal.host.isEmpty {
       guard let host = try? PortalHost(portal.host) else { return .none }
       selection.nodes.host = host
+      if !options.flags.isDisjoint(with: Self.actions) {
+        // For sessions a name counts as its addresses; records are found by what stands in them.
+        let names = HostNames()
+        selection.nodes.isSameHost = { names.areSame($0, $1) }
+      }
       selection.nodes.port = portal.shownPort.flatMap(UInt16.init(exactly:)) ?? 0
     }
     if let interface = try interface() { selection.nodes.interface = interface.name }
@@ -79,9 +84,13 @@ struct NodeMode {
   }
 
   /// The records of a selection; files that are none are told of.
-  func records(_ selection: NodeSelection) throws(IscsiadmError) -> [RecordDatabase.Stored<NodeRecord>] {
+  func records(
+    _ selection: NodeSelection, in order: RecordDatabase.Order = .asStored
+  ) throws(IscsiadmError) -> [RecordDatabase.Stored<NodeRecord>] {
     guard !selection.isEmpty else { throw Self.noRecords }
-    let listing = try machine.reading { () throws(DatabaseError) in try machine.database.nodes(selection.nodes) }
+    let listing = try machine.reading { () throws(DatabaseError) in
+      try machine.database(in: order).nodes(selection.nodes)
+    }
     console.warn(of: listing.problems)
     guard !listing.records.isEmpty else { throw Self.noRecords }
     return listing.records
@@ -97,13 +106,13 @@ struct NodeMode {
     guard level <= 1 else {
       throw IscsiadmError(.invalidArgument, "Invalid info level \(level). Try 0 or 1.")
     }
-    let records = try records(NodeSelection()).map(\.record)
+    let records = try records(NodeSelection(), in: .byName).map(\.record)
     console.say(level == 0 ? NodeText.lines(records, tag: .unsigned) : NodeText.tree(records))
     return .success
   }
 
   private func show(_ selection: NodeSelection) throws(IscsiadmError) -> ExitStatus {
-    for stored in try records(selection) {
+    for stored in try records(selection, in: .byName) {
       console.say(
         RecordDump.text(of: stored.record, showsSecrets: options.flags.contains(.showSecrets)))
     }
@@ -163,7 +172,7 @@ struct NodeMode {
       problems = listing.problems
       for stored in listing.records {
         do throws(RecordUpdateFailure) {
-          changes.save(try stored.record.updated(by: parameters), over: stored)
+          changes.save(try stored.record.updated(by: parameters, console), over: stored)
         } catch {
           failures.append(error)
         }
@@ -241,7 +250,8 @@ struct NodeSelection {
   func includes(_ session: SessionSnapshot) -> Bool {
     guard !isEmpty, let portal = session.configuredPortal else { return false }
     return (nodes.target == nil || nodes.target?.description == session.targetName)
-      && (nodes.host == nil || nodes.host == portal.host) && (nodes.port == nil || nodes.port == portal.port)
+      && nodes.host.map { nodes.isSameHost(portal.host, $0) } != false
+      && (nodes.port == nil || nodes.port == portal.port)
       && (nodes.interface == nil || nodes.interface?.description == session.interfaceName ?? "default")
   }
 }

@@ -43,10 +43,10 @@ struct SessionActions {
     for session in sessions { console.say("Logging out of session \(session.bracketed)\n") }
     var input = InitiatorTypes.LogoutInput(sessions: sessions.map(\.id.rawValue))
     input.force = !machine.protectsUsedDisks
-    let (call, daemon) = (input, machine.daemon)
+    let call = input
     var outcomes: [SessionID: ExitStatus] = [:]
     var failure: ExitStatus?
-    switch result(of: { () async throws(InitiatorError) in try await daemon.logOut(call) }) {
+    switch machine.ask(console, { (daemon) async throws(InitiatorError) in try await daemon.logOut(call) }) {
     case .success(let results):
       for result in results {
         outcomes[SessionID(rawValue: result.session)] = result.failure?.exitStatus ?? .success
@@ -75,9 +75,10 @@ struct SessionActions {
   private func rescan(_ sessions: [SessionSnapshot]) throws(IscsiadmError) -> ExitStatus {
     guard !sessions.isEmpty else { throw IscsiadmError(.noObjectsFound, "No session found.") }
     for session in sessions { console.say("Rescanning session \(session.bracketed)\n") }
-    let (ids, daemon, sysfs) = (sessions.map(\.id), machine.daemon, machine.sysfs)
+    let (ids, sysfs) = (sessions.map(\.id), machine.sysfs)
+    // Nothing needs a daemon here, so that none is started.
     let statuses: [ExitStatus] =
-      switch result(of: { () async throws(InitiatorError) in try await daemon.rescan(ids) }) {
+      switch machine.attempt({ (daemon) async throws(InitiatorError) in try await daemon.rescan(ids) }) {
       case .success(let results): results.compactMap { $0.failure?.exitStatus }
       case .failure(let error) where error.exitStatus == .daemonNotConnected:
         runBlocking { await SessionScanner(sysfs: sysfs).rescan(ids) }.compactMap {
@@ -92,9 +93,9 @@ struct SessionActions {
   /// Shows the counters of one session after the other, up to the first that has none to show.
   private func showStatistics(of sessions: [SessionSnapshot]) throws(IscsiadmError) -> ExitStatus {
     guard !sessions.isEmpty else { throw IscsiadmError(.noObjectsFound, "No session found.") }
-    let daemon = machine.daemon
     for session in sessions {
-      switch result(of: { () async throws(InitiatorError) in try await daemon.statistics(of: session.id) }) {
+      let id = session.id
+      switch machine.ask(console, { (daemon) async throws(InitiatorError) in try await daemon.statistics(of: id) }) {
       case .success(let counters): console.say(statisticsText(session, counters))
       case .failure(let error):
         if error.exitStatus == .daemonNotConnected { console.warnOfNoDaemon() }
@@ -106,14 +107,6 @@ struct SessionActions {
 
   private func failedOnAll(_ status: ExitStatus) -> IscsiadmError {
     IscsiadmError(status, "Could not execute operation on all sessions: \(status.openISCSIText)")
-  }
-
-  private func result<Answer: Sendable>(
-    of call: @escaping @Sendable () async throws(InitiatorError) -> Answer
-  ) -> Result<Answer, InitiatorError> {
-    runBlocking { () async -> Result<Answer, InitiatorError> in
-      do throws(InitiatorError) { return .success(try await call()) } catch { return .failure(error) }
-    }
   }
 }
 

@@ -105,7 +105,7 @@ extension Iscsiadm.Machine {
   /// Sessions with the states that the daemon knows. If it cannot be asked that is told for each session, and the
   /// states stay unknown.
   func listed(_ sessions: [SessionSnapshot], _ console: IscsiadmConsole) -> [ListedSession] {
-    let states = daemonStates()
+    let states = sessions.isEmpty ? nil : daemonStates(console)
     return sessions.map { session in
       var listed = ListedSession(session)
       if let states { listed.states = states[session.id] } else { console.warnOfNoDaemon() }
@@ -114,10 +114,10 @@ extension Iscsiadm.Machine {
   }
 
   /// The states of the daemon's sessions; nil if it does not answer soon.
-  private func daemonStates() -> [SessionID: DaemonStates]? {
-    guard mayHaveDaemon else { return nil }
-    let daemon = daemon
-    let sessions = runBlocking { try? await daemon.sessions(until: .now + .seconds(5)) }
+  private func daemonStates(_ console: IscsiadmConsole) -> [SessionID: DaemonStates]? {
+    let sessions = try? ask(console) { (daemon) async throws(InitiatorError) in
+      try await daemon.sessions(until: .now + .seconds(5))
+    }.get()
     return sessions?.reduce(into: [:]) { $0[SessionID(rawValue: $1.session)] = DaemonStates($1) }
   }
 }

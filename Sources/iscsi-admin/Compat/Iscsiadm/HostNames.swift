@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+import IscsiKit
+import Synchronization
+
+/// Which hosts are the same for `-p`: those that have an address in common, where one of them is a name.
+final class HostNames: Sendable {
+  private let known = Mutex<[PortalHost: Set<IPAddress>]>([:])
+
+  /// Whether two hosts are the same. A name is looked up once.
+  func areSame(_ one: PortalHost, _ other: PortalHost) -> Bool {
+    if one == other { return true }
+    if case .address = one, case .address = other { return false }
+    return !addresses(of: one).isDisjoint(with: addresses(of: other))
+  }
+
+  private func addresses(of host: PortalHost) -> Set<IPAddress> {
+    if let addresses = known.withLock({ $0[host] }) { return addresses }
+    let addresses = Set(host.addresses)
+    known.withLock { $0[host] = addresses }
+    return addresses
+  }
+}
