@@ -13,11 +13,18 @@ final class LoopbackServer: Sendable {
     var received: [PDU] = []
   }
 
+  /// Who answers on a connection.
+  enum Peer: Sendable {
+    /// One that takes PDUs of iSCSI.
+    case pdus(any StreamNode, PDUAssembler)
+    /// One that takes octets.
+    case octets(any OctetNode)
+  }
+
   /// One connection.
   private struct Connection {
     let descriptor: CInt
-    var node: any StreamNode
-    var assembler = PDUAssembler(maxDataLength: 1 << 20)
+    var peer: Peer
     var outgoing: [UInt8] = []
     /// Whether the connection is closed once `outgoing` is sent.
     var closes = false
@@ -34,17 +41,17 @@ final class LoopbackServer: Sendable {
   /// may have a copy of it.
   private let wake: (readEnd: FileDescriptor, writeEnd: FileDescriptor)
   private let pieceLength: Int?
-  private let makeNode: @Sendable () -> any StreamNode
+  private let makePeer: @Sendable () -> Peer
 
   /// A server that owns `listener`, which listens at `port`, even if this throws.
   init(
     listener: CInt, port: UInt16, connections: Int, pieceLength: Int?,
-    makeNode: @escaping @Sendable () -> any StreamNode
+    makePeer: @escaping @Sendable () -> Peer
   ) throws(Errno) {
     self.listener = listener
     maxConnections = connections
     self.pieceLength = pieceLength
-    self.makeNode = makeNode
+    self.makePeer = makePeer
     do {
       reservation = try LoopbackSocket.take(port: port).descriptor
     } catch {
@@ -118,7 +125,7 @@ final class LoopbackServer: Sendable {
       for connection in connections where connection.isDead { _ = close(connection.descriptor) }
       connections.removeAll(where: \.isDead)
       if waits[1].revents != 0, let descriptor = try? LoopbackSocket.accept(listener) {
-        connections.append(Connection(descriptor: descriptor, node: makeNode()))
+        connections.append(Connection(descriptor: descriptor, peer: makePeer()))
         log.withLock { $0.connections += 1 }
       }
       let open = connections.count
@@ -141,11 +148,26 @@ final class LoopbackServer: Sendable {
       connection.isDead = true
       return
     }
-    connection.assembler.feed(octets)
+    switch connection.peer {
+    case .octets(var node):
+      let reply = node.reply(to: octets)
+      connection.peer = .octets(node)
+      connection.outgoing += reply.octets
+      connection.closes = reply.closes
+    case .pdus(var node, var assembler):
+      assembler.feed(octets)
+      answer(&node, &assembler, on: &connection)
+      connection.peer = .pdus(node, assembler)
+    }
+  }
+
+  private func answer(
+    _ node: inout any StreamNode, _ assembler: inout PDUAssembler, on connection: inout Connection
+  ) {
     do throws(PDUError) {
-      while !connection.closes, let pdu = try connection.assembler.next() {
+      while !connection.closes, let pdu = try assembler.next() {
         log.withLock { $0.received.append(pdu) }
-        let reply = connection.node.reply(to: pdu)
+        let reply = node.reply(to: pdu)
         connection.outgoing += reply.octets
         connection.closes = reply.closes
       }

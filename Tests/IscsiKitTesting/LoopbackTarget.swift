@@ -25,14 +25,36 @@ public final class LoopbackTarget: Sendable {
   ///   - pieceLength: Sends at most this many octets at a time, so that PDUs arrive in pieces; nil sends all at once.
   ///   - makeNode: Makes the node of a new connection; it is told where the target listens.
   /// - Throws: The error of the system call that failed.
-  public init(
+  public convenience init(
     connections: Int = LoopbackTarget.maxConnections, pieceLength: Int? = nil,
     serving makeNode: @escaping @Sendable (Portal) -> any StreamNode
+  ) throws(Errno) {
+    try self.init(connections: connections, pieceLength: pieceLength) { portal in
+      LoopbackServer.Peer.pdus(makeNode(portal), PDUAssembler(maxDataLength: 1 << 20))
+    }
+  }
+
+  /// Starts to listen for another protocol.
+  ///
+  /// - Parameters:
+  ///   - pieceLength: Sends at most this many octets at a time; nil sends all at once.
+  ///   - makeNode: Makes the node of a new connection.
+  /// - Throws: The error of the system call that failed.
+  public convenience init(
+    pieceLength: Int? = nil, servingOctets makeNode: @escaping @Sendable () -> any OctetNode
+  ) throws(Errno) {
+    try self.init(connections: Self.maxConnections, pieceLength: pieceLength) { _ in
+      LoopbackServer.Peer.octets(makeNode())
+    }
+  }
+
+  private init(
+    connections: Int, pieceLength: Int?, makePeer: @escaping @Sendable (Portal) -> LoopbackServer.Peer
   ) throws(Errno) {
     let (listener, port) = try LoopbackSocket.listen(backlog: max(connections, 16))
     let portal = Portal(host: .address(.v4(0x7F00_0001), scope: nil), port: port)
     server = try LoopbackServer(listener: listener, port: port, connections: connections, pieceLength: pieceLength) {
-      makeNode(portal)
+      makePeer(portal)
     }
     self.portal = portal
     thread = Mutex(try server.start())

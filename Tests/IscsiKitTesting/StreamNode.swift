@@ -33,3 +33,9 @@ extension InMemoryTarget: StreamNode {
     return StreamReply(answers, closes: isClosed)
   }
 }
+
+/// A server of another protocol than iSCSI, which `LoopbackTarget` serves as well. A value stands for one connection.
+public protocol OctetNode: Sendable {
+  /// Takes octets of the client, as they come, and gives the answer.
+  mutating func reply(to octets: [UInt8]) -> StreamReply
+}

@@ -96,7 +96,10 @@ public struct Portal: Hashable, Sendable, CustomStringConvertible {
   }
 
   /// Parses `host`, `host:port`, `host:port,tag`, `[v6]`, `[v6%scope]:port,tag` or a bare IPv6 address.
-  public init(_ text: String) throws(PortalError) {
+  public init(_ text: String) throws(PortalError) { try self.init(text, defaultPort: Self.defaultPort) }
+
+  /// The same with another port where the text names none.
+  public init(_ text: String, defaultPort: UInt16) throws(PortalError) {
     let (address, tagText) = Self.split(text, at: ",")
     var tag: PortalGroupTag?
     if let tagText {
@@ -115,7 +118,7 @@ public struct Portal: Hashable, Sendable, CustomStringConvertible {
     } else if address.count(where: { $0 == ":" }) == 1 {
       (host, portText) = Self.split(address, at: ":")
     }
-    var port = Self.defaultPort
+    var port = defaultPort
     if let portText {
       guard portText.utf8.allSatisfy(\.isDigit), let value = UInt16(portText), value > 0 else {
         throw .badPort(portText)

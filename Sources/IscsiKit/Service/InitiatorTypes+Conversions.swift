@@ -86,13 +86,25 @@ extension InitiatorTypes.Discovery {
   /// The answer of a target.
   public init(_ answer: SendTargetsResponse) {
     self.init(
-      targets: answer.targets.map { target in
-        InitiatorTypes.Target(
-          name: target.name.description, portals: target.portals.map(\.description),
-          warnings: target.warnings.map(\.description))
-      },
+      targets: answer.targets.map(InitiatorTypes.Target.init),
       refused: answer.refused.map { InitiatorTypes.Refusal(text: $0.text, reason: $0.reason.description) },
       refusedCount: answer.refusedCount)
+  }
+
+  /// The answer of an iSNS server.
+  public init(_ answer: ISNSTargets) {
+    self.init(
+      targets: answer.targets.map(InitiatorTypes.Target.init),
+      refused: answer.refused.map { InitiatorTypes.Refusal(text: $0.text, reason: $0.reason.description) },
+      refusedCount: answer.refusedCount)
+  }
+}
+
+extension InitiatorTypes.Target {
+  fileprivate init(_ target: DiscoveredTarget) {
+    self.init(
+      name: target.name.description, portals: target.portals.map(\.description),
+      warnings: target.warnings.map(\.description))
   }
 }
 

@@ -4,7 +4,7 @@
 public struct OperationError: DiagnosableError, Hashable {
   /// What was to be done.
   public enum Operation: Hashable, Sendable, CustomStringConvertible {
-    /// A SendTargets discovery.
+    /// A discovery, of a target or of an iSNS server.
     case discovery(Portal)
     /// A login.
     case login(TargetName, Portal)
@@ -45,6 +45,8 @@ public struct OperationError: DiagnosableError, Hashable {
     case kernel(KernelError)
     /// SendTargets failed.
     case text(TextExchangeError)
+    /// The iSNS server gave no targets.
+    case isns(ISNSFailure)
     /// A sysfs file could not be written.
     case sysfs(SysfsError)
     /// This session has the same target, portal and interface.
@@ -113,6 +115,7 @@ extension OperationError.Cause: DiagnosableError {
     case .pdu(let error): error
     case .kernel(let error): error
     case .text(let error): error
+    case .isns(let error): error
     case .sysfs(let error): error
     case .invalid(let error): error
     case .inUse, .unexpectedPDU, .sessionExists, .noSession, .unsupportedTransport, .loginUnderWay, .connectionLost,

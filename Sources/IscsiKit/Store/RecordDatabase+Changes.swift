@@ -30,25 +30,23 @@ extension RecordDatabase {
     public mutating func save(_ record: NodeRecord, over stored: Stored<NodeRecord>? = nil) {
       let location = NodeLocation(of: record)
       // The link first: one that leads nowhere for a moment is better than a record that its discovery does not know.
-      let link = Self.link(to: record)
-      if let stored {
-        if let old = Self.link(to: stored.record), old != link { pending.append(.remove(old)) }
-        // The same portal in another spelling: there must not be two records of one node.
-        if stored.path != location.path { pending.append(.remove(stored.path)) }
-      }
-      if let link {
+      let links = self.links(to: record), old = stored.map { self.links(to: $0.record) } ?? []
+      pending += (old.filter { !links.contains($0) } + links.dropFirst()).map { .remove($0) }
+      if let link = links.first {
         let folder = location.path.dropLast().joined(separator: "/")
         pending.append(.link(link, to: database.root.appending(folder)))
       }
       let text = (stored?.text ?? RecordText()).rewritten(record.entries) { NodeRecord.keys[$0] != nil }
       pending.append(.put(location.path, text))
       if let older = location.inOlderForm { pending.append(.remove(older.path)) }
+      // The same portal in another spelling: there must not be two records of one node.
+      if let stored, stored.path != location.path { pending.append(.remove(stored.path)) }
     }
 
     /// Removes the record of a node.
     public mutating func delete(_ stored: Stored<NodeRecord>) {
       pending.append(.remove(stored.path))
-      if let link = Self.link(to: stored.record) { pending.append(.remove(link)) }
+      pending += links(to: stored.record).map { .remove($0) }
     }
 
     /// Stores the record of an interface.
@@ -95,22 +93,37 @@ extension RecordDatabase {
       pending.append(.remove(discovery.path.dropLast() + [link]))
     }
 
-    /// Where a record has its link: with the discovery that has found the node, or with those made by hand. Records in the
-    /// older form have none.
-    private static func link(to record: NodeRecord) -> [String]? {
-      guard let name = NodeLocation.linkName(of: record), name.utf8.count <= 255 else { return nil }
+    /// Where a record has its link: with the discovery that has found the node, or with those made by hand. Where else a link
+    /// to it may be comes after that. Records in the older form have none.
+    private func links(to record: NodeRecord) -> [[String]] {
+      guard let name = NodeLocation.linkName(of: record), name.utf8.count <= 255 else { return [] }
       // The address is any text; one that is no host cannot be that of a discovery.
       let discovery = record.discoveryAddress.flatMap { address in
         (try? PortalHost(address)) == nil
           ? nil : PortalFileName(address: address, port: record.discoveryPort).description
       }
       switch record.discoveryKind {
-      case .byHand: return [Folder.byHand.rawValue, name]
-      case .firmware: return [Folder.firmware.rawValue, name]
+      case .byHand: return [[Folder.byHand.rawValue, name]]
+      case .firmware: return [[Folder.firmware.rawValue, name]]
       case .sendTargets, .offloadSendTargets:
-        return discovery.map { [Folder.sendTargets.rawValue, $0, name] }
-      case .isns: return discovery.map { [Folder.isns.rawValue, $0, name] }
+        return discovery.map { [[Folder.sendTargets.rawValue, $0, name]] } ?? []
+      case .isns:
+        // The server's folder comes with its record. Without one, links are side by side in the folder of all servers.
+        let shared = [Folder.isns.rawValue, name]
+        guard let discovery else { return [shared] }
+        let own = [Folder.isns.rawValue, discovery, name]
+        return database.hasFolder(ofISNSServer: discovery) ? [own, shared] : [shared]
       }
+    }
+  }
+
+  /// Whether an iSNS server, by the name of its folder, has one.
+  private func hasFolder(ofISNSServer name: String) -> Bool {
+    do throws(Errno) {
+      _ = try Directory(path: root).linkedDirectory(Folder.isns.rawValue).directory(name)
+      return true
+    } catch {
+      return false
     }
   }
 }

@@ -68,5 +68,18 @@ extension RecordDatabase.Changes {
         deleteLink(link, of: discovery)
       }
     }
+    // Without a record of the server, nothing but the nodes' own ones tells which it has found.
+    guard discovery.kind == .isns else { return }
+    for (_, location) in try database.locations(from: .isns) where !found.contains(location) {
+      if let stored = try database.node(at: location), stored.record.isFound(by: discovery) { delete(stored) }
+    }
+  }
+}
+
+extension NodeRecord {
+  /// Whether the record says that this discovery has found the node.
+  fileprivate func isFound(by discovery: DiscoveryRecord) -> Bool {
+    discoveryKind == (discovery.kind == .isns ? .isns : .sendTargets)
+      && discoveryAddress == discovery.host.description && discoveryPort == discovery.port
   }
 }

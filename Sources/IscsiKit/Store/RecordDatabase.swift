@@ -243,6 +243,8 @@ public struct RecordDatabase: Sendable {
   public enum Origin: Hashable, Sendable {
     /// By a discovery.
     case discovery(DiscoveryRecord)
+    /// By an iSNS server that had no record then.
+    case isns
     /// By hand.
     case byHand
     /// From the boot firmware.
@@ -252,6 +254,7 @@ public struct RecordDatabase: Sendable {
     fileprivate var path: [String] {
       switch self {
       case .discovery(let record): record.path.dropLast()
+      case .isns: [Folder.isns.rawValue]
       case .byHand: [Folder.byHand.rawValue]
       case .firmware: [Folder.firmware.rawValue]
       }

@@ -143,19 +143,3 @@ public struct SCSISense: Hashable, Sendable, CustomStringConvertible {
     return "\(words[Int(key & 0x0F)]) (\(code.hexadecimal)/\(qualifier.hexadecimal))"
   }
 }
-
-extension FixedWidthInteger {
-  /// The octets of the number, most significant first.
-  var bigEndianOctets: [UInt8] {
-    (0..<Self.bitWidth / 8).reversed().map { UInt8(truncatingIfNeeded: self >> Self($0 * 8)) }
-  }
-}
-
-extension [UInt8] {
-  /// The big-endian number at `offset`; nil if it is not all there.
-  func number<Number: FixedWidthInteger>(at offset: Int, as type: Number.Type) -> Number? {
-    let width = Number.bitWidth / 8
-    guard offset >= 0, offset <= count - width else { return nil }
-    return self[offset..<offset + width].reduce(0) { $0 << 8 | Number($1) }
-  }
-}

@@ -58,12 +58,13 @@ struct HelpTests {
           String(option[gap.upperBound...].drop { $0 == " " }))
       }
     }
-    // A listing's quiet form differs on purpose, and so does what a portal is to a logout, or an interface to a new node.
+    // A listing's quiet form differs on purpose, and so does what a portal is to a logout, an interface to a new node, or a
+    // kind to a new discovery.
     let differing = explanations.filter { $0.value.count > 1 }.keys.sorted()
     #expect(
       differing == [
-        "--all", "--force", "--interface <name>", "--noop-interval <s>", "--noop-timeout <s>", "-p, --portal <portal>",
-        "-q, --quiet",
+        "--all", "--force", "--interface <name>", "--kind <kind>", "--noop-interval <s>", "--noop-timeout <s>",
+        "-p, --portal <portal>", "-q, --quiet",
       ])
   }
 

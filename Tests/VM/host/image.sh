@@ -101,7 +101,7 @@ tools_layer() {
     copy_program "$tree" /bin /bin/bash /bin/ip /bin/kmod /bin/ss /usr/bin/jq
     copy_program "$tree" /sbin /sbin/tc /sbin/mke2fs
     for name in modprobe rmmod lsmod insmod depmod modinfo; do ln -s ../bin/kmod "$tree/sbin/$name"; done
-    copy_program "$tree" /usr/sbin /usr/sbin/tgtd /usr/sbin/tgtadm
+    copy_program "$tree" /usr/sbin /usr/sbin/tgtd /usr/sbin/tgtadm /usr/sbin/isnsd /usr/sbin/isnsadm
     # Loaded by pthread_cancel when tgtd closes a disk.
     cp "$(find "$VM_DIR/tools" -name libgcc_s.so.1 | head -1)" "$tree/lib/x86_64-linux-gnu/"
     # The reference stays off the PATH so that our own command cannot lean on it by accident.

@@ -8,12 +8,11 @@ extension DiscoveryMode {
   func discover(
     _ record: DiscoveryRecord, over interfaces: [InterfaceRecord]
   ) throws(IscsiadmError) -> ExitStatus {
-    guard record.kind == .sendTargets else {
-      throw IscsiadmError(
-        .isnsUnavailable, "Could not perform iSNS discovery: \(ExitStatus.isnsUnavailable.openISCSIText)")
-    }
     var found: [(InterfaceRecord, [DiscoveredTarget])] = []
-    for interface in interfaces { found.append((interface, try ask(record, over: interface))) }
+    for interface in interfaces {
+      let targets = record.kind == .isns ? try askISNS(record, as: interface) : try ask(record, over: interface)
+      found.append((interface, targets))
+    }
     let answers = found
     let nodes = try machine.changing { (changes) throws(DatabaseError) in
       try changes.merge(answers, foundBy: record, machine.configuration, effects)

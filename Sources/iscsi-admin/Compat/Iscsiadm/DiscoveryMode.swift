@@ -31,7 +31,8 @@ struct DiscoveryMode {
     guard isOnRecord else {
       let interfaces = try interfaces()
       let record = machine.configuration.discovery(kind, at: portal.host, port: portal.port)
-      if !options.operations.contains(.nonpersistent) {
+      // open-iscsi keeps no record of an iSNS server here.
+      if kind == .sendTargets, !options.operations.contains(.nonpersistent) {
         try machine.changing { (changes) throws(DatabaseError) in
           changes.save(record, over: try machine.database.discoveries(kind, at: portal).records.first)
         }
@@ -80,9 +81,10 @@ struct DiscoveryMode {
     }
     var trees: [DiscoveryText.Found] = []
     for discovery in discoveries { trees.append((discovery, try nodes(from: .discovery(discovery)))) }
-    let (byHand, firmware) = (try nodes(from: .byHand), try nodes(from: .firmware))
-    console.say(DiscoveryText.tree(trees, byHand: byHand, firmware: firmware))
-    return discoveries.isEmpty && byHand.isEmpty && firmware.isEmpty ? .noObjectsFound : .success
+    let (isns, byHand, firmware) = (try nodes(from: .isns), try nodes(from: .byHand), try nodes(from: .firmware))
+    console.say(DiscoveryText.tree(trees, isns: isns, byHand: byHand, firmware: firmware))
+    let isEmpty = discoveries.isEmpty && isns.isEmpty && byHand.isEmpty && firmware.isEmpty
+    return isEmpty ? .noObjectsFound : .success
   }
 
   private func nodes(from origin: RecordDatabase.Origin) throws(IscsiadmError) -> [NodeRecord] {
@@ -158,5 +160,5 @@ struct DiscoveryMode {
 
 extension DiscoveryRecord.Kind {
   /// The port of whoever is asked.
-  fileprivate var defaultPort: UInt16 { self == .isns ? 3205 : Portal.defaultPort }
+  fileprivate var defaultPort: UInt16 { self == .isns ? ISNSDiscovery.defaultPort : Portal.defaultPort }
 }

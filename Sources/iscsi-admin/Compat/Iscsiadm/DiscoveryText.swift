@@ -7,7 +7,16 @@ enum DiscoveryText {
   typealias Found = (discovery: DiscoveryRecord, nodes: [NodeRecord])
 
   /// All discoveries with what they have found, and the nodes that none has found.
-  static func tree(_ discoveries: [Found], byHand: [NodeRecord], firmware: [NodeRecord]) -> String {
+  ///
+  /// - Parameters:
+  ///   - discoveries: The discoveries that have a record.
+  ///   - isns: What iSNS servers without a record have found; left out where another one has a record.
+  ///   - byHand: What was made by hand.
+  ///   - firmware: What is from the boot firmware.
+  /// - Returns: The text.
+  static func tree(
+    _ discoveries: [Found], isns: [NodeRecord], byHand: [NodeRecord], firmware: [NodeRecord]
+  ) -> String {
     func section(_ title: String, _ kind: DiscoveryRecord.Kind) -> String {
       let lines = discoveries.filter { $0.discovery.kind == kind }.map { discovery, nodes in
         "DiscoveryAddress: \(discovery.host),\(discovery.port)\n" + NodeText.tree(nodes, joinsPortals: true)
@@ -17,8 +26,9 @@ enum DiscoveryText {
     func section(_ title: String, _ nodes: [NodeRecord]) -> String {
       "\(title):\n" + (nodes.isEmpty ? none : NodeText.tree(nodes, joinsPortals: true))
     }
-    return section("SENDTARGETS", .sendTargets) + section("iSNS", .isns) + section("STATIC", byHand)
-      + section("FIRMWARE", firmware)
+    let hasServer = discoveries.contains { $0.discovery.kind == .isns }
+    return section("SENDTARGETS", .sendTargets) + (hasServer ? section("iSNS", .isns) : section("iSNS", isns))
+      + section("STATIC", byHand) + section("FIRMWARE", firmware)
   }
 
   private static let none = "No targets found.\n"
