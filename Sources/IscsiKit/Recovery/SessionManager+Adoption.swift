@@ -83,7 +83,7 @@ extension SessionManager {
     do throws(OperationError.Cause) {
       let state = try await driver.adopt { () throws(OperationError.Cause) in
         let now = try look(at: session)
-        let state = try self.state(of: now, record, beside: ports, toRemove, isKnown: identity.request != nil)
+        let state = try Self.state(of: now, record, beside: ports, toRemove, isKnown: identity.request != nil)
         let taken = try take(now)
         if record == nil, let request = identity.request {
           registry?.write(
@@ -121,14 +121,14 @@ extension SessionManager {
     return SessionDriver.Identity(request: request, target: session.targetName, portal: session.configuredPortal)
   }
 
-  private func state(
+  private static func state(
     of session: SessionSnapshot, _ record: SessionRecord?, beside ports: NetlinkPorts?, _ toRemove: Bool, isKnown: Bool
   ) throws(OperationError.Cause) -> SessionMachine.AdoptedState {
     let isConnected = session.isConnectionUp && session.state == .loggedIn
     // Before Linux 6.3 only what is left of the SCSI target tells: its number goes when the removal begins, and the
     // devices when it ends.
     let isUnbound =
-      session.targetState.map { $0 == .unbound } ?? ((try? environment.sysfs.hasRemovedDevices(of: session.id)) == true)
+      session.targetState.map { $0 == .unbound } ?? (session.targetNumber == nil && session.devices.isEmpty)
     let isScanned = session.targetState.map { $0 == .scanned } ?? !session.devices.isEmpty
     let isInterrupted =
       switch record?.stage {

@@ -112,7 +112,7 @@ public struct Initiator: Sendable {
     _ input: InitiatorTypes.LoginInput, progress: (Int, LoginStep) -> Void = { _, _ in }
   ) async throws(InitiatorError) -> [InitiatorTypes.LoginResult] {
     var results: [InitiatorTypes.LoginResult] = []
-    while results.count < input.logins.count {
+    repeat {
       let done = results.count
       var part = input
       part.logins = Array(input.logins[done...].prefix(Self.loginsPerCall))
@@ -126,7 +126,7 @@ public struct Initiator: Sendable {
         let failure = InitiatorTypes.LoginResult(failure: InitiatorTypes.Failure(error))
         results += Array(repeating: failure, count: input.logins.count - done)
       }
-    }
+    } while results.count < input.logins.count
     return results
   }
 

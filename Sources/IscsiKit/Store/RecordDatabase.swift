@@ -49,13 +49,16 @@ public struct RecordDatabase: Sendable {
   /// Where a machine's records are: Debian up to 12 has them in `/etc/iscsi`, others in `/var/lib/iscsi`.
   static func found(below root: FilePath) -> FilePath {
     let places = [root.appending("etc/iscsi"), root.appending("var/lib/iscsi")]
-    for place in places {
-      guard let directory = try? Directory(path: place) else { continue }
-      for folder in [Folder.nodes, .interfaces, .sendTargets, .isns] {
-        // An empty folder may be anybody's doing.
-        let names = (try? directory.linkedDirectory(folder.rawValue).names()) ?? []
-        if names.contains(where: { $0 != "iface.example" }) { return place }
+    func hasRecords(_ place: FilePath, mayBeEmpty: Bool) -> Bool {
+      guard let directory = try? Directory(path: place) else { return false }
+      return [Folder.nodes, .interfaces, .sendTargets, .isns].contains { folder in
+        guard let names = try? directory.linkedDirectory(folder.rawValue).names() else { return false }
+        return mayBeEmpty || names.contains { $0 != "iface.example" }
       }
+    }
+    // An empty folder may be anybody's doing, such as a container's that mounts it.
+    for mayBeEmpty in [false, true] {
+      if let place = places.first(where: { hasRecords($0, mayBeEmpty: mayBeEmpty) }) { return place }
     }
     return (try? Directory(path: places[1])) == nil ? places[0] : places[1]
   }

@@ -354,7 +354,7 @@ struct SysfsTests {
     #expect(sessions.allSatisfy { $0.state == .loggedIn && $0.host == .example(HostNumber(rawValue: 7)) })
   }
 
-  @Test("a lack of descriptors is an error, so that no session seems to be gone", arguments: [1, 2, 3, 4, 5, 20])
+  @Test("a lack of descriptors is an error, so that no session seems to be gone", arguments: [1, 2, 3, 20])
   func shortage(_ spare: Int) async {
     // The limit is the whole process's, hence a process of its own.
     await #expect(processExitsWith: .success) { [spare] in
@@ -373,7 +373,7 @@ struct SysfsTests {
       let result = Result { () throws(SysfsError) in try Sysfs(root: tree.root).sessions() }
       limit.rlim_cur = usual
       try #require(unsafe setrlimit(resource, &limit) == 0)
-      // Reading takes six at once; the rest is for whatever else the process does meanwhile.
+      // Reading takes six at once; what else the process opens and closes meanwhile may be two.
       let path = tree.root.appending("class/iscsi_session").string
       #expect(result == (spare < 20 ? .failure(.unreadable(path: path, .tooManyOpenFiles)) : .success([.example(1)])))
     }

@@ -139,7 +139,7 @@ struct NodeRecordTests {
       ("node.session.cmds_max", ""), ("node.session.nr_sessions", "0"),
       ("node.session.timeo.replacement_timeout", "1s"),
       ("node.session.timeo.replacement_timeout", "9999999999"), ("node.session.err_timeo.abort_timeout", "-1"),
-      ("node.session.auth.chap_algs", "SHA512"), ("node.session.auth.chap_algs", ""),
+      ("node.session.auth.chap_algs", "SHA512"),
       ("node.conn[0].iscsi.HeaderDigest", "crc32c"), ("node.conn[0].iscsi.HeaderDigest", "CRC32C, None"),
       ("node.session.auth.username", "a\nb = c"), ("node.session.auth.username", "a\0"),
       ("node.session.auth.username", String(repeating: "x", count: 256)),

@@ -101,8 +101,8 @@ struct RecordDatabaseTests {
         "nodes/iqn.2026-11.org.example:a/README is no record: it does not belong there",
         "nodes/iqn.2026-11.org.example:b/10.0.0.1,3260,1/default is no record: it is empty",
         "nodes/iqn.2026-11.org.example:c/10.0.0.1,3260 is no record: it is empty",
-        "nodes/iqn.2026-11.org.example:other/10.0.0.1,3260,1/default is no record: it names another target than its "
-          + "folder does", "nodes/stray is no record: it does not belong there",
+        "nodes/iqn.2026-11.org.example:other/10.0.0.1,3260,1/default is no record: it names another target or "
+          + "interface than its place does", "nodes/stray is no record: it does not belong there",
       ])
     // What names one record does not look at the others.
     #expect(try database.nodes(.init(target: TargetName("iqn.2026-11.org.example:z"))).problems == [])
@@ -208,9 +208,14 @@ struct RecordDatabaseTests {
     try database.change { (changes) throws(DatabaseError) in changes.save(record) }
     try files.write("what", to: "ifaces/iface.example")
     try files.write("iface.net_ifacename = eth0\n", to: "ifaces/nameless")
+    try files.write("iface.iscsi_ifacename = eth0\niface.transport_name = tcp\n", to: "ifaces/copy")
     let listing = try database.interfaces()
     #expect(listing.records.map(\.record) == [record])
-    #expect(listing.problems.map(\.description) == ["ifaces/nameless is no record: iface.iscsi_ifacename is missing"])
+    #expect(
+      listing.problems.map(\.description) == [
+        "ifaces/copy is no record: it names another target or interface than its place does",
+        "ifaces/nameless is no record: iface.iscsi_ifacename is missing",
+      ])
     #expect(try database.interfaces(record.name).records.count == 1)
     #expect(try database.interfaces(.standard).records.isEmpty)
   }
@@ -223,6 +228,11 @@ struct RecordDatabaseTests {
     try AtomicFile.makeDirectory(machine.appending("var/lib/iscsi"))
     #expect(RecordDatabase.found(below: machine) == machine.appending("var/lib/iscsi"))
     try AtomicFile.makeDirectory(machine.appending("etc/iscsi/nodes"))
+    #expect(RecordDatabase.found(below: machine) == machine.appending("etc/iscsi"))
+    // An empty folder, as a container's mount makes it, hides no records.
+    try AtomicFile.makeDirectory(machine.appending("var/lib/iscsi/nodes/iqn.2026-11.org.example:a"))
+    #expect(RecordDatabase.found(below: machine) == machine.appending("var/lib/iscsi"))
+    try AtomicFile.makeDirectory(machine.appending("etc/iscsi/nodes/iqn.2026-11.org.example:a"))
     #expect(RecordDatabase.found(below: machine) == machine.appending("etc/iscsi"))
     let configured = InitiatorConfiguration(RecordText(Array("iscsid.dbroot = /srv/iscsi\n".utf8)))
     #expect(RecordDatabase(override: nil, configuration: configured).root == "/srv/iscsi")

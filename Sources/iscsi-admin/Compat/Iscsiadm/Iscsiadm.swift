@@ -129,7 +129,7 @@ struct Iscsiadm {
       }
     }
     guard let failure else { return .success }
-    if failure.exitStatus == .daemonNotConnected { machine.warnOfNoDaemon(console) }
+    if failure.exitStatus == .daemonNotConnected { console.warn("can not connect to iSCSI daemon (111)!") }
     console.warn(ofReported: failure.exitStatus)
     console.warn("Could not stop iscsid. Trying sending iscsid SIGTERM or SIGKILL signals manually")
     return .success
