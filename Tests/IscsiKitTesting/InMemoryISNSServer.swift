@@ -11,6 +11,8 @@ public struct InMemoryISNSServer: OctetNode {
   public var statuses: [ISNSFunction: ISNSStatus] = [:]
   /// Functions that get no answer.
   public var silentOn: Set<ISNSFunction> = []
+  /// Whether queries of who is registered get no answer.
+  public var isSilentOnceRegistered = false
   /// Functions in place of whose answer the connection is closed.
   public var closesOn: Set<ISNSFunction> = []
   /// The most octets of payload in a PDU.
@@ -35,6 +37,7 @@ public struct InMemoryISNSServer: OctetNode {
         log(request)
         reply.closes = closesOn.contains(request.function)
         guard !reply.closes, !silentOn.contains(request.function) else { continue }
+        if isSilentOnceRegistered, isRegistered, request.function == .query { continue }
         reply.octets += notices + answer(to: request).octets(from: .server, maxPayload: maxPayload)
       }
     } catch {

@@ -101,6 +101,17 @@ struct ISNSDiscoveryTests {
     #expect(asked == [.query, .register])
   }
 
+  @Test("A discovery that is given up while it is registered takes itself out")
+  func givenUp() async throws {
+    let (result, asked) = try await run(
+      makeServer {
+        $0.wantsRegistration = true
+        $0.isSilentOnceRegistered = true
+      }, timeout: .seconds(3))
+    #expect(cause(result) == .isns(.timedOut(.query)))
+    #expect(asked == [.query, .register, .query, .deregister])
+  }
+
   @Test("Messages of the server's own on the way are passed over; octets that are none end the discovery")
   func notices() async throws {
     let notice = ISNSMessage(ISNSFunction(rawValue: 8), transactionID: 9, payload: [0, 0, 0, 0])
