@@ -24,6 +24,8 @@ debian_remove() {
   [[ $(readlink /bin/sh) == "$DEBIAN/bin/dash" ]] || return 0
   ln -sf busybox /bin/sh
   rm -f "${DEBIAN_PROGRAMS[@]/#//sbin/}" /usr/bin/{ln,pidof,realpath} /bin/mountpoint
+  # Where the shell has found them counts no more.
+  hash -r
   (cd $DEBIAN && find etc lib sbin usr -type f) | while read -r path; do rm -f "/$path"; done
   rm -rf /lib/open-iscsi /usr/share/{finalrd,initramfs-tools} /etc/default/open-iscsi /run/open-iscsi /open-iscsi.interface
 }

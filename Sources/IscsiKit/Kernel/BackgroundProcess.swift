@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import CLinux
 internal import Glibc
+internal import Synchronization
 public import SystemPackage
 
 /// Why a process could not go to the background.
@@ -48,12 +49,13 @@ public struct BackgroundProcess: Sendable {
   }
 }
 
-/// A file that tells a daemon's process number, locked as long as the process lives.
+/// A file that tells a daemon's process number, locked as open-iscsi's daemon locks it as long as the process lives.
 public final class PIDFile: Sendable {
   private let path: FilePath
   private let file: FileDescriptor
+  private let isWritten = Atomic(false)
 
-  /// Writes the number of this process.
+  /// Locks the file, which is as it was until ``write()``.
   public init(path: FilePath) throws(DaemonStartError) {
     self.path = path
     let file: FileDescriptor
@@ -65,20 +67,30 @@ public final class PIDFile: Sendable {
       throw .pidFile(path, error as? Errno ?? .ioError)
     }
     self.file = file
-    guard flock(file.rawValue, LOCK_EX | LOCK_NB) == 0 else {
+    var lock = flock()
+    lock.l_type = Int16(F_WRLCK)
+    // The struct is lent to the call.
+    guard unsafe fcntl(file.rawValue, F_SETLK, &lock) == 0 else {
       try? file.close()
       throw .running(path)
     }
+  }
+
+  /// Writes the number of this process, when it has become the daemon.
+  public func write() throws(DaemonStartError) {
     do {
       try file.resize(to: 0)
-      try file.writeAll("\(getpid())\n".utf8)
+      try file.writeAll(toAbsoluteOffset: 0, "\(getpid())\n".utf8)
     } catch {
       throw .pidFile(path, error as? Errno ?? .ioError)
     }
+    isWritten.store(true, ordering: .relaxed)
   }
 
-  /// Removes the file, at the end of the daemon.
-  public func remove() { AtomicFile.remove(path) }
+  /// Removes the file, at the end of the daemon; one that was not written is another's.
+  public func remove() {
+    if isWritten.load(ordering: .relaxed) { AtomicFile.remove(path) }
+  }
 
   deinit { try? file.close() }
 }

@@ -127,7 +127,8 @@ final class LinkCore: Sendable {
     while end == nil {
       channel.wait()
       while let batch = nextBatch() { send(batch, pending: &pending) }
-      drain(&pending)
+      // Targets that send without end must not keep requests waiting.
+      drain(&pending, atMost: 256)
     }
     finish(pending)
   }
@@ -163,10 +164,10 @@ final class LinkCore: Sendable {
     drain(&pending)
   }
 
-  /// Handles all that is queued.
-  private func drain(_ pending: inout [Pending]) {
+  /// Handles what is queued, but no more messages than this: the default is more than the buffer has.
+  private func drain(_ pending: inout [Pending], atMost limit: Int = 1 << 16) {
     var lost = false
-    while true {
+    for _ in 0..<limit {
       do throws(Errno) {
         guard let datagram = try channel.receive() else { break }
         handle(datagram, pending: &pending)

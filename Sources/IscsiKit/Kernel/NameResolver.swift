@@ -26,6 +26,13 @@ final class NameResolver: Sendable {
     self.lookUp = lookUp
   }
 
+  /// Notes an address that a name had before this process began, unless it knows better.
+  func remember(_ address: SocketAddress, of name: String) {
+    known.withLock { known in
+      if known.count < Self.memoryLimit, known[name] == nil { known[name] = [address] }
+    }
+  }
+
   /// The addresses of a name: those that it has now, or else those that it had.
   func addresses(
     of name: String, port: UInt16, until deadline: ContinuousClock.Instant

@@ -77,6 +77,7 @@ extension SessionManager {
     guard let ticket = directory.withLock({ $0.adopt(session, SessionKey(found), owner: record?.owner) }) else {
       throw .loginUnderWay
     }
+    Self.remember(found, identity)
     let driver = SessionDriver(
       identity, session: session, isid: record?.isid, home: record?.home, in: environment, owner: self)
     enter(driver, ticket)
@@ -98,6 +99,14 @@ extension SessionManager {
       forget(driver)
       throw error
     }
+  }
+
+  /// Notes where a portal with a name is: the way to a resolver may be gone when the session is.
+  private static func remember(_ session: SessionSnapshot, _ identity: SessionDriver.Identity) {
+    guard case .name(let name)? = identity.request?.portal.host, let connection = session.connection,
+      let address = connection.address.flatMap({ IPAddress($0) })
+    else { return }
+    NameResolver.shared.remember(SocketAddress(address, port: connection.port ?? 0), of: name)
   }
 
   private func look(at session: SessionID) throws(OperationError.Cause) -> SessionSnapshot {

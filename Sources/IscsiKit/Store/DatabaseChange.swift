@@ -37,8 +37,9 @@ struct DatabaseWriter: ~Copyable {
 
   /// Makes the changes, in their order.
   func make(_ changes: [DatabaseChange]) throws(DatabaseError) {
-    let isFlushedAtOnce = changes.count >= Self.many
-    let hasFiles = changes.contains { if case .put = $0 { true } else { false } }
+    let files = changes.count { if case .put = $0 { true } else { false } }
+    let isFlushedAtOnce = max(files, changes.count / 4) >= Self.many
+    let hasFiles = files > 0
     do throws(Errno) {
       if hasFiles {
         try root.makeDirectory(Self.staging)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Gives settings of nodes other values, of all nodes that are meant or of none.
+/// Gives settings of nodes other values: one that no record takes changes none, and a node that is not there keeps no other
+/// from its change.
 public struct NodeSettingEdit: RecordEdit {
   private let selection: NodeQuery
   private let assignments: Assignments

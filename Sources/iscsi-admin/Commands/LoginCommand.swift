@@ -9,7 +9,8 @@ struct LoginCommand: ReportingCommand {
     abstract: "Log in to targets; their disks appear.",
     discussion: """
       The daemon logs in, keeps the sessions, and logs them in again when they are lost. Several logins run at a time. A \
-      login that fails leaves nothing behind. Ends with the code of the first login that failed; 15 is a session that \
+      login that fails leaves nothing behind. Without --portal the records of nodes say where targets are and how to log \
+      in to them (see iscsi-admin node): all that other options of a login say is then in them. Ends with the code of the first login that failed; 15 is a session that \
       exists, 20 a daemon that does not run.
       """)
 
@@ -17,12 +18,19 @@ struct LoginCommand: ReportingCommand {
   var targets: [TargetName] = []
 
   @Option(
-    name: .shortAndLong, help: "The portal: address or name, with :port unless it is 3260.",
+    name: .shortAndLong,
+    help: "The portal: address or name, with :port unless it is 3260. (default: those of the targets' records)",
     completion: SessionCompletion.portals, transform: parsePortal)
-  var portal: Portal
+  var portal: Portal?
 
-  @Flag(help: "Log in to every target and portal that a discovery at --portal finds.")
+  @Flag(
+    help: "Log in to every target and portal that a discovery at --portal finds, or to every node that has a record.")
   var all = false
+
+  @Option(
+    help: ArgumentHelp("Of the nodes that have a record, only those of this node.startup.", valueName: "word"),
+    completion: .list(NodeRecord.Startup.allCases.map(\.rawValue)), transform: parseStartup)
+  var startup: NodeRecord.Startup?
 
   @Option(
     name: .customLong("lun"), help: ArgumentHelp("Make this logical unit visible and no other; may be given again."),
@@ -54,17 +62,19 @@ struct LoginCommand: ReportingCommand {
 
   func validate() throws {
     if !all, targets.isEmpty {
-      throw ValidationError("no target: give the targets' names, or --all for all that a discovery finds")
+      throw ValidationError("no target: give the targets' names, or --all for all that a discovery or the records have")
     }
+    if startup != nil, portal != nil { throw ValidationError("--startup and --portal exclude each other") }
     if all, !targets.isEmpty { throw ValidationError("--all and targets' names exclude each other") }
     if noScan, !luns.isEmpty { throw ValidationError("--lun and --no-scan exclude each other") }
   }
 
   func perform(for terminal: Terminal) throws -> CommandOutput {
-    let template = try template()
+    guard let portal else { return try performByRecords(try .ofMachine()) }
+    let template = try template(at: portal)
     let isProgressShown = !report.quiet && !noWait
     let discovery = all ? discovery(template) : nil
-    let (portal, places, name, daemon, waits) = (portal, places, initiator, daemon.initiator, !noWait)
+    let (places, name, daemon, waits) = (places(at: portal), initiator, daemon.initiator, !noWait)
     let outcome = try runBlocking {
       let answer: InitiatorTypes.Discovery? =
         if let discovery { try await discover(discovery, by: daemon, or: name) } else { nil }
@@ -80,8 +90,35 @@ struct LoginCommand: ReportingCommand {
     return try outcome.output(report)
   }
 
+  /// Logs in as the records of the targets say.
+  private func performByRecords(_ store: RecordStore) throws -> CommandOutput {
+    let found = try NodeQuery(targets: targets).find(in: store.database)
+    let records = found.nodes.records.map(\.record).filter { startup == nil || $0.startup == startup }
+    var (logins, refusals): ([LoginDescription], [any DiagnosableError]) = ([], found.missing)
+    for record in records {
+      do throws(LoginDescriptionError) {
+        let login = try LoginDescription(record)
+        try login.check()
+        logins.append(login)
+      } catch {
+        refusals.append(UnusableRecord(record: record, reason: error))
+      }
+    }
+    if records.isEmpty, refusals.isEmpty { refusals.append(RecordRefusal.noNode(NodeQuery(targets: targets))) }
+    let progress = LoginProgress(logins, isShown: !report.quiet && !noWait)
+    var input = InitiatorTypes.LoginInput(logins: logins)
+    input.wait = !noWait
+    let (call, daemon) = (input, daemon.initiator)
+    let results = try logins.isEmpty ? [] : runBlocking { try await daemon.login(call) { progress.note($0, $1) } }
+    progress.end()
+    var output = try LoginOutcome(results).output(report)
+    for problem in found.nodes.problems { output.warn(problem.description) }
+    for refusal in refusals { output.fail(refusal) }
+    return output
+  }
+
   /// How to log in, to whatever target.
-  func template() throws -> LoginDescription {
+  func template(at portal: Portal) throws -> LoginDescription {
     var login = LoginDescription(target: "", portal: portal.description)
     login.initiator = initiator.initiatorName?.description
     login.authentication = try authentication.resolve().described
@@ -96,7 +133,7 @@ struct LoginCommand: ReportingCommand {
   }
 
   /// What the command line names, each once.
-  private var places: [(String, String)] {
+  private func places(at portal: Portal) -> [(String, String)] {
     var known: Set<TargetName> = []
     return targets.filter { known.insert($0).inserted }.map { ($0.description, portal.description) }
   }
@@ -120,4 +157,12 @@ extension LoginDescription {
     login.portal = portal
     return login
   }
+}
+
+/// A record by which nobody can log in.
+private struct UnusableRecord: DiagnosableError {
+  let record: NodeRecord
+  let reason: LoginDescriptionError
+  var description: String { "login to \(RecordSubject.node(record)) failed: \(reason.description)" }
+  var exitStatus: ExitStatus { reason.exitStatus }
 }

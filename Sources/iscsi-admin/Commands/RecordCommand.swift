@@ -89,6 +89,13 @@ func parseInterfaceName(_ text: String) throws(ValidationError) -> InterfaceName
   return name
 }
 
+func parseStartup(_ text: String) throws(ValidationError) -> NodeRecord.Startup {
+  guard let startup = NodeRecord.Startup(rawValue: text) else {
+    throw ValidationError("not \(NodeRecord.Startup.allCases.map(\.rawValue).joined(separator: ", "))")
+  }
+  return startup
+}
+
 /// What a shell offers where an argument names something of the records that are there.
 enum RecordCompletion {
   /// Targets' names.

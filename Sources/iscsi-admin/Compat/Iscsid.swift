@@ -80,9 +80,15 @@ struct Iscsid: Hashable {
     if !isForeground {
       do throws(DaemonStartError) {
         let process = try BackgroundProcess.start()
-        // Who cannot start says so to whoever starts it.
-        configuration.whenReady = { process.ready() }
-        if let pidFile { file = try PIDFile(path: FilePath(pidFile)) }
+        let number = try pidFile.map { (path) throws(DaemonStartError) in try PIDFile(path: FilePath(path)) }
+        file = number
+        // Who cannot start says so to whoever starts it, and leaves the file of another daemon alone.
+        configuration.whenReady = {
+          do throws(DaemonStartError) { try number?.write() } catch {
+            StandardError.write("iscsid: \(error.description.printable)\n")
+          }
+          process.ready()
+        }
       } catch {
         StandardError.write("iscsid: \(error.description.printable)\n")
         return error.exitStatus

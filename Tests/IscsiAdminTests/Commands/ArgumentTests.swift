@@ -22,10 +22,19 @@ struct ArgumentTests {
   @Test(
     "What cannot be used is refused with 7 and one line: what it is, for which option, and why",
     arguments: [
-      (["login", target], "missing expected argument '--portal <portal>'; see iscsi-admin login --help"),
+      (
+        ["login", "--all", "--startup", "sometimes"],
+        "the value 'sometimes' is invalid for '--startup <word>': not manual, automatic, onboot; "
+          + "see iscsi-admin login --help"
+      ),
+      (
+        ["login", "--all", "--startup", "manual", "-p", "san"],
+        "--startup and --portal exclude each other; see iscsi-admin login --help"
+      ),
       (
         ["login", "-p", "san"],
-        "no target: give the targets' names, or --all for all that a discovery finds; see iscsi-admin login --help"
+        "no target: give the targets' names, or --all for all that a discovery or the records have; "
+          + "see iscsi-admin login --help"
       ),
       (login + ["--all"], "--all and targets' names exclude each other; see iscsi-admin login --help"),
       (login + ["--lun", "1", "--no-scan"], "--lun and --no-scan exclude each other; see iscsi-admin login --help"),
@@ -127,7 +136,7 @@ struct ArgumentTests {
 
   /// What the daemon makes of a login.
   private func resolved(_ command: LoginCommand) throws -> SessionOptions {
-    var login = try command.template()
+    var login = try command.template(at: #require(command.portal))
     login.target = Self.target
     let name = try InitiatorName("iqn.2026-11.org.example:host")
     return try login.request { () throws(LoginDescriptionError) in name }.options

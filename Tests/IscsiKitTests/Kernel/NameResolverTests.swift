@@ -46,6 +46,21 @@ struct NameResolverTests {
     machine.release()
   }
 
+  @Test("What an earlier process knew of a name has to do as long as there is no other answer")
+  func inherited() async throws {
+    let machine = Machine()
+    let resolver = resolver(machine)
+    let end = ContinuousClock.now + .seconds(30)
+    machine.becomes(.fails)
+    resolver.remember(SocketAddress(.v4(0x0A00_0009), port: 3260), of: "target")
+    #expect(try await resolver.addresses(of: "target", port: 860, until: end).map(\.description) == ["10.0.0.9:860"])
+    machine.becomes(.answers)
+    #expect(try await resolver.addresses(of: "target", port: 860, until: end).map(\.description) == ["10.0.0.1:860"])
+    resolver.remember(SocketAddress(.v4(0x0A00_0009), port: 3260), of: "target")
+    machine.becomes(.fails)
+    #expect(try await resolver.addresses(of: "target", port: 860, until: end).map(\.description) == ["10.0.0.1:860"])
+  }
+
   @Test("A name that never had an address has none")
   func unknown() async {
     let machine = Machine()

@@ -55,3 +55,13 @@ check_marks() {
     grep -q "^| \`$mark\` |" /vm/differential/compatibility.md || fail "docs/compatibility.md has no row $mark"
   done
 }
+
+# expect_same ONE OTHER: each difference is printed, and fails unless a row of the table explains it.
+expect_same() {
+  compare_runs "$1" "$2" >"$OUT/differences"
+  head -n 400 "$OUT/differences"
+  [[ $2 != ours || ! -s $OUT/unneeded ]] || sed 's/^/no difference, but marked: /' "$OUT/unneeded"
+  echo "differential: $COMPARED command lines, $DIFFERENT differences ($EXPECTED expected)"
+  ((COMPARED > 0)) || fail 'no group has this name'
+  ((DIFFERENT == EXPECTED)) || fail "$((DIFFERENT - EXPECTED)) differences that no row of docs/compatibility.md explains"
+}

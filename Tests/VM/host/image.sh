@@ -146,7 +146,7 @@ modules_layer() {
 top_layer() {
   local tree=$1/top
   mkdir -p "$tree/vm" "$tree/usr/bin"
-  cp -r "$VM_SOURCE"/{guest,scenarios,differential,{lib,network,targets,faults,daemon,clients,systemd,debian}.sh} "$tree/vm/"
+  cp -r "$VM_SOURCE"/{guest,scenarios,differential,{lib,network,targets,faults,daemon,clients,measure,systemd,debian}.sh} "$tree/vm/"
   cp "$ROOT/docs/compatibility.md" "$tree/vm/differential/"
   cp "$VM_SOURCE/guest/init" "$tree/init"
   cp "$2" "$tree/vm/plan"

@@ -30,9 +30,4 @@ targets_start
 run_cases reference reference "${CASES:-*}" "${files[@]}"
 [[ ${REFERENCE_ONLY:-no} == no ]] || exit 0
 run_cases "${second%-again}" "$second" "${CASES:-*}" "${files[@]}"
-compare_runs reference "$second" >"$OUT/differences"
-head -n 400 "$OUT/differences"
-[[ $second != ours || ! -s $OUT/unneeded ]] || sed 's/^/no difference, but marked: /' "$OUT/unneeded"
-echo "differential: $COMPARED command lines, $DIFFERENT differences ($EXPECTED expected)"
-((COMPARED > 0)) || fail 'no group has this name'
-((DIFFERENT == EXPECTED)) || fail "$((DIFFERENT - EXPECTED)) differences that no row of docs/compatibility.md explains"
+expect_same reference "$second"

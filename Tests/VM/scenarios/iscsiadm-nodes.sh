@@ -77,6 +77,12 @@ expect_exit 0 iscsiadm "${node[@]}" -o update -n node.startup -v automatic
 expect_exit 0 iscsiadm -m node --loginall=automatic
 expect_sessions 1
 expect_exit 0 iscsiadm -m node --logoutall=automatic
+expect_exit 21 iscsi-admin login --all --startup onboot
+expect_exit 0 iscsi-admin login --all --startup automatic
+expect_stdout "logged in to $IQN"
+expect_exit 15 iscsi-admin login "$IQN"
+expect_exit 0 iscsi-admin logout "$IQN"
+expect_exit 7 iscsi-admin login --all --startup automatic --portal "$TARGET_ADDRESS"
 expect_exit 0 iscsiadm "${node[@]}" -o delete
 expect_exit 21 iscsiadm -m node
 expect_nothing_left

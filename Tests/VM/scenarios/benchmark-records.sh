@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# iscsiadm on many records and many sessions: ours and open-iscsi's. COUNTS and SESSIONS say how many.
+# reference: open-iscsi
+# default: no
+# limit: 1500
+
+# shellcheck source=Tests/VM/measure.sh
+source /vm/measure.sh
+COUNTS=${COUNTS:-1000 10000} SESSIONS=${SESSIONS:-16 64 128} TARGETS=1000
+nodes=/etc/iscsi/nodes
+mkdir -p "$WORK/ours"
+ln -s "$(type -P iscsi-admin)" "$WORK/ours/iscsiadm"
+declare -A PROGRAM=([theirs]=/opt/open-iscsi/iscsiadm [ours]=$WORK/ours/iscsiadm)
+TASKS=()
+
+# both TASK ARGUMENT...: the same command line for both.
+both() {
+  local who task=$1
+  shift
+  TASKS+=("$task")
+  for who in theirs ours; do measure $who "$task" "${PROGRAM[$who]}" "$@"; done
+}
+
+# make_records COUNT: as open-iscsi writes them, from one that it has made.
+make_records() {
+  rm -rf /etc/iscsi/{nodes,static,send_targets}
+  "${PROGRAM[theirs]}" -m node -T "$IQN-0" -p 10.0.0.1:3260,1 -o new >/dev/null 2>&1
+  local model=$nodes/$IQN-0/10.0.0.1,3260,1/default number directory
+  for ((number = 1; number < $1; number++)); do
+    directory=$nodes/$IQN-$number/10.0.0.1,3260,1
+    mkdir -p "$directory"
+    sed "s/^node.name = .*/node.name = $IQN-$number/" "$model" >"$directory/default"
+    ln -s "$directory" "/etc/iscsi/static/$IQN-$number,10.0.0.1,3260,1,default"
+  done
+}
+
+start_iscsid
+for count in $COUNTS; do
+  make_records "$count"
+  one=(-m node -T "$IQN-$((count / 2))" -p 10.0.0.1)
+  both "list $count nodes" -m node
+  expect_equal "$count" "$(grep -c "$IQN-" "$OUT/stdout")"
+  both "show one of $count" "${one[@]}"
+  expect_equal 1 "$(grep -c 'BEGIN RECORD' "$OUT/stdout")"
+  both "update one of $count" "${one[@]}" -o update -n node.session.queue_depth -v 7
+  expect_equal 1 "$(grep -l '^node.session.queue_depth = 7$' $nodes/*/*/default | wc -l)"
+  both "show all $count" -m node -o show
+  both "update all $count" -m node -o update -n node.session.queue_depth -v 8
+  expect_equal "$count" "$(grep -l '^node.session.queue_depth = 8$' $nodes/*/*/default | wc -l)"
+  for WHO in theirs ours; do
+    make_records "$count"
+    measure $WHO "delete all $count" "${PROGRAM[$WHO]}" -m node -o delete
+    expect_equal 0 "$(find $nodes -type f | wc -l)"
+  done
+  TASKS+=("delete all $count")
+done
+stop_iscsid
+
+task="discover and record $TARGETS targets"
+target_add_many lio $TARGETS
+for WHO in theirs ours; do
+  rm -rf /etc/iscsi/{nodes,static,send_targets}
+  [[ $WHO == ours ]] || start_iscsid
+  measure $WHO "$task" "${PROGRAM[$WHO]}" -m discovery -t sendtargets -p "$TARGET_ADDRESS"
+  expect_equal $TARGETS "$(find $nodes -type f | wc -l)"
+  [[ $WHO == ours ]] || stop_iscsid
+done
+TASKS+=("$task")
+lio_stop
+
+daemon_start
+for count in $SESSIONS; do
+  rm -rf "$TARGET_FILES"
+  target_add_many lio "$count"
+  lio_share_disk "$count" 8
+  iscsi-admin login --portal "$TARGET_ADDRESS" --all -q
+  task="session -P 3 with $count sessions"
+  TASKS+=("$task")
+  # Each asks its own daemon, or none; theirs says on standard error that there is none.
+  for WHO in theirs ours; do measure $WHO "$task" "${PROGRAM[$WHO]}" -m session -P 3; done
+  expect_equal "$count" "$(grep -c 'Attached scsi disk' "$OUT/stdout")"
+  iscsi-admin logout --all -q
+  lio_stop
+done
+daemon_stop
+
+{
+  heading
+  for task in "${TASKS[@]}"; do row "$task"; done
+} | tee "$OUT/table"
