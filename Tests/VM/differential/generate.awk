@@ -90,7 +90,8 @@ function iface_line(    what, who, key, value) {
   if (what < 25) return " " pick("-P0 -P1 -P2 -oshow")
   if (what < 40) return " " iface_option() (chance(50) ? " -o show" : "")
   if (what < 55) return " " iface_option() " -o new"
-  if (what < 65) return " " iface_option() " -o delete"
+  # Not of the default one, with which open-iscsi deletes records of nodes.
+  if (what < 65) return " -I " pick("if0 if1 if2 if3 nosuch") " -o delete"
   if (what < 70) return " " iface_option() " -o apply"
   who = iface_option()
   key = pick("net_ifacename hwaddress initiatorname transport_name ipaddress mtu vlan_id nosuch")
@@ -107,7 +108,7 @@ function iface_line(    what, who, key, value) {
 function discovery_line(mode,    what, type) {
   what = below(100)
   type = " " pick("-tst -tst -tst --type=sendtargets -tbogus")
-  if (what < 15) return " " pick("-P0 -P1 -P2 -oshow -P1")
+  if (what < 15) return " " pick("-P0 -oshow -P0")
   if (what < 20) return " " portal_option()
   if (mode == "discovery") {
     if (what < 70) return type " " pick("-p$P -p$P2 -p$P6 -p$P:3261 -ptarget") (chance(20) ? " -P1" : "") (chance(20) ? " " iface_option() : "")

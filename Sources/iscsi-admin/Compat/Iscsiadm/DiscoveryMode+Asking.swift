@@ -32,13 +32,13 @@ extension DiscoveryMode {
     }
   }
 
-  /// What a discovery changes: all, unless some of it is asked for.
+  /// What a discovery changes: all, unless some of it is asked for. What updates records adds those that are not there.
   private var effects: DiscoveryEffects {
+    if options.operations.isEmpty { return [.add, .reset, .remove] }
     var effects: DiscoveryEffects = []
     if options.operations.contains(.new) { effects.insert(.add) }
-    if options.operations.contains(.update) { effects.insert(.reset) }
+    if options.operations.contains(.update) { effects.formUnion([.add, .reset]) }
     if options.operations.contains(.delete) { effects.insert(.remove) }
-    if effects.isEmpty, !options.operations.contains(.nonpersistent) { return [.add, .reset, .remove] }
     return effects
   }
 

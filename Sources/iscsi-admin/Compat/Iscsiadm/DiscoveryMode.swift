@@ -54,7 +54,7 @@ struct DiscoveryMode {
       }
       return try list()
     }
-    if isOnRecord, options.operations.contains(.new) {
+    if isOnRecord, !options.operations.isDisjoint(with: [.new, .delete, .update]) {
       throw IscsiadmError(.invalidArgument, "Invalid command. Possibly missing discovery --type.")
     }
     if isOnRecord {
