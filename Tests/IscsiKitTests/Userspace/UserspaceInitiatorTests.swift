@@ -18,7 +18,7 @@ struct UserspaceInitiatorTests {
     storage = CHAPCredentials(name: "storage", secret: try #require(Secret("storageSecret")))
   }
 
-  private var soon: ContinuousClock.Instant { .now + .seconds(20) }
+  private var soon: ContinuousClock.Instant { .now + .seconds(60) }
 
   private func connect(
     _ server: TgtServer, _ authentication: Authentication = .none
@@ -232,7 +232,7 @@ struct UserspaceTransportTests {
     // The listener ends with this statement, and its port is closed.
     let portal = try TestListener().portal
     let error = await #expect(throws: UserspaceError.self) {
-      try await connect(to: portal, until: .now + .seconds(20))
+      try await connect(to: portal, until: .now + .seconds(60))
     }
     #expect(error?.reason == .transport(.refused))
     #expect(error?.exitStatus == .transport)
@@ -260,7 +260,7 @@ struct UserspaceTransportTests {
     let target = try LoopbackTarget { _ in redirecting }
     return try await UserspaceInitiator.connect(
       to: node.name, at: target.portal, initiator: InitiatorName("iqn.2026-01.org.example:host"),
-      until: .now + .seconds(20))
+      until: .now + .seconds(60))
   }
 
   @Test("A redirect is followed")
@@ -287,7 +287,7 @@ struct UserspaceTransportTests {
     let listener = try TestListener()
     let portal = listener.portal
     let task = Task { _ = try await connect(to: portal, until: .now + .seconds(600)) }
-    try await listener.waitForConnection(until: .now + .seconds(20))
+    try await listener.waitForConnection(until: .now + .seconds(60))
     task.cancel()
     let error = await #expect(throws: UserspaceError.self) { try await task.value }
     #expect(error?.reason == .transport(.cancelled))
@@ -298,7 +298,7 @@ struct UserspaceTransportTests {
   func unknownHost() async throws {
     let portal = try Portal("no-such-host.invalid")
     let error = await #expect(throws: UserspaceError.self) {
-      try await connect(to: portal, until: .now + .seconds(20))
+      try await connect(to: portal, until: .now + .seconds(60))
     }
     guard case .transport(.unresolvable) = error?.reason else {
       Issue.record("\(String(describing: error))")

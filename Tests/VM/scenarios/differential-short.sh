@@ -3,6 +3,7 @@
 # What programs ask iscsiadm for, and random command lines: open-iscsi's and ours print and change the same. `differential` has the rest.
 # kernels: 6.12
 # daemon: no
+# default: no
 # limit: 300
 #
 # GENERATE and SEED: how many random lines, and which.

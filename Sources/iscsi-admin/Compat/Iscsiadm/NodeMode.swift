@@ -63,8 +63,8 @@ struct NodeMode {
     if let portal = options.portal, !portal.host.isEmpty {
       guard let host = try? PortalHost(portal.host) else { return .none }
       selection.nodes.host = host
-      if !options.flags.isDisjoint(with: Self.actions) {
-        // For sessions a name counts as its addresses; records are found by what stands in them.
+      // A name counts as its addresses, but not for what is only shown.
+      if !options.flags.isDisjoint(with: Self.actions) || !options.operations.isSubset(of: .show) {
         let names = HostNames()
         selection.nodes.isSameHost = { names.areSame($0, $1) }
       }
