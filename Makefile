@@ -80,6 +80,7 @@ CASES ?= *
 differential: $(ISCSI_ADMIN) setup-vm ## iscsiadm beside open-iscsi's: the same command lines, and 1,000 random ones
 	Tests/VM/machine run --kernel 6.12 --patience 3 --set SLOW=yes --set 'CASES=$(CASES)' differential
 	Tests/VM/machine run --kernel 6.12 --patience 3 --set GENERATE=1000 --set SEED=$(SEED) differential
+	Tests/VM/machine run --kernel 6.12 --patience 3 iscsi-discovery
 
 bench: $(ISCSI_ADMIN) setup-vm ## times beside open-iscsi's, in one test machine
 	Tests/VM/bench.sh

@@ -3,6 +3,7 @@
 # Debian's script iscsi_discovery prints and leaves the same over our iscsiadm and iscsid as over open-iscsi's, and so does the
 # program that we have for it.
 # kernels: 6.12
+# default: no
 # daemon: no
 # limit: 150
 
