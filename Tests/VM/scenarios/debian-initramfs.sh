@@ -45,7 +45,7 @@ touch /open-iscsi.interface
 expect_exit 0 /usr/share/finalrd/open-iscsi.finalrd
 expect_stdout "^Logout of \\[sid: [0-9]*, target: $IQN, portal: $TARGET_ADDRESS,3260\\] successful\\.\$"
 # Until it is in the background the daemon may tell what it does.
-expect_equal '' "$(grep -v '^iscsid: ' "$OUT/stderr")"
+expect_equal '' "$(sed '/^iscsid: /d' "$OUT/stderr")"
 expect_sessions 0
 # The power goes off then.
 kill "$(</run/iscsid.pid)"
