@@ -22,17 +22,23 @@ both() {
   for who in theirs ours; do measure $who "$task" "${PROGRAM[$who]}" "$@"; done
 }
 
-# make_records COUNT: as open-iscsi writes them, from one that it has made.
+# make_records COUNT: as open-iscsi writes them, from one that it has made, but without links; no process a record.
 make_records() {
   rm -rf /etc/iscsi/{nodes,static,send_targets}
   "${PROGRAM[theirs]}" -m node -T "$IQN-0" -p 10.0.0.1:3260,1 -o new >/dev/null 2>&1
-  local model=$nodes/$IQN-0/10.0.0.1,3260,1/default number directory
-  for ((number = 1; number < $1; number++)); do
-    directory=$nodes/$IQN-$number/10.0.0.1,3260,1
-    mkdir -p "$directory"
-    sed "s/^node.name = .*/node.name = $IQN-$number/" "$model" >"$directory/default"
-    ln -s "$directory" "/etc/iscsi/static/$IQN-$number,10.0.0.1,3260,1,default"
-  done
+  seq $(($1 - 1)) | sed "s|.*|$nodes/$IQN-&/10.0.0.1,3260,1|" | xargs mkdir -p
+  awk -v count="$1" -v place="$nodes/$IQN" -v name="node.name = $IQN" '
+    /^node.name = / { $0 = "" }
+    { text = text ($0 == "" ? "\001" : $0) "\n" }
+    END {
+      for (number = 1; number < count; number++) {
+        record = text
+        sub("\001", name "-" number, record)
+        file = place "-" number "/10.0.0.1,3260,1/default"
+        printf "%s", record >file
+        close(file)
+      }
+    }' "$nodes/$IQN-0/10.0.0.1,3260,1/default"
 }
 
 start_iscsid
