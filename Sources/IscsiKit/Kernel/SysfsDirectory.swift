@@ -43,7 +43,8 @@ package struct SysfsDirectory: ~Copyable {
       try Self.rethrowShortage(error)
       return []
     }
-    return try DirectoryListing.names(owning: descriptor)
+    defer { close(descriptor) }
+    return try DirectoryListing.names(in: descriptor)
   }
 
   /// Where the symbolic link at `path` points to; nil if there is none.

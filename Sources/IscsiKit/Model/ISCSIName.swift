@@ -63,10 +63,13 @@ public struct ISCSIName: Hashable, Sendable, CustomStringConvertible {
   public init(_ text: String) throws(ISCSINameError) {
     guard !text.isEmpty else { throw .empty }
     guard text.utf8.count <= Self.maximumLength else { throw .tooLong(octets: text.utf8.count) }
-    var offset = 0
-    for scalar in text.unicodeScalars {
-      guard Self.isAllowed(scalar) else { throw .forbiddenCharacter(scalar, offset: offset) }
-      offset += scalar.utf8.count
+    // Nearly all names are nothing but ASCII letters, digits and a few marks, which is seen without decoding.
+    if !text.utf8.allSatisfy(Self.isAllowed) {
+      var offset = 0
+      for scalar in text.unicodeScalars {
+        guard Self.isAllowed(scalar) else { throw .forbiddenCharacter(scalar, offset: offset) }
+        offset += scalar.utf8.count
+      }
     }
     try Self.checkFormat(text)
     description = text
@@ -81,15 +84,24 @@ public struct ISCSIName: Hashable, Sendable, CustomStringConvertible {
   }
 
   private static func isAllowed(_ scalar: Unicode.Scalar) -> Bool {
-    switch scalar {
-    case "a"..."z", "A"..."Z", "0"..."9", "-", ".", ":", "_": true
-    default: !scalar.isASCII && (scalar.properties.isAlphabetic || scalar.properties.numericType != nil)
+    scalar.isASCII
+      ? isAllowed(UInt8(truncatingIfNeeded: scalar.value))
+      : scalar.properties.isAlphabetic || scalar.properties.numericType != nil
+  }
+
+  private static func isAllowed(_ octet: UInt8) -> Bool {
+    switch octet {
+    // a to z, A to Z, 0 to 9 and ":", "-" and ".", "_"
+    case 0x61...0x7A, 0x41...0x5A, 0x30...0x3A, 0x2D, 0x2E, 0x5F: true
+    default: false
     }
   }
 
   private static func checkFormat(_ text: String) throws(ISCSINameError) {
-    let rest = Array(text.utf8.dropFirst(4))
-    switch text.prefix(4).lowercased() {
+    let octets = Array(text.utf8)
+    let rest = Array(octets.dropFirst(4))
+    // The type is written in either case.
+    switch String(decoding: octets.prefix(4).map { $0 >= 0x41 && $0 <= 0x5A ? $0 | 0x20 : $0 }, as: UTF8.self) {
     case "iqn.":
       // yyyy-mm. and at least one character of the naming authority
       let isDate =

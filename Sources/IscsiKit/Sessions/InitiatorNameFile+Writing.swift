@@ -64,6 +64,8 @@ extension InitiatorNameFile {
       let folder = try Directory(path: directory)
       guard let last = path.lastComponent?.string else { throw .invalidArgument }
       let temporary = ".\(last).new"
+      // What a writer has left there that died.
+      try? folder.remove(temporary)
       try folder.create(temporary, Array("InitiatorName=\(name)\n".utf8), isFlushed: true)
       try folder.move(temporary, to: folder, as: last)
       try folder.flush()

@@ -38,7 +38,10 @@ struct Directory: ~Copyable {
   /// The names in the directory, unordered, without `.` and `..`. One that is no UTF-8 comes with other characters in it,
   /// so that it cannot be opened.
   func names() throws(Errno) -> [String] {
-    try DirectoryListing.names(owning: try Self.open(descriptor, ".", O_RDONLY | O_DIRECTORY))
+    let names = try DirectoryListing.names(in: descriptor)
+    // For the next who asks.
+    guard lseek(descriptor, 0, SEEK_SET) == 0 else { throw Self.failure }
+    return names
   }
 
   /// The octets of a file; `.fileTooLarge` for more than `limit`.
@@ -47,12 +50,12 @@ struct Directory: ~Copyable {
     let file = FileDescriptor(
       rawValue: try Self.open(descriptor, try Self.checked(name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK))
     defer { try? file.close() }
-    let octets = try FileContents(of: file, limit: limit + 1).octets
+    let octets = try FileContents.octets(of: file, limit: limit + 1)
     guard octets.count <= limit else { throw .fileTooLarge }
     return octets
   }
 
-  /// Makes a file, readable by its owner alone, in the place of one that is there.
+  /// Makes a file, readable by its owner alone; `.fileExists` if there is one.
   ///
   /// - Parameters:
   ///   - name: Its name.
@@ -60,7 +63,6 @@ struct Directory: ~Copyable {
   ///   - isFlushed: Whether it is to be on the disk at the end.
   /// - Throws: What the system says.
   func create(_ name: String, _ octets: [UInt8], isFlushed: Bool) throws(Errno) {
-    try? remove(name)
     let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW
     let file = FileDescriptor(rawValue: try Self.open(descriptor, try Self.checked(name), flags))
     do {
@@ -105,8 +107,11 @@ struct Directory: ~Copyable {
   /// Makes a symbolic link in the place of one that is there.
   func makeLink(_ name: String, to target: FilePath) throws(Errno) {
     let name = try Self.checked(name)
-    try? remove(name)
-    // The strings are lent to the call.
+    if linkTarget(name) == target.string { return }
+    // The strings are lent to the calls.
+    if unsafe symlinkat(target.string, descriptor, name) == 0 { return }
+    guard errno == EEXIST else { throw Self.failure }
+    try remove(name)
     guard unsafe symlinkat(target.string, descriptor, name) == 0 else { throw Self.failure }
   }
 
@@ -173,24 +178,37 @@ enum DirectoryListing {
     }
   }
 
-  /// The names in an open directory, unordered, without `.` and `..`; closes the descriptor.
-  static func names(owning descriptor: CInt) throws(Errno) -> [String] {
-    // A DIR pointer is C's only handle for a listing. It owns the descriptor and does not leave this function.
-    guard let stream = unsafe fdopendir(descriptor) else {
-      let error = Errno(rawValue: errno)
-      close(descriptor)
-      throw error
-    }
-    defer { unsafe closedir(stream) }
+  /// The names in an open directory from where it was read to, unordered, without `.` and `..`.
+  static func names(in directory: CInt) throws(Errno) -> [String] {
     var names: [String] = []
-    // readdir's entry is valid until the next call; the name is copied out before that.
-    while let entry = unsafe readdir(stream) {
-      let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { name in
-        // glibc ends d_name with NUL, within the 256 octets of the array.
-        unsafe name.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
+    var failure: Errno?
+    // The buffer lives for the call only. The kernel fills at most its size with whole entries.
+    unsafe withUnsafeTemporaryAllocation(byteCount: 32_768, alignment: 8) { buffer in
+      while true {
+        let count = unsafe clinux_getdents(directory, buffer.baseAddress, UInt(buffer.count))
+        guard count > 0 else {
+          if count < 0 { failure = Errno(rawValue: errno) }
+          return
+        }
+        unsafe append(UnsafeRawBufferPointer(buffer).prefix(count), to: &names)
       }
-      if name != ".", name != ".." { names.append(name) }
     }
+    if let failure { throw failure }
     return names
+  }
+
+  /// The names of entries as getdents64 gives them: after 16 octets each has its length, a type, and the name, which NUL ends
+  /// and fills up.
+  private static func append(_ entries: Slice<UnsafeRawBufferPointer>, to names: inout [String]) {
+    var start = unsafe entries.startIndex
+    let end = unsafe entries.endIndex
+    while end - start > 19 {
+      let length = unsafe Int(entries[start + 16]) | Int(entries[start + 17]) << 8
+      guard length > 19, length <= end - start else { return }
+      let octets = unsafe entries[(start + 19)..<(start + length)]
+      let name = unsafe String(decoding: octets.prefix { $0 != 0 }, as: UTF8.self)
+      if name != ".", name != ".." { names.append(name) }
+      start += length
+    }
   }
 }

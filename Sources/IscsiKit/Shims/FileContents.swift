@@ -29,22 +29,31 @@ struct FileContents {
 
   /// Reads from an open descriptor until its end, or `limit` octets.
   init(of file: FileDescriptor, limit: Int) throws(Errno) {
-    do {
-      var octets: [UInt8] = []
-      var chunk = [UInt8](repeating: 0, count: 4096)
-      while octets.count < limit {
-        // The read fills the array's own storage from its start.
-        let count = unsafe try chunk.withUnsafeMutableBytes { buffer in unsafe try file.read(into: buffer) }
-        if count == 0 { break }
-        octets += chunk.prefix(min(count, limit - octets.count))
-      }
-      self.octets = octets
-    } catch {
-      throw error as? Errno ?? .ioError
-    }
+    octets = try Self.octets(of: file, limit: limit)
     var status = stat()
     // The kernel fills the structure.
     guard unsafe fstat(file.rawValue, &status) == 0 else { throw Errno(rawValue: errno) }
     isReadableByOthers = status.st_mode & S_IROTH != 0
+  }
+
+  /// The octets from where an open descriptor is until its end, or `limit` of them.
+  static func octets(of file: FileDescriptor, limit: Int) throws(Errno) -> [UInt8] {
+    do {
+      var octets: [UInt8] = []
+      // A record of open-iscsi's is read at once.
+      var size = 4096
+      while octets.count < limit {
+        // The read fills the new array's storage from its start and says how far.
+        let chunk = unsafe try [UInt8](unsafeUninitializedCapacity: min(size, limit - octets.count)) { buffer, count in
+          count = unsafe try file.read(into: UnsafeMutableRawBufferPointer(buffer))
+        }
+        if chunk.isEmpty { break }
+        octets = octets.isEmpty ? chunk : octets + chunk
+        size *= 2
+      }
+      return octets
+    } catch {
+      throw error as? Errno ?? .ioError
+    }
   }
 }

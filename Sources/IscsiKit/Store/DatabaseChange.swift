@@ -21,7 +21,7 @@ struct DatabaseWriter: ~Copyable {
   /// From here on the file system is flushed as a whole, rather than file by file.
   private static let many = 16
 
-  private let root: Directory
+  private let folders: OpenFolders
   private let path: FilePath
 
   /// Opens the root, which is made if it is not there.
@@ -29,7 +29,7 @@ struct DatabaseWriter: ~Copyable {
     self.path = path
     do throws(Errno) {
       try AtomicFile.makeDirectory(path)
-      root = try Directory(path: path)
+      folders = OpenFolders(root: try Directory(path: path))
     } catch {
       throw .failed("write", path: path.string, error)
     }
@@ -39,77 +39,71 @@ struct DatabaseWriter: ~Copyable {
   func make(_ changes: [DatabaseChange]) throws(DatabaseError) {
     let files = changes.count { if case .put = $0 { true } else { false } }
     let isFlushedAtOnce = max(files, changes.count / 4) >= Self.many
-    let hasFiles = files > 0
-    do throws(Errno) {
-      if hasFiles {
-        try root.makeDirectory(Self.staging)
-        let staging = try root.directory(Self.staging)
-        // What a writer has left there that died.
-        for name in try staging.names() { try staging.remove(name) }
-        for (number, change) in changes.enumerated() {
-          guard case .put(_, let octets) = change else { continue }
-          try staging.create("\(number)", octets, isFlushed: !isFlushedAtOnce)
-        }
-        if isFlushedAtOnce { try staging.flushFileSystem() }
-      }
-    } catch {
-      throw .failed("write", path: path.appending(Self.staging).string, error)
-    }
+    let staging = files > 0 ? try stage(changes, isFlushedAtOnce: isFlushedAtOnce) : nil
     for (number, change) in changes.enumerated() {
       do throws(Errno) {
-        try make(change, number, isFlushed: !isFlushedAtOnce)
+        try make(change, number, from: staging, isFlushed: !isFlushedAtOnce)
       } catch {
         throw .failed("write", path: path.appending(change.path.joined(separator: "/")).string, error)
       }
     }
     do throws(Errno) {
-      if isFlushedAtOnce { try root.flushFileSystem() }
+      if isFlushedAtOnce { try folders.root.flushFileSystem() }
     } catch {
       throw .failed("write", path: path.string, error)
     }
-    if hasFiles { try? root.removeDirectory(Self.staging) }
+    if staging != nil { try? folders.root.removeDirectory(Self.staging) }
   }
 
-  private func make(_ change: DatabaseChange, _ number: Int, isFlushed: Bool) throws(Errno) {
+  /// Writes the new files, each by the number of its change, and returns their folder when they are on the disk.
+  private func stage(_ changes: [DatabaseChange], isFlushedAtOnce: Bool) throws(DatabaseError) -> OpenFolder {
+    do throws(Errno) {
+      try folders.root.makeDirectory(Self.staging)
+      let staging = OpenFolder(try folders.root.directory(Self.staging))
+      // What a writer has left there that died.
+      for name in try staging.directory.names() { try staging.directory.remove(name) }
+      for (number, change) in changes.enumerated() {
+        guard case .put(_, let octets) = change else { continue }
+        try staging.directory.create("\(number)", octets, isFlushed: !isFlushedAtOnce)
+      }
+      if isFlushedAtOnce { try staging.directory.flushFileSystem() }
+      return staging
+    } catch {
+      throw .failed("write", path: path.appending(Self.staging).string, error)
+    }
+  }
+
+  private func make(
+    _ change: DatabaseChange, _ number: Int, from staging: OpenFolder?, isFlushed: Bool
+  ) throws(Errno) {
     guard let name = change.path.last else { return }
     switch change {
     case .put(let path, _):
-      let folder = try folder(path.dropLast())
+      guard let staging else { return }
+      let folder = try folders.folder(path.dropLast(), makingIt: true, isFlushed: isFlushed)
       // An administrator may let a group read a record.
-      try root.directory(Self.staging).move("\(number)", to: folder, as: name, keepsPermissions: true)
-      if isFlushed { try folder.flush() }
+      try staging.directory.move("\(number)", to: folder.directory, as: name, keepsPermissions: true)
+      if isFlushed { try folder.directory.flush() }
     case .link(let path, let target):
-      try folder(path.dropLast()).makeLink(name, to: target)
+      try folders.folder(path.dropLast(), makingIt: true, isFlushed: isFlushed).directory.makeLink(name, to: target)
     case .remove(let path):
       try remove(path, isFlushed: isFlushed)
     }
-  }
-
-  /// Opens the folder at a path and makes what is missing on the way.
-  private func folder(_ path: some Collection<String>) throws(Errno) -> Directory {
-    guard let first = path.first else { throw .invalidArgument }
-    try root.makeDirectory(first)
-    var folder = try root.linkedDirectory(first)
-    for name in path.dropFirst() {
-      try folder.makeDirectory(name)
-      folder = try folder.directory(name)
-    }
-    return folder
   }
 
   /// Removes a file, and folders that are empty then from below.
   private func remove(_ path: [String], isFlushed: Bool) throws(Errno) {
     var rest = path
     do throws(Errno) {
-      while rest.count > 1, let name = rest.popLast(), let first = rest.first {
-        var folder = try root.linkedDirectory(first)
-        for name in rest.dropFirst() { folder = try folder.directory(name) }
+      while rest.count > 1, let name = rest.popLast() {
+        let folder = try folders.folder(rest, makingIt: false, isFlushed: isFlushed)
         if rest.count == path.count - 1 {
-          try folder.remove(name)
+          try folder.directory.remove(name)
         } else {
-          try folder.removeDirectory(name)
+          try folder.directory.removeDirectory(name)
+          folders.forget(rest + [name])
         }
-        if isFlushed { try folder.flush() }
+        if isFlushed { try folder.directory.flush() }
       }
     } catch {
       // What is gone already is as it should be; a folder that others are in stays.

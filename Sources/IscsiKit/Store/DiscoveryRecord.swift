@@ -64,36 +64,53 @@ public struct DiscoveryRecord: KeyedRecord {
   }
 
   private static let identityKeys: [RecordKey<DiscoveryRecord>] = [
-    RecordKey("discovery.startup", \.startup, .word),
-    RecordKey("discovery.type", \.kind, .word, .identity),
-    RecordKey("discovery.sendtargets.address", \.host, .host, .identity),
-    RecordKey("discovery.sendtargets.port", \.port, .number(1 ... .max), .identity),
+    RecordKey("discovery.startup", { $0.startup }, { $0.startup = $1 }, .word),
+    RecordKey("discovery.type", { $0.kind }, { $0.kind = $1 }, .word, .identity),
+    RecordKey("discovery.sendtargets.address", { $0.host }, { $0.host = $1 }, .host, .identity),
+    RecordKey("discovery.sendtargets.port", { $0.port }, { $0.port = $1 }, .number(1 ... .max), .identity),
   ]
 
   private static let sendTargetsKeys = RecordKeys<DiscoveryRecord>(
     identityKeys + [
-      RecordKey("discovery.sendtargets.auth.authmethod", \.authentication.method, .word),
-      RecordKey("discovery.sendtargets.auth.username", \.authentication.name, .text),
-      RecordKey("discovery.sendtargets.auth.password", \.authentication.secret, .secret, .secret),
-      RecordKey("discovery.sendtargets.auth.username_in", \.authentication.targetName, .text),
-      RecordKey("discovery.sendtargets.auth.password_in", \.authentication.targetSecret, .secret, .secret),
+      RecordKey(
+        "discovery.sendtargets.auth.authmethod", { $0.authentication.method }, { $0.authentication.method = $1 }, .word),
+      RecordKey(
+        "discovery.sendtargets.auth.username", { $0.authentication.name }, { $0.authentication.name = $1 }, .text),
+      RecordKey(
+        "discovery.sendtargets.auth.password", { $0.authentication.secret }, { $0.authentication.secret = $1 }, .secret,
+        .secret),
+      RecordKey(
+        "discovery.sendtargets.auth.username_in", { $0.authentication.targetName },
+        { $0.authentication.targetName = $1 },
+        .text),
+      RecordKey(
+        "discovery.sendtargets.auth.password_in", { $0.authentication.targetSecret },
+        { $0.authentication.targetSecret = $1 }, .secret, .secret),
       // open-iscsi has this key of nodes in the records of discoveries.
       RecordKey(
-        "node.session.auth.chap_algs", \.authentication.algorithms, .algorithms,
+        "node.session.auth.chap_algs", { $0.authentication.algorithms }, { $0.authentication.algorithms = $1 },
+        .algorithms,
         formerly: ["discovery.sendtargets.auth.chap_algs"]),
-      RecordKey("discovery.sendtargets.timeo.login_timeout", \.loginTimeout, .seconds),
-      RecordKey("discovery.sendtargets.use_discoveryd", \.isRepeated, .yesNo),
-      RecordKey("discovery.sendtargets.discoveryd_poll_inval", \.pollInterval, .number()),
-      RecordKey("discovery.sendtargets.reopen_max", \.reopenLimit, .number()),
-      RecordKey("discovery.sendtargets.timeo.auth_timeout", \.authenticationTimeout, .seconds),
-      RecordKey("discovery.sendtargets.timeo.active_timeout", \.activeTimeout, .seconds),
-      RecordKey("discovery.sendtargets.iscsi.MaxRecvDataSegmentLength", \.maxRecvDataSegmentLength, .number()),
+      RecordKey("discovery.sendtargets.timeo.login_timeout", { $0.loginTimeout }, { $0.loginTimeout = $1 }, .seconds),
+      RecordKey("discovery.sendtargets.use_discoveryd", { $0.isRepeated }, { $0.isRepeated = $1 }, .yesNo),
+      RecordKey(
+        "discovery.sendtargets.discoveryd_poll_inval", { $0.pollInterval }, { $0.pollInterval = $1 }, .number()),
+      RecordKey("discovery.sendtargets.reopen_max", { $0.reopenLimit }, { $0.reopenLimit = $1 }, .number()),
+      RecordKey(
+        "discovery.sendtargets.timeo.auth_timeout", { $0.authenticationTimeout }, { $0.authenticationTimeout = $1 },
+        .seconds
+      ),
+      RecordKey(
+        "discovery.sendtargets.timeo.active_timeout", { $0.activeTimeout }, { $0.activeTimeout = $1 }, .seconds),
+      RecordKey(
+        "discovery.sendtargets.iscsi.MaxRecvDataSegmentLength", { $0.maxRecvDataSegmentLength },
+        { $0.maxRecvDataSegmentLength = $1 }, .number()),
     ])
 
   private static let isnsKeys = RecordKeys<DiscoveryRecord>(
     identityKeys + [
-      RecordKey("discovery.isns.use_discoveryd", \.isRepeated, .yesNo),
-      RecordKey("discovery.isns.discoveryd_poll_inval", \.pollInterval, .number()),
+      RecordKey("discovery.isns.use_discoveryd", { $0.isRepeated }, { $0.isRepeated = $1 }, .yesNo),
+      RecordKey("discovery.isns.discoveryd_poll_inval", { $0.pollInterval }, { $0.pollInterval = $1 }, .number()),
     ])
 
   /// A record as it stands in a text; what the text lacks is as where nothing is configured.
@@ -121,5 +138,17 @@ public struct DiscoveryRecord: KeyedRecord {
   }
 
   /// The keys of its kind.
-  public var shownKeys: [RecordKey<DiscoveryRecord>] { Self.keys(of: kind).all }
+  public var shownLayout: RecordLayout<DiscoveryRecord> { kind == .isns ? Self.shownOfISNS : Self.shownOfSendTargets }
+  /// The same keys.
+  public var storedLayout: RecordLayout<DiscoveryRecord> {
+    kind == .isns ? Self.storedOfISNS : Self.storedOfSendTargets
+  }
+
+  /// The lines of `shownLayout`.
+  public func listing(hidesSecrets: Bool) -> [UInt8] { shownLayout.octets(of: self, hidesSecrets: hidesSecrets) }
+
+  private static let shownOfSendTargets = RecordLayout(sendTargetsKeys.all, showsUnset: true, standard: nil)
+  private static let shownOfISNS = RecordLayout(isnsKeys.all, showsUnset: true, standard: nil)
+  private static let storedOfSendTargets = RecordLayout(sendTargetsKeys.all, showsUnset: false, standard: nil)
+  private static let storedOfISNS = RecordLayout(isnsKeys.all, showsUnset: false, standard: nil)
 }

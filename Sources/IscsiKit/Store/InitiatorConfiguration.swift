@@ -11,11 +11,13 @@ public struct InitiatorConfiguration: Hashable, Sendable {
   private static let sizeLimit = 1 << 20
 
   private let text: RecordText
+  /// What new records of nodes are like; a discovery makes thousands.
+  private let node: NodeRecord?
   /// What in the file cannot be used, and is as if it did not stand there.
   public private(set) var problems: [String] = []
 
   /// Nothing is configured.
-  public init() { text = RecordText() }
+  public init() { self.init(RecordText()) }
 
   /// Reads a file. A missing one configures nothing.
   public init(path: FilePath) throws(DatabaseError) {
@@ -34,6 +36,11 @@ public struct InitiatorConfiguration: Hashable, Sendable {
   /// Takes a text for the file.
   init(_ text: RecordText) {
     self.text = text
+    node = NodeRecord.keys.standardRecord.map { standard in
+      var record = standard
+      _ = NodeRecord.keys.read(text, into: &record, onlySettings: true)
+      return record
+    }
     let errors = NodeRecord.keys.errors(in: text) + DiscoveryRecord.keys(of: .sendTargets).errors(in: text)
     problems = text.problems.map(\.description)
     for problem in errors.map(\.description) where !problems.contains(problem) { problems.append(problem) }
@@ -41,8 +48,9 @@ public struct InitiatorConfiguration: Hashable, Sendable {
 
   /// A new record of a node.
   public func node(_ target: TargetName, at portal: Portal, over interface: InterfaceRecord = .standard) -> NodeRecord {
-    var record = NodeRecord(target: target, portal: portal)
-    _ = NodeRecord.keys.read(text, into: &record, onlySettings: true)
+    var record = node ?? NodeRecord(target: target, portal: portal)
+    record.target = target
+    record.portal = portal
     record.interface = interface
     return record
   }

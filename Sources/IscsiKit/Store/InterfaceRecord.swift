@@ -58,7 +58,7 @@ public struct InterfaceRecord: Hashable, Sendable {
   /// Whether the keys of cards that only IPv6 has stand in the file, in place of those of IPv4: the address is no IPv4
   /// address and the card does not ask DHCP for one, or the name says so.
   var isForIPv6: Bool {
-    if name.description.contains("ipv6") { return true }
+    if name != .standard, name.description.contains("ipv6") { return true }
     guard let address else { return false }
     return !address.contains(".") && card[word: "bootproto"] != "dhcp"
   }
@@ -68,13 +68,15 @@ extension InterfaceRecord: KeyedRecord {
   /// The keys.
   public static let keys = RecordKeys<InterfaceRecord>(
     [
-      RecordKey("iface.iscsi_ifacename", \.name, .interfaceName, .identity),
-      RecordKey("iface.net_ifacename", \.networkDevice, .text),
-      RecordKey("iface.ipaddress", \.address, .text),
+      RecordKey("iface.iscsi_ifacename", { $0.name }, { $0.name = $1 }, .interfaceName, .identity),
+      RecordKey("iface.net_ifacename", { $0.networkDevice }, { $0.networkDevice = $1 }, .text),
+      RecordKey("iface.ipaddress", { $0.address }, { $0.address = $1 }, .text),
       number("prefix_len", upTo: 255),
-      RecordKey("iface.hwaddress", \.hardwareAddress, .text),
-      RecordKey("iface.transport_name", \.requiredTransport, .text(upTo: 16), formerly: ["node.transport_name"]),
-      RecordKey("iface.initiatorname", \.initiatorName, .text),
+      RecordKey("iface.hwaddress", { $0.hardwareAddress }, { $0.hardwareAddress = $1 }, .text),
+      RecordKey(
+        "iface.transport_name", { $0.requiredTransport }, { $0.requiredTransport = $1 }, .text(upTo: 16),
+        formerly: ["node.transport_name"]),
+      RecordKey("iface.initiatorname", { $0.initiatorName }, { $0.initiatorName = $1 }, .text),
       word("state"), number("vlan_id", upTo: 65_535), number("vlan_priority", upTo: 255), word("vlan_state"),
       number("iface_num", upTo: .max), number("mtu", upTo: 65_535), number("port", upTo: 65_535),
     ] + ipv4 + ipv6 + [
@@ -103,18 +105,17 @@ extension InterfaceRecord: KeyedRecord {
     number("router_adv_link_mtu", upTo: .max), number("traffic_class", upTo: 255),
   ]
 
-  private static let ipv4Names = Set(ipv4.map(\.name))
-  private static let ipv6Names = Set(ipv6.map(\.name))
-
-  /// The names of the keys that do not stand in this interface's file: those of the other version of IP.
-  var hiddenKeys: Set<String> { isForIPv6 ? Self.ipv4Names : Self.ipv6Names }
+  /// The names of the keys that do not stand in the file of an interface for IPv6.
+  static let ipv4Names = Set(ipv4.map(\.name))
+  /// The names of the keys that stand in the file of an interface for IPv6 only.
+  static let ipv6Names = Set(ipv6.map(\.name))
 
   private static func number(_ name: String, upTo limit: UInt32) -> RecordKey<InterfaceRecord> {
-    RecordKey("iface." + name, \InterfaceRecord.card[number: name], .number(0...limit))
+    RecordKey("iface." + name, { $0.card[number: name] }, { $0.card[number: name] = $1 }, .number(0...limit))
   }
 
   private static func word(_ name: String) -> RecordKey<InterfaceRecord> {
-    RecordKey("iface." + name, \InterfaceRecord.card[word: name], .text)
+    RecordKey("iface." + name, { $0.card[word: name] }, { $0.card[word: name] = $1 }, .text)
   }
 
   /// The transport for the key, which does not take an empty one.
@@ -139,9 +140,20 @@ extension InterfaceRecord: KeyedRecord {
   }
 
   /// The keys, but those of the version of IP that it does not have.
-  public var shownKeys: [RecordKey<InterfaceRecord>] {
-    let hidden = hiddenKeys
-    return Self.keys.all.filter { !hidden.contains($0.name) }
+  public var shownLayout: RecordLayout<InterfaceRecord> { isForIPv6 ? Self.shownForIPv6 : Self.shownForIPv4 }
+  /// The same keys.
+  public var storedLayout: RecordLayout<InterfaceRecord> { isForIPv6 ? Self.storedForIPv6 : Self.storedForIPv4 }
+
+  /// The lines of `shownLayout`.
+  public func listing(hidesSecrets: Bool) -> [UInt8] { shownLayout.octets(of: self, hidesSecrets: hidesSecrets) }
+
+  private static let shownForIPv4 = layout(without: ipv6Names, isShown: true)
+  private static let shownForIPv6 = layout(without: ipv4Names, isShown: true)
+  private static let storedForIPv4 = layout(without: ipv6Names, isShown: false)
+  private static let storedForIPv6 = layout(without: ipv4Names, isShown: false)
+
+  private static func layout(without hidden: Set<String>, isShown: Bool) -> RecordLayout<InterfaceRecord> {
+    RecordLayout(keys.all.filter { !hidden.contains($0.name) }, showsUnset: isShown, standard: nil)
   }
 
   /// Changes a setting.

@@ -3,76 +3,127 @@
 extension NodeRecord: KeyedRecord {
   /// The keys.
   public static let keys = RecordKeys<NodeRecord>(
-    identityKeys + InterfaceRecord.keys.all.map { RecordKey($0, in: \.interface) } + discoveryKeys + sessionKeys
-      + connectionKeys)
+    identityKeys + interfaceKeys + discoveryKeys + sessionKeys + connectionKeys,
+    standard: (try? TargetName("iqn.2000-01.org.example:none")).map {
+      NodeRecord(target: $0, portal: Portal(host: .name("none")))
+    })
+
+  private static let interfaceKeys = InterfaceRecord.keys.all.map { key in
+    RecordKey<NodeRecord>(
+      key, { $0.text(in: &$1.interface) }, { $0.isSame(in: &$1.interface, &$2.interface) },
+      { $0.take($2, into: &$1.interface) })
+  }
 
   private static let identityKeys: [RecordKey<NodeRecord>] = [
-    RecordKey("node.name", \.target, .targetName, .identity),
-    RecordKey("node.tpgt", \.portal.tag, .number(orNone: "-1"), .identity),
-    RecordKey("node.startup", \.startup, .word),
-    RecordKey("node.leading_login", \.leadingLogin, .yesNo),
+    RecordKey("node.name", { $0.target }, { $0.target = $1 }, .targetName, .identity),
+    RecordKey("node.tpgt", { $0.portal.tag }, { $0.portal.tag = $1 }, .number(orNone: "-1"), .identity),
+    RecordKey("node.startup", { $0.startup }, { $0.startup = $1 }, .word),
+    RecordKey("node.leading_login", { $0.leadingLogin }, { $0.leadingLogin = $1 }, .yesNo),
   ]
 
   private static let discoveryKeys: [RecordKey<NodeRecord>] = [
-    RecordKey("node.discovery_address", \.discoveryAddress, .text, .identity),
-    RecordKey("node.discovery_port", \.discoveryPort, .number(), .identity),
-    RecordKey("node.discovery_type", \.discoveryKind, .word, .identity),
+    RecordKey("node.discovery_address", { $0.discoveryAddress }, { $0.discoveryAddress = $1 }, .text, .identity),
+    RecordKey("node.discovery_port", { $0.discoveryPort }, { $0.discoveryPort = $1 }, .number(), .identity),
+    RecordKey("node.discovery_type", { $0.discoveryKind }, { $0.discoveryKind = $1 }, .word, .identity),
   ]
 
   private static let sessionKeys: [RecordKey<NodeRecord>] = [
-    RecordKey("node.session.initial_cmdsn", \.initialCommandSN, .number()),
-    RecordKey("node.session.initial_login_retry_max", \.initialLoginRetryLimit, .number()),
-    RecordKey("node.session.xmit_thread_priority", \.transmitThreadPriority, .number()),
-    RecordKey("node.session.cmds_max", \.maxCommands, .number()),
-    RecordKey("node.session.queue_depth", \.queueDepth, .number()),
-    RecordKey("node.session.nr_sessions", \.sessionCount, .number(1 ... .max)),
-    RecordKey("node.session.auth.authmethod", \.authentication.method, .word),
-    RecordKey("node.session.auth.username", \.authentication.name, .text),
-    RecordKey("node.session.auth.password", \.authentication.secret, .secret, .secret),
-    RecordKey("node.session.auth.username_in", \.authentication.targetName, .text),
-    RecordKey("node.session.auth.password_in", \.authentication.targetSecret, .secret, .secret),
-    RecordKey("node.session.auth.chap_algs", \.authentication.algorithms, .algorithms),
-    RecordKey("node.session.timeo.replacement_timeout", \.timeouts.replacement, .secondsOrForever),
-    RecordKey("node.session.err_timeo.abort_timeout", \.timeouts.abort, .seconds),
-    RecordKey("node.session.err_timeo.lu_reset_timeout", \.timeouts.luReset, .seconds),
-    RecordKey("node.session.err_timeo.tgt_reset_timeout", \.timeouts.targetReset, .seconds),
-    RecordKey("node.session.err_timeo.host_reset_timeout", \.hostResetTimeout, .seconds),
-    RecordKey("node.session.iscsi.FastAbort", \.fastAbort, .yesNo),
-    RecordKey("node.session.iscsi.InitialR2T", \.operational.initialR2T, .yesNo),
-    RecordKey("node.session.iscsi.ImmediateData", \.operational.immediateData, .yesNo),
-    RecordKey("node.session.iscsi.FirstBurstLength", \.operational.firstBurstLength, .number()),
-    RecordKey("node.session.iscsi.MaxBurstLength", \.operational.maxBurstLength, .number()),
-    RecordKey("node.session.iscsi.DefaultTime2Retain", \.operational.defaultTime2Retain, .number()),
-    RecordKey("node.session.iscsi.DefaultTime2Wait", \.operational.defaultTime2Wait, .number()),
-    RecordKey("node.session.iscsi.MaxConnections", \.maxConnections, .number()),
-    RecordKey("node.session.iscsi.MaxOutstandingR2T", \.operational.maxOutstandingR2T, .number()),
-    RecordKey("node.session.iscsi.ERL", \.errorRecoveryLevel, .number()),
-    RecordKey("node.session.scan", \.scan, .word),
-    RecordKey("node.session.reopen_max", \.reopenLimit, .number()),
+    RecordKey("node.session.initial_cmdsn", { $0.initialCommandSN }, { $0.initialCommandSN = $1 }, .number()),
     RecordKey(
-      "node.session.sess_reopen_log_freq", \.reopenLogInterval, .number(orNone: ""),
+      "node.session.initial_login_retry_max", { $0.initialLoginRetryLimit }, { $0.initialLoginRetryLimit = $1 },
+      .number()),
+    RecordKey(
+      "node.session.xmit_thread_priority", { $0.transmitThreadPriority }, { $0.transmitThreadPriority = $1 }, .number()),
+    RecordKey("node.session.cmds_max", { $0.maxCommands }, { $0.maxCommands = $1 }, .number()),
+    RecordKey("node.session.queue_depth", { $0.queueDepth }, { $0.queueDepth = $1 }, .number()),
+    RecordKey("node.session.nr_sessions", { $0.sessionCount }, { $0.sessionCount = $1 }, .number(1 ... .max)),
+    RecordKey("node.session.auth.authmethod", { $0.authentication.method }, { $0.authentication.method = $1 }, .word),
+    RecordKey("node.session.auth.username", { $0.authentication.name }, { $0.authentication.name = $1 }, .text),
+    RecordKey(
+      "node.session.auth.password", { $0.authentication.secret }, { $0.authentication.secret = $1 }, .secret, .secret),
+    RecordKey(
+      "node.session.auth.username_in", { $0.authentication.targetName }, { $0.authentication.targetName = $1 }, .text),
+    RecordKey(
+      "node.session.auth.password_in", { $0.authentication.targetSecret }, { $0.authentication.targetSecret = $1 },
+      .secret,
+      .secret),
+    RecordKey(
+      "node.session.auth.chap_algs", { $0.authentication.algorithms }, { $0.authentication.algorithms = $1 },
+      .algorithms),
+    RecordKey(
+      "node.session.timeo.replacement_timeout", { $0.timeouts.replacement }, { $0.timeouts.replacement = $1 },
+      .secondsOrForever),
+    RecordKey("node.session.err_timeo.abort_timeout", { $0.timeouts.abort }, { $0.timeouts.abort = $1 }, .seconds),
+    RecordKey(
+      "node.session.err_timeo.lu_reset_timeout", { $0.timeouts.luReset }, { $0.timeouts.luReset = $1 }, .seconds),
+    RecordKey(
+      "node.session.err_timeo.tgt_reset_timeout", { $0.timeouts.targetReset }, { $0.timeouts.targetReset = $1 },
+      .seconds),
+    RecordKey(
+      "node.session.err_timeo.host_reset_timeout", { $0.hostResetTimeout }, { $0.hostResetTimeout = $1 }, .seconds),
+    RecordKey("node.session.iscsi.FastAbort", { $0.fastAbort }, { $0.fastAbort = $1 }, .yesNo),
+    RecordKey(
+      "node.session.iscsi.InitialR2T", { $0.operational.initialR2T }, { $0.operational.initialR2T = $1 }, .yesNo),
+    RecordKey(
+      "node.session.iscsi.ImmediateData", { $0.operational.immediateData }, { $0.operational.immediateData = $1 },
+      .yesNo),
+    RecordKey(
+      "node.session.iscsi.FirstBurstLength", { $0.operational.firstBurstLength },
+      { $0.operational.firstBurstLength = $1 },
+      .number()),
+    RecordKey(
+      "node.session.iscsi.MaxBurstLength", { $0.operational.maxBurstLength }, { $0.operational.maxBurstLength = $1 },
+      .number()),
+    RecordKey(
+      "node.session.iscsi.DefaultTime2Retain", { $0.operational.defaultTime2Retain },
+      { $0.operational.defaultTime2Retain = $1 }, .number()),
+    RecordKey(
+      "node.session.iscsi.DefaultTime2Wait", { $0.operational.defaultTime2Wait },
+      { $0.operational.defaultTime2Wait = $1 },
+      .number()),
+    RecordKey("node.session.iscsi.MaxConnections", { $0.maxConnections }, { $0.maxConnections = $1 }, .number()),
+    RecordKey(
+      "node.session.iscsi.MaxOutstandingR2T", { $0.operational.maxOutstandingR2T },
+      { $0.operational.maxOutstandingR2T = $1 }, .number()),
+    RecordKey("node.session.iscsi.ERL", { $0.errorRecoveryLevel }, { $0.errorRecoveryLevel = $1 }, .number()),
+    RecordKey("node.session.scan", { $0.scan }, { $0.scan = $1 }, .word),
+    RecordKey("node.session.reopen_max", { $0.reopenLimit }, { $0.reopenLimit = $1 }, .number()),
+    RecordKey(
+      "node.session.sess_reopen_log_freq", { $0.reopenLogInterval }, { $0.reopenLogInterval = $1 }, .number(orNone: ""),
       formerly: ["node.session.conn_reopen_log_freq"], isLeftOutIfUnset: true),
   ]
 
   private static let connectionKeys: [RecordKey<NodeRecord>] = [
-    RecordKey("node.conn[0].address", \.portal.host, .host, .identity),
-    RecordKey("node.conn[0].port", \.portal.port, .number(1 ... .max), .identity),
-    RecordKey("node.conn[0].startup", \.connectionStartup, .word),
-    RecordKey("node.conn[0].tcp.window_size", \.windowSize, .number()),
-    RecordKey("node.conn[0].tcp.type_of_service", \.typeOfService, .number()),
-    RecordKey("node.conn[0].tcp.congestion_control", \.congestionControl, .text(upTo: 15), isLeftOutIfUnset: true),
-    RecordKey("node.conn[0].timeo.logout_timeout", \.logoutTimeout, .seconds),
-    RecordKey("node.conn[0].timeo.login_timeout", \.timeouts.login, .seconds),
-    RecordKey("node.conn[0].timeo.auth_timeout", \.authenticationTimeout, .seconds),
-    RecordKey("node.conn[0].timeo.noop_out_interval", \.timeouts.noopInterval, .seconds),
-    RecordKey("node.conn[0].timeo.noop_out_timeout", \.timeouts.noopTimeout, .seconds),
-    RecordKey("node.conn[0].iscsi.MaxXmitDataSegmentLength", \.operational.maxXmitDataSegmentLength, .number()),
-    RecordKey("node.conn[0].iscsi.MaxRecvDataSegmentLength", \.operational.maxRecvDataSegmentLength, .number()),
-    RecordKey("node.conn[0].iscsi.HeaderDigest", \.operational.headerDigest, .digests),
-    RecordKey("node.conn[0].iscsi.DataDigest", \.operational.dataDigest, .digests),
-    RecordKey("node.conn[0].iscsi.IFMarker", \.initiatorMarkers, .yesNo),
-    RecordKey("node.conn[0].iscsi.OFMarker", \.targetMarkers, .yesNo),
-    RecordKey("node.boot_lun", \.bootLUN, .text, isLeftOutIfUnset: true),
+    RecordKey("node.conn[0].address", { $0.portal.host }, { $0.portal.host = $1 }, .host, .identity),
+    RecordKey("node.conn[0].port", { $0.portal.port }, { $0.portal.port = $1 }, .number(1 ... .max), .identity),
+    RecordKey("node.conn[0].startup", { $0.connectionStartup }, { $0.connectionStartup = $1 }, .word),
+    RecordKey("node.conn[0].tcp.window_size", { $0.windowSize }, { $0.windowSize = $1 }, .number()),
+    RecordKey("node.conn[0].tcp.type_of_service", { $0.typeOfService }, { $0.typeOfService = $1 }, .number()),
+    RecordKey(
+      "node.conn[0].tcp.congestion_control", { $0.congestionControl }, { $0.congestionControl = $1 }, .text(upTo: 15),
+      isLeftOutIfUnset: true),
+    RecordKey("node.conn[0].timeo.logout_timeout", { $0.logoutTimeout }, { $0.logoutTimeout = $1 }, .seconds),
+    RecordKey("node.conn[0].timeo.login_timeout", { $0.timeouts.login }, { $0.timeouts.login = $1 }, .seconds),
+    RecordKey(
+      "node.conn[0].timeo.auth_timeout", { $0.authenticationTimeout }, { $0.authenticationTimeout = $1 }, .seconds),
+    RecordKey(
+      "node.conn[0].timeo.noop_out_interval", { $0.timeouts.noopInterval }, { $0.timeouts.noopInterval = $1 }, .seconds),
+    RecordKey(
+      "node.conn[0].timeo.noop_out_timeout", { $0.timeouts.noopTimeout }, { $0.timeouts.noopTimeout = $1 }, .seconds),
+    RecordKey(
+      "node.conn[0].iscsi.MaxXmitDataSegmentLength", { $0.operational.maxXmitDataSegmentLength },
+      { $0.operational.maxXmitDataSegmentLength = $1 }, .number()),
+    RecordKey(
+      "node.conn[0].iscsi.MaxRecvDataSegmentLength", { $0.operational.maxRecvDataSegmentLength },
+      { $0.operational.maxRecvDataSegmentLength = $1 }, .number()),
+    RecordKey(
+      "node.conn[0].iscsi.HeaderDigest", { $0.operational.headerDigest }, { $0.operational.headerDigest = $1 }, .digests
+    ),
+    RecordKey(
+      "node.conn[0].iscsi.DataDigest", { $0.operational.dataDigest }, { $0.operational.dataDigest = $1 }, .digests),
+    RecordKey("node.conn[0].iscsi.IFMarker", { $0.initiatorMarkers }, { $0.initiatorMarkers = $1 }, .yesNo),
+    RecordKey("node.conn[0].iscsi.OFMarker", { $0.targetMarkers }, { $0.targetMarkers = $1 }, .yesNo),
+    RecordKey("node.boot_lun", { $0.bootLUN }, { $0.bootLUN = $1 }, .text, isLeftOutIfUnset: true),
   ]
 
   /// A record as it stands in a text; what the text lacks is as where nothing is configured.
@@ -93,16 +144,22 @@ extension NodeRecord: KeyedRecord {
   /// - Throws: What makes the text no record of a node.
   init(_ text: RecordText, passingOver errors: inout [RecordError]) throws(RecordError) {
     let (name, address) = ("node.name", "node.conn[0].address")
-    guard let value = text[name], !value.isEmpty else { throw .missing(key: name) }
+    let settings = Self.keys.settings(in: text)
+    guard let value = Self.keys.value(of: name, in: settings, of: text), !value.isEmpty else {
+      throw .missing(key: name)
+    }
     guard let target = try? TargetName(value) else {
       throw .badValue(key: name, expected: RecordValueFormat.targetName.values)
     }
-    guard let value = text[address], !value.isEmpty else { throw .missing(key: address) }
+    guard let value = Self.keys.value(of: address, in: settings, of: text), !value.isEmpty else {
+      throw .missing(key: address)
+    }
     guard let host = try? PortalHost(value) else {
       throw .badValue(key: address, expected: RecordValueFormat.host.values)
     }
     self.init(target: target, portal: Portal(host: host))
-    for error in Self.keys.read(text, into: &self) {
+    let refused = Self.keys.read(settings, of: text, into: &self) { $0.name != name && $0.name != address }
+    for error in refused {
       if case .badValue(let key, _) = error, Self.keys[key]?.role == .identity { throw error }
       errors.append(error)
     }
@@ -119,9 +176,26 @@ extension NodeRecord: KeyedRecord {
   }
 
   /// The keys, but those of the version of IP that the interface does not have.
-  public var shownKeys: [RecordKey<NodeRecord>] {
-    let hidden = interface.hiddenKeys
-    return Self.keys.all.filter { !hidden.contains($0.name) }
+  public var shownLayout: RecordLayout<NodeRecord> { interface.isForIPv6 ? Self.shownForIPv6 : Self.shownForIPv4 }
+  /// The same keys, with the MAC address among the interface's, where listings have it, before them.
+  public var storedLayout: RecordLayout<NodeRecord> { interface.isForIPv6 ? Self.storedForIPv6 : Self.storedForIPv4 }
+
+  /// The lines of `shownLayout`.
+  public func listing(hidesSecrets: Bool) -> [UInt8] { shownLayout.octets(of: self, hidesSecrets: hidesSecrets) }
+
+  private static let shownForIPv4 = layout(without: InterfaceRecord.ipv6Names, isShown: true)
+  private static let shownForIPv6 = layout(without: InterfaceRecord.ipv4Names, isShown: true)
+  private static let storedForIPv4 = layout(without: InterfaceRecord.ipv6Names, isShown: false)
+  private static let storedForIPv6 = layout(without: InterfaceRecord.ipv4Names, isShown: false)
+
+  private static func layout(without hidden: Set<String>, isShown: Bool) -> RecordLayout<NodeRecord> {
+    var keys = keys.all.filter { !hidden.contains($0.name) }
+    if !isShown, let place = keys.firstIndex(where: { $0.name == "iface.iscsi_ifacename" }),
+      let address = keys.firstIndex(where: { $0.name == "iface.hwaddress" })
+    {
+      keys.insert(keys.remove(at: address), at: place)
+    }
+    return RecordLayout(keys, showsUnset: isShown, standard: Self.keys.standardRecord)
   }
 }
 

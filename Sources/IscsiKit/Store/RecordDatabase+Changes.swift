@@ -36,11 +36,18 @@ extension RecordDatabase {
         let folder = location.path.dropLast().joined(separator: "/")
         pending.append(.link(link, to: database.root.appending(folder)))
       }
-      let text = (stored?.text ?? RecordText()).rewritten(record.entries) { NodeRecord.keys[$0] != nil }
+      let text = Self.text(of: record, over: stored?.text) { NodeRecord.keys[$0] != nil }
       pending.append(.put(location.path, text))
       if let older = location.inOlderForm { pending.append(.remove(older.path)) }
       // The same portal in another spelling: there must not be two records of one node.
       if let stored, stored.path != location.path { pending.append(.remove(stored.path)) }
+    }
+
+    private static func text<Record: KeyedRecord>(
+      of record: Record, over text: RecordText?, isKnown: (String) -> Bool
+    ) -> [UInt8] {
+      let layout = record.storedLayout
+      return (text ?? RecordText()).rewritten(layout.lines(of: record), keys: layout.names, isKnown: isKnown)
     }
 
     /// Removes the record of a node.
@@ -51,7 +58,7 @@ extension RecordDatabase {
 
     /// Stores the record of an interface.
     public mutating func save(_ record: InterfaceRecord, over stored: Stored<InterfaceRecord>? = nil) {
-      let text = (stored?.text ?? RecordText()).rewritten(record.entries) { InterfaceRecord.keys[$0] != nil }
+      let text = Self.text(of: record, over: stored?.text) { InterfaceRecord.keys[$0] != nil }
       pending.append(.put([Folder.interfaces.rawValue, record.name.description], text))
     }
 
@@ -68,7 +75,7 @@ extension RecordDatabase {
     /// Stores the record of a discovery.
     public mutating func save(_ record: DiscoveryRecord, over stored: Stored<DiscoveryRecord>? = nil) {
       let keys = DiscoveryRecord.keys(of: record.kind)
-      let text = (stored?.text ?? RecordText()).rewritten(record.entries) { keys[$0] != nil }
+      let text = Self.text(of: record, over: stored?.text) { keys[$0] != nil }
       pending.append(.put(stored?.path ?? record.path, text))
     }
 

@@ -124,7 +124,23 @@ public struct RecordDatabase: Sendable {
   /// The nodes that a filter lets through.
   public func nodes(_ filter: NodeFilter = NodeFilter()) throws(DatabaseError) -> Listing<NodeRecord> {
     var listing = Listing<NodeRecord>()
-    guard let nodes = try open(.nodes) else { return listing }
+    listing.problems = try forEachNode(filter) { listing.records.append($0) }
+    return listing
+  }
+
+  /// Hands over the nodes that a filter lets through, one by one: there may be more than are good to have at once.
+  ///
+  /// - Parameters:
+  ///   - filter: Which.
+  ///   - body: Gets each record.
+  /// - Returns: The files that cannot be used.
+  /// - Throws: `failed` for a folder that cannot be read.
+  @discardableResult
+  public func forEachNode(
+    _ filter: NodeFilter = NodeFilter(), _ body: (Stored<NodeRecord>) -> Void
+  ) throws(DatabaseError) -> [RecordProblem] {
+    var listing = Listing<NodeRecord>()
+    guard let nodes = try open(.nodes) else { return [] }
     let path = [Folder.nodes.rawValue]
     let targets = if let target = filter.target { [target.description] } else { try names(in: nodes, path) }
     for target in targets {
@@ -137,9 +153,11 @@ public struct RecordDatabase: Sendable {
         }
         guard portal.matches(filter) else { continue }
         try readNodes(of: target, at: portal, in: folder, filter.interface, &listing)
+        for record in listing.records { body(record) }
+        listing.records.removeAll(keepingCapacity: true)
       }
     }
-    return listing
+    return listing.problems
   }
 
   /// The record of a node over an interface; nil if there is none.

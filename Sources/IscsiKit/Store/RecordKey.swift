@@ -38,7 +38,7 @@ public enum RecordKeyRole: Hashable, Sendable {
 /// A key of a record: its name in files and on the command line, and the property behind it.
 ///
 /// Parser, printer, updates and documentation all go by a record's keys.
-public struct RecordKey<Record: Sendable>: Sendable {
+public final class RecordKey<Record: Sendable>: Sendable {
   /// The name, as `node.startup`.
   public let name: String
   /// Names that earlier versions used, and that are still understood.
@@ -51,12 +51,25 @@ public struct RecordKey<Record: Sendable>: Sendable {
   public let isLeftOutIfUnset: Bool
 
   private let checker: @Sendable (String) -> Bool
-  private let getter: @Sendable (Record) -> String
+  // Records are handed on in place: they are large, and a copy for each key of each record takes longer than all the rest.
+  private let getter: @Sendable (inout Record) -> String
+  private let comparer: @Sendable (inout Record, inout Record) -> Bool
   private let setter: @Sendable (inout Record, String) -> Bool
 
   /// A key whose value is a property.
-  init<Value>(
-    _ name: String, _ property: any WritableKeyPath<Record, Value> & Sendable, _ format: RecordValueFormat<Value>,
+  ///
+  /// - Parameters:
+  ///   - name: The name.
+  ///   - getter: The property, which it leaves as it is. A key path in its place costs many times as much at each use, and
+  ///     each line of each record is one.
+  ///   - setter: Sets it.
+  ///   - format: How it stands in files.
+  ///   - role: What the key is to users.
+  ///   - formerNames: Names of earlier versions.
+  ///   - isLeftOutIfUnset: Whether listings leave it out where it has no value.
+  init<Value: Equatable>(
+    _ name: String, _ getter: @escaping @Sendable (inout Record) -> Value,
+    _ setter: @escaping @Sendable (inout Record, Value) -> Void, _ format: RecordValueFormat<Value>,
     _ role: RecordKeyRole = .setting, formerly formerNames: [String] = [], isLeftOutIfUnset: Bool = false
   ) {
     self.name = name
@@ -65,42 +78,65 @@ public struct RecordKey<Record: Sendable>: Sendable {
     values = format.values
     self.isLeftOutIfUnset = isLeftOutIfUnset
     checker = { format.parse($0) != nil }
-    getter = { format.print($0[keyPath: property]) }
-    setter = { record, text in
+    self.getter = { format.print(getter(&$0)) }
+    comparer = { getter(&$0) == getter(&$1) }
+    self.setter = { record, text in
       guard let value = format.parse(text) else { return false }
-      record[keyPath: property] = value
+      setter(&record, value)
       return true
     }
   }
 
   /// The key of a part, as a key of the whole.
-  init<Part>(_ key: RecordKey<Part>, in part: any WritableKeyPath<Record, Part> & Sendable) {
+  ///
+  /// - Parameters:
+  ///   - key: The part's key.
+  ///   - getter: Asks the key for the part's text.
+  ///   - comparer: Has the key compare the parts of two records.
+  ///   - setter: Has the key take a text over into the part.
+  init<Part>(
+    _ key: RecordKey<Part>, _ getter: @escaping @Sendable (RecordKey<Part>, inout Record) -> String,
+    _ comparer: @escaping @Sendable (RecordKey<Part>, inout Record, inout Record) -> Bool,
+    _ setter: @escaping @Sendable (RecordKey<Part>, inout Record, String) -> Bool
+  ) {
     name = key.name
     formerNames = key.formerNames
     role = key.role
     values = key.values
     isLeftOutIfUnset = key.isLeftOutIfUnset
     checker = key.checker
-    getter = { key.getter($0[keyPath: part]) }
-    setter = { key.setter(&$0[keyPath: part], $1) }
+    self.getter = { getter(key, &$0) }
+    self.comparer = { comparer(key, &$0, &$1) }
+    self.setter = { setter(key, &$0, $1) }
   }
 
   /// The value as it stands in a file; empty for one that does not stand there.
-  public func text(of record: Record) -> String { getter(record) }
+  public func text(of record: Record) -> String {
+    var record = record
+    return text(in: &record)
+  }
+
+  /// The same of a record in place, which is left as it is.
+  func text(in record: inout Record) -> String { getter(&record) }
+
+  /// Whether two records, which are left as they are, have the same value.
+  func isSame(in left: inout Record, _ right: inout Record) -> Bool { comparer(&left, &right) }
 
   /// Gives the record a value.
   func set(_ text: String, in record: inout Record) throws(RecordError) {
-    try check(text)
-    guard setter(&record, text) else { throw .badValue(key: name, expected: values) }
+    guard isShortEnough(text), take(text, into: &record) else { throw .badValue(key: name, expected: values) }
   }
+
+  /// Gives the record a value of any length, and tells whether it is one.
+  func take(_ text: String, into record: inout Record) -> Bool { setter(&record, text) }
 
   /// Throws `badValue` for a text that is no value of this key.
   func check(_ text: String) throws(RecordError) {
-    // Longer ones are cut by open-iscsi, which makes another value of them.
-    guard text.utf8.count <= RecordValueFormat<String>.longest, checker(text) else {
-      throw .badValue(key: name, expected: values)
-    }
+    guard isShortEnough(text), checker(text) else { throw .badValue(key: name, expected: values) }
   }
+
+  /// Longer ones are cut by open-iscsi, which makes another value of them.
+  private func isShortEnough(_ text: String) -> Bool { text.utf8.count <= RecordValueFormat<String>.longest }
 }
 
 /// The keys of a kind of record, in the order of its files.
@@ -108,33 +144,121 @@ public struct RecordKeys<Record: Sendable>: Sendable {
   /// All keys.
   public let all: [RecordKey<Record>]
   private let positions: [String: Int]
+  /// The names as they stand in files, by key; former ones behind the present ones.
+  private let names: [(octets: [UInt8], position: Int)]
+  /// A record without any setting.
+  let standardRecord: Record?
+  /// The lines of such a record, by key. They say nothing.
+  private let standard: RecordLines
+  private let standardValues: [[UInt8]]
 
-  init(_ all: [RecordKey<Record>]) {
+  /// The keys.
+  ///
+  /// - Parameters:
+  ///   - all: The keys, in the order of files.
+  ///   - standard: A record without any setting. Records are read into such ones.
+  init(_ all: [RecordKey<Record>], standard: Record? = nil) {
     self.all = all
-    var positions: [String: Int] = [:]
-    for (position, key) in all.enumerated() {
-      for name in [key.name] + key.formerNames { positions[name] = position }
-    }
-    self.positions = positions
+    standardRecord = standard
+    let present = all.enumerated().map { (name: $1.name, position: $0) }
+    let former = all.enumerated().flatMap { position, key in key.formerNames.map { (name: $0, position: position) } }
+    positions = Dictionary((present + former).map { ($0.name, $0.position) }) { $1 }
+    names = (present + former).map { (Array($0.name.utf8), $0.position) }
+    // What says which record it is counts in any case.
+    let values = standard.map { standard in all.map { $0.role == .identity ? "" : $0.text(of: standard) } } ?? []
+    var lines = RecordLines()
+    for (key, value) in zip(all, values) { lines.append(key: key.name, value: value) }
+    self.standard = lines
+    standardValues = values.map { Array($0.utf8) }
   }
 
   /// The key of a present or former name; nil if there is none.
   public subscript(name: String) -> RecordKey<Record>? { positions[name].map { all[$0] } }
 
+  /// What a text says of a record.
+  struct Settings {
+    /// Which key has which value, in the order of the text, but for what is so without it.
+    fileprivate(set) var values: [(position: Int, value: Range<Int>)] = []
+    /// Whether the text has any key, be it one of these or not.
+    fileprivate(set) var isEmpty = true
+  }
+
+  /// What a text says.
+  func settings(in text: RecordText) -> Settings {
+    var settings = Settings()
+    var (start, next) = (0, 0)
+    while true {
+      // Files have the keys in our order and most of their values as they are without any setting, so that most lines are
+      // known whole: the next key's standard one. Empty values do not stand in files.
+      while next < standardValues.count, standardValues[next].isEmpty { next += 1 }
+      if next < standard.count, let end = standard.end(of: next, at: start, in: text.octets) {
+        note(next, nil, in: &settings)
+        (start, next) = (end, next + 1)
+        continue
+      }
+      guard let (line, content) = text.line(at: start) else { return settings }
+      start = line.upperBound + 1
+      guard case .entry(let key, let value) = content else { continue }
+      settings.isEmpty = false
+      guard let index = index(ofKeyAt: key, in: text, from: next) else { continue }
+      next = index + 1
+      let position = names[index].position
+      let isStandard = position < standardValues.count && text.isAt(value, standardValues[position])
+      note(position, value, isStandard: isStandard, in: &settings)
+    }
+  }
+
+  private func note(_ position: Int, _ value: Range<Int>?, isStandard: Bool = true, in settings: inout Settings) {
+    settings.isEmpty = false
+    // A key may come twice: the last value holds, also the standard one.
+    if isStandard {
+      if !settings.values.isEmpty { settings.values.removeAll { $0.position == position } }
+    } else if let value {
+      settings.values.append((position, value))
+    }
+  }
+
   /// Gives a record the values that a text has; keys that it does not have keep theirs.
   ///
   /// - Parameters:
   ///   - text: The values. Keys that no record has are passed over.
-  ///   - record: What they are given to.
+  ///   - record: What they are given to; it has no setting yet.
   ///   - onlySettings: Whether keys that say which record it is are passed over too.
   /// - Returns: What could not be taken over.
   func read(_ text: RecordText, into record: inout Record, onlySettings: Bool = false) -> [RecordError] {
+    read(settings(in: text), of: text, into: &record) { !onlySettings || $0.role != .identity }
+  }
+
+  /// Gives a record what a text says.
+  ///
+  /// - Parameters:
+  ///   - settings: What it says.
+  ///   - text: The text.
+  ///   - record: What is changed.
+  ///   - isMeant: Which keys count.
+  /// - Returns: What could not be taken over.
+  func read(
+    _ settings: Settings, of text: RecordText, into record: inout Record, where isMeant: (RecordKey<Record>) -> Bool
+  ) -> [RecordError] {
     var errors: [RecordError] = []
-    for case .entry(let name, let value) in text.lines {
-      guard let key = self[name], !onlySettings || key.role != .identity else { continue }
-      do throws(RecordError) { try key.set(value, in: &record) } catch { errors.append(error) }
+    for (position, value) in settings.values where isMeant(all[position]) {
+      do throws(RecordError) { try all[position].set(text.text(value), in: &record) } catch { errors.append(error) }
     }
     return errors
+  }
+
+  /// The value of a key in what a text says; nil if it is not there, or is as it is without any setting.
+  func value(of name: String, in settings: Settings, of text: RecordText) -> String? {
+    guard let position = positions[name] else { return nil }
+    return settings.values.last { $0.position == position }.map { text.text($0.value) }
+  }
+
+  /// Which of the names stands in a part of a file, looking at one of them first.
+  private func index(ofKeyAt range: Range<Int>, in text: RecordText, from first: Int) -> Int? {
+    for index in names.indices[min(first, names.count)...] where text.isAt(range, names[index].octets) {
+      return index
+    }
+    return names.indices[..<min(first, names.count)].first { text.isAt(range, names[$0].octets) }
   }
 
   /// What in a text is no value of one of these keys.
@@ -162,8 +286,17 @@ public struct RecordKeys<Record: Sendable>: Sendable {
 
 /// A record that is stored as keys and values.
 public protocol KeyedRecord: Hashable, Sendable {
-  /// The keys that its file has where they have a value; listings show them without one too, in this order.
-  var shownKeys: [RecordKey<Self>] { get }
+  /// How listings show it: all keys that its file can have.
+  var shownLayout: RecordLayout<Self> { get }
+  /// How it stands in its file: the keys that have a value.
+  var storedLayout: RecordLayout<Self> { get }
+  /// The lines by which listings show it.
+  ///
+  /// Each kind of record has its own, as the compiler makes a fast one for a type that it knows.
+  ///
+  /// - Parameter hidesSecrets: Whether stars are in the place of secrets.
+  /// - Returns: The octets of the lines, with their ends.
+  func listing(hidesSecrets: Bool) -> [UInt8]
   /// Changes a setting.
   ///
   /// - Parameters:
@@ -174,18 +307,14 @@ public protocol KeyedRecord: Hashable, Sendable {
 }
 
 extension KeyedRecord {
+  /// The keys that its file has where they have a value; listings show them without one too, in this order.
+  public var shownKeys: [RecordKey<Self>] { shownLayout.keys }
+
   /// The keys and values that its file has, in the file's order.
   public var entries: [(key: String, value: String)] {
-    var entries: [(key: String, value: String)] = shownKeys.compactMap { key in
+    storedLayout.keys.compactMap { key in
       let text = key.text(of: self)
       return text.isEmpty ? nil : (key.name, text)
     }
-    // Listings have the MAC address among the interface's keys, files of nodes before them.
-    if self is NodeRecord, let place = entries.firstIndex(where: { $0.key == "iface.iscsi_ifacename" }),
-      let address = entries.firstIndex(where: { $0.key == "iface.hwaddress" })
-    {
-      entries.insert(entries.remove(at: address), at: place)
-    }
-    return entries
   }
 }

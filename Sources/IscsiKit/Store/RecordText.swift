@@ -40,111 +40,135 @@ public struct RecordText: Hashable, Sendable, CustomStringConvertible, CustomRef
   /// The most octets of a line, its end included (open-iscsi's `LINE_LEN`).
   public static let longestLine = 2047
 
-  /// The lines, in their order. A last line without an end is not among them: what it was to say is not known.
-  public private(set) var lines: [Line] = []
-  /// What cannot be read.
-  public private(set) var problems: [Problem] = []
-  private var values: [String: String] = [:]
+  /// The file. Lines are looked at where somebody asks: most of a record's say what is so without them, and a database has
+  /// thousands of records.
+  let octets: [UInt8]
 
   /// No lines.
-  public init() {}
+  public init() { octets = [] }
 
-  /// Reads lines.
-  public init(_ octets: some Collection<UInt8>) {
-    var rest = octets[...]
-    var number = 0
-    while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
-      number += 1
-      append(Array(rest[..<end]), number)
-      rest = rest[rest.index(after: end)...]
-    }
-    if !rest.isEmpty { problems.append(Problem(line: number + 1, reason: .unterminated)) }
+  /// Takes the octets of a file.
+  public init(_ octets: some Collection<UInt8>) { self.octets = Array(octets) }
+
+  /// What stands in a line; offsets in the file.
+  enum Content: Hashable {
+    case entry(key: Range<Int>, value: Range<Int>)
+    /// A comment or a blank line.
+    case comment
+    case unreadable(Problem.Reason)
   }
 
-  /// How many lines there are.
-  public var description: String { "\(lines.count) lines of a record" }
+  /// The lines, in their order. A last line without an end is not among them: what it was to say is not known.
+  public var lines: [Line] {
+    var lines: [Line] = []
+    forEachLine { line, content in
+      if case .entry(let key, let value) = content {
+        lines.append(.entry(key: text(key), value: text(value)))
+      } else {
+        lines.append(.other(Array(octets[line])))
+      }
+    }
+    return lines
+  }
+
+  /// What cannot be read.
+  public var problems: [Problem] {
+    var problems: [Problem] = []
+    var (number, end) = (0, 0)
+    forEachLine { line, content in
+      (number, end) = (number + 1, line.upperBound + 1)
+      if case .unreadable(let reason) = content { problems.append(Problem(line: number, reason: reason)) }
+    }
+    if end < octets.count { problems.append(Problem(line: number + 1, reason: .unterminated)) }
+    return problems
+  }
+
+  /// How many octets there are.
+  public var description: String { "\(octets.count) octets of a record" }
   /// No children, so that `dump` shows no secret.
   public var customMirror: Mirror { Mirror(self, children: [:]) }
 
   /// Whether no line has a key.
-  public var isEmpty: Bool { values.isEmpty }
-
-  /// The value of a key; nil if no line has it.
-  public subscript(key: String) -> String? { values[key] }
-
-  private mutating func append(_ octets: [UInt8], _ number: Int) {
-    func keep(because reason: Problem.Reason? = nil) {
-      lines.append(.other(octets))
-      if let reason { problems.append(Problem(line: number, reason: reason)) }
+  public var isEmpty: Bool {
+    var start = 0
+    while let (line, content) = line(at: start) {
+      if case .entry = content { return false }
+      start = line.upperBound + 1
     }
-    guard octets.count < Self.longestLine else { return keep(because: .tooLong) }
-    let content = octets.trimmed
-    guard let first = content.first, first != UInt8(ascii: "#") else { return keep() }
-    guard !content.contains(0), let text = String(validating: content, as: UTF8.self) else {
-      return keep(because: .notText)
-    }
-    let bytes = text.utf8
-    let keyEnd = bytes.firstIndex { $0.isBlank || $0 == UInt8(ascii: "=") } ?? bytes.endIndex
-    let behind = bytes[keyEnd...].drop(while: \.isBlank)
-    guard keyEnd != bytes.startIndex, behind.first == UInt8(ascii: "=") else { return keep(because: .noValue) }
-    let (key, value) = (String(text[..<keyEnd]), String(text[behind.dropFirst().drop(while: \.isBlank).startIndex...]))
-    lines.append(.entry(key: key, value: value))
-    values[key] = value
+    return true
   }
 
-  /// The text with other values: first what `entries` has, in that order, and whatever else stood in the file in its
-  /// place, which is before the line that it was before.
-  ///
-  /// - Parameters:
-  ///   - entries: Keys and values.
-  ///   - isKnown: Whether a key is one of those that `entries` speaks for; such a key that is not there goes.
-  /// - Returns: The octets of the file.
-  public func rewritten(_ entries: [(key: String, value: String)], isKnown: (String) -> Bool) -> [UInt8] {
-    var before: [String: [[UInt8]]] = [:]
-    var pending: [[UInt8]] = []
-    for line in lines {
-      switch line {
-      case .entry(let key, _) where isKnown(key):
-        before[key, default: []] += pending
-        pending = []
-      case .entry(let key, let value):
-        pending.append(Array("\(key) = \(value)".utf8))
-      case .other(let octets) where Self.isFrame(octets): break
-      case .other(let octets): pending.append(octets)
-      }
+  /// The value of a key; nil if no line has it.
+  public subscript(key: String) -> String? {
+    let key = Array(key.utf8)
+    var found: Range<Int>?
+    forEachLine { _, content in
+      if case .entry(let range, let value) = content, isAt(range, key) { found = value }
     }
-    var result: [[UInt8]] = [Array("\(Self.begin) \(Self.version)".utf8)]
-    for (key, value) in entries {
-      result += before.removeValue(forKey: key) ?? []
-      result.append(Array("\(key) = \(value)".utf8))
+    return found.map(text)
+  }
+
+  /// The octets of a part of the file as text.
+  func text(_ range: Range<Int>) -> String { String(decoding: octets[range], as: UTF8.self) }
+
+  /// Whether a part of the file is the same octets; from the end, as keys begin alike.
+  func isAt(_ range: Range<Int>, _ other: [UInt8]) -> Bool {
+    guard range.count == other.count else { return false }
+    var (left, right) = (range.upperBound, other.count)
+    while right > 0 {
+      (left, right) = (left - 1, right - 1)
+      if octets[left] != other[right] { return false }
     }
-    // What stood before keys that are gone, in the order of the file.
-    for case .entry(let key, _) in lines { result += before.removeValue(forKey: key) ?? [] }
-    result += pending
-    result.append(Array(Self.end.utf8))
-    return Array(result.joined(separator: [UInt8(ascii: "\n")])) + [UInt8(ascii: "\n")]
+    return true
+  }
+
+  private func forEachLine(_ body: (_ line: Range<Int>, _ content: Content) -> Void) {
+    var start = 0
+    while let (line, content) = line(at: start) {
+      body(line, content)
+      start = line.upperBound + 1
+    }
+  }
+
+  /// The line that begins at an offset, without its end, and what stands in it; nil at the end of the file, and for a line that
+  /// has no end.
+  func line(at start: Int) -> (line: Range<Int>, content: Content)? {
+    var (end, hasNUL, isASCII) = (start, false, true)
+    while end < octets.count, octets[end] != UInt8(ascii: "\n") {
+      if octets[end] == 0 { hasNUL = true }
+      if octets[end] >= 0x80 { isASCII = false }
+      end += 1
+    }
+    guard end < octets.count else { return nil }
+    return (start..<end, content(of: start..<end, hasNUL: hasNUL, isASCII: isASCII))
+  }
+
+  private func content(of line: Range<Int>, hasNUL: Bool, isASCII: Bool) -> Content {
+    guard line.count < Self.longestLine else { return .unreadable(.tooLong) }
+    var (start, end) = (line.lowerBound, line.upperBound)
+    while start < end, octets[start].isBlank { start += 1 }
+    while start < end, octets[end - 1].isBlank { end -= 1 }
+    guard start < end, octets[start] != UInt8(ascii: "#") else { return .comment }
+    guard !hasNUL, isASCII || String(validating: octets[start..<end], as: UTF8.self) != nil else {
+      return .unreadable(.notText)
+    }
+    var keyEnd = start
+    while keyEnd < end, !octets[keyEnd].isBlank, octets[keyEnd] != UInt8(ascii: "=") { keyEnd += 1 }
+    var value = keyEnd
+    while value < end, octets[value].isBlank { value += 1 }
+    guard keyEnd > start, value < end, octets[value] == UInt8(ascii: "=") else { return .unreadable(.noValue) }
+    value += 1
+    while value < end, octets[value].isBlank { value += 1 }
+    return .entry(key: start..<keyEnd, value: value..<end)
   }
 
   /// The version of open-iscsi whose records these are; their first line has it.
   public static let version = "2.1.8"
-  private static let begin = "# BEGIN RECORD"
-  private static let end = "# END RECORD"
-
-  private static func isFrame(_ octets: [UInt8]) -> Bool {
-    let content = octets.trimmed
-    return content.starts(with: begin.utf8) || content.elementsEqual(end.utf8)
-  }
+  static let begin = "# BEGIN RECORD"
+  static let end = "# END RECORD"
 }
 
 extension UInt8 {
   /// Whether C's `isspace` is true of the octet.
-  fileprivate var isBlank: Bool { self == 0x20 || (0x09...0x0D).contains(self) }
-}
-
-extension [UInt8] {
-  /// Without blanks at both ends.
-  fileprivate var trimmed: ArraySlice<UInt8> {
-    guard let last = lastIndex(where: { !$0.isBlank }) else { return [] }
-    return self[...last].drop(while: \.isBlank)
-  }
+  var isBlank: Bool { self == 0x20 || (0x09...0x0D).contains(self) }
 }

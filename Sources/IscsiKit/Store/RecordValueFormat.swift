@@ -57,7 +57,7 @@ extension RecordValueFormat where Value: FixedWidthInteger {
       guard text.utf8.first != UInt8(ascii: "+"), let number = Value(text), range.contains(number) else { return nil }
       return number
     } print: {
-      "\($0)"
+      String($0)
     }
   }
 }
@@ -69,7 +69,7 @@ extension RecordValueFormat {
     return Self(values: none.isEmpty ? format.values : "\(format.values), or \(none)") { text in
       text == none ? .some(nil) : format.parse(text).map(Optional.some)
     } print: {
-      $0.map { "\($0)" } ?? none
+      $0.map { String($0) } ?? none
     }
   }
 }
@@ -80,7 +80,7 @@ extension RecordValueFormat where Value == Duration {
     Self(values: "a number of seconds") {
       UInt32($0).flatMap { $0 <= UInt32(Int32.max) ? .seconds(Int64($0)) : nil }
     } print: {
-      "\($0.components.seconds)"
+      String($0.components.seconds)
     }
   }
 }
@@ -91,7 +91,7 @@ extension RecordValueFormat where Value == Duration? {
     Self(values: "a number of seconds, or -1 for ever") { text in
       Int32(text).map { $0 < 0 ? nil : .seconds(Int64($0)) }
     } print: {
-      $0.map { "\($0.components.seconds)" } ?? "-1"
+      $0.map { String($0.components.seconds) } ?? "-1"
     }
   }
 }

@@ -19,8 +19,8 @@ extension DiscoveryMode {
     }
     guard !nodes.isEmpty else { throw IscsiadmError(.noObjectsFound, "No portals found") }
     switch max(options.printLevel ?? 0, 0) {
-    case 0: console.say(NodeText.lines(nodes, tag: .signed))
-    case 1: console.say(NodeText.tree(nodes, joinsPortals: true))
+    case 0: console.say(nodes.map { NodeText.line($0, tag: .signed) }.joined())
+    case 1: console.say(NodeText.tree(nodes))
     default: break
     }
     guard options.flags.contains(.login) else { return .success }

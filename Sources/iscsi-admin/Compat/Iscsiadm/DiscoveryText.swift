@@ -19,12 +19,12 @@ enum DiscoveryText {
   ) -> String {
     func section(_ title: String, _ kind: DiscoveryRecord.Kind) -> String {
       let lines = discoveries.filter { $0.discovery.kind == kind }.map { discovery, nodes in
-        "DiscoveryAddress: \(discovery.host),\(discovery.port)\n" + NodeText.tree(nodes, joinsPortals: true)
+        "DiscoveryAddress: \(discovery.host),\(discovery.port)\n" + NodeText.tree(nodes)
       }
       return "\(title):\n" + (lines.isEmpty ? none : lines.joined())
     }
     func section(_ title: String, _ nodes: [NodeRecord]) -> String {
-      "\(title):\n" + (nodes.isEmpty ? none : NodeText.tree(nodes, joinsPortals: true))
+      "\(title):\n" + (nodes.isEmpty ? none : NodeText.tree(nodes))
     }
     let hasServer = discoveries.contains { $0.discovery.kind == .isns }
     return section("SENDTARGETS", .sendTargets) + (hasServer ? section("iSNS", .isns) : section("iSNS", isns))

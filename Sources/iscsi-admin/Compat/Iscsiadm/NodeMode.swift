@@ -84,16 +84,26 @@ struct NodeMode {
   }
 
   /// The records of a selection; files that are none are told of.
-  func records(
-    _ selection: NodeSelection, in order: RecordDatabase.Order = .asStored
-  ) throws(IscsiadmError) -> [RecordDatabase.Stored<NodeRecord>] {
+  func records(_ selection: NodeSelection) throws(IscsiadmError) -> [RecordDatabase.Stored<NodeRecord>] {
     guard !selection.isEmpty else { throw Self.noRecords }
-    let listing = try machine.reading { () throws(DatabaseError) in
-      try machine.database(in: order).nodes(selection.nodes)
-    }
+    let listing = try machine.reading { () throws(DatabaseError) in try machine.database.nodes(selection.nodes) }
     console.warn(of: listing.problems)
     guard !listing.records.isEmpty else { throw Self.noRecords }
     return listing.records
+  }
+
+  /// Hands over the records of a selection, in the order of listings; files that are none are told of.
+  private func forEachRecord(_ selection: NodeSelection, _ body: (NodeRecord) -> Void) throws(IscsiadmError) {
+    guard !selection.isEmpty else { throw Self.noRecords }
+    var count = 0
+    let problems = try machine.reading { () throws(DatabaseError) in
+      try machine.database(in: .byName).forEachNode(selection.nodes) { stored in
+        count += 1
+        body(stored.record)
+      }
+    }
+    console.warn(of: problems)
+    guard count > 0 else { throw Self.noRecords }
   }
 
   static var noRecords: IscsiadmError { IscsiadmError(.noObjectsFound, "No records found") }
@@ -106,16 +116,27 @@ struct NodeMode {
     guard level <= 1 else {
       throw IscsiadmError(.invalidArgument, "Invalid info level \(level). Try 0 or 1.")
     }
-    let records = try records(NodeSelection(), in: .byName).map(\.record)
-    console.say(level == 0 ? NodeText.lines(records, tag: .unsigned) : NodeText.tree(records))
+    var text = ""
+    var tree = NodeText.Tree()
+    try forEachRecord(NodeSelection()) { record in
+      text += level == 0 ? NodeText.line(record, tag: .unsigned) : tree.lines(of: record)
+    }
+    console.say(text)
     return .success
   }
 
   private func show(_ selection: NodeSelection) throws(IscsiadmError) -> ExitStatus {
-    for stored in try records(selection, in: .byName) {
-      console.say(
-        RecordDump.text(of: stored.record, showsSecrets: options.flags.contains(.showSecrets)))
+    // A write for each of thousands would take as long as the reading.
+    var text: [UInt8] = []
+    func say() {
+      console.say(String(decoding: text, as: UTF8.self))
+      text.removeAll(keepingCapacity: true)
     }
+    try forEachRecord(selection) { record in
+      text += RecordDump.octets(of: record, showsSecrets: options.flags.contains(.showSecrets))
+      if text.count >= 1 << 16 { say() }
+    }
+    if !text.isEmpty { say() }
     return .success
   }
 

@@ -11,30 +11,32 @@ enum NodeText {
     case unsigned
   }
 
-  /// A line a node: `10.0.0.1:3260,1 iqn...`.
-  static func lines(_ records: [NodeRecord], tag: TagStyle) -> String {
-    records.map { "\(portal($0.portal, tag)) \($0.target)\n" }.joined()
+  /// The line of a node: `10.0.0.1:3260,1 iqn...`.
+  static func line(_ record: NodeRecord, tag: TagStyle) -> String { "\(portal(record.portal, tag)) \(record.target)\n" }
+
+  /// Nodes by target, each portal with its interface; those of a target, and of a portal, behind its first.
+  static func tree(_ records: [NodeRecord]) -> String {
+    var tree = Tree(joinsPortals: true)
+    return records.joinedByPortal.map { tree.lines(of: $0) }.joined()
   }
 
   /// Nodes by target, each portal with its interface. Consecutive nodes of a target are below one line.
-  ///
-  /// - Parameters:
-  ///   - records: The nodes.
-  ///   - joinsPortals: Whether consecutive nodes of a portal are below one line, too.
-  /// - Returns: The lines.
-  static func tree(_ records: [NodeRecord], joinsPortals: Bool = false) -> String {
-    var text = ""
-    var last: NodeRecord?
-    for record in joinsPortals ? records.joinedByPortal : records {
+  struct Tree {
+    /// Whether consecutive nodes of a portal are below one line, too.
+    private let joinsPortals: Bool
+    private var last: (target: TargetName, portal: Portal)?
+
+    init(joinsPortals: Bool = false) { self.joinsPortals = joinsPortals }
+
+    /// The lines of the next node.
+    mutating func lines(of record: NodeRecord) -> String {
       let isSameTarget = record.target == last?.target
-      if !isSameTarget { text += "Target: \(record.target)\n" }
-      if !joinsPortals || !isSameTarget || record.portal != last?.portal {
-        text += "\tPortal: \(portal(record.portal, .signed))\n"
-      }
-      text += "\t\tIface Name: \(record.interface.name)\n"
-      last = record
+      let isSamePortal = joinsPortals && isSameTarget && record.portal == last?.portal
+      last = (record.target, record.portal)
+      return (isSameTarget ? "" : "Target: \(record.target)\n")
+        + (isSamePortal ? "" : "\tPortal: \(portal(record.portal, .signed))\n")
+        + "\t\tIface Name: \(record.interface.name)\n"
     }
-    return text
   }
 
   /// `10.0.0.1:3260,1`; what has no dot is taken for an IPv6 address.

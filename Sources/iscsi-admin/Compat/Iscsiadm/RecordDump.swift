@@ -8,17 +8,14 @@ enum RecordDump {
   /// - Parameters:
   ///   - record: The record.
   ///   - showsSecrets: Whether passwords are shown (`-S`), or stars in their place.
-  /// - Returns: The text, with the last line's end.
+  /// - Returns: The octets of the text, with the last line's end.
+  static func octets(of record: some KeyedRecord, showsSecrets: Bool) -> [UInt8] {
+    Array("# BEGIN RECORD \(RecordText.version)\n".utf8)
+      + record.listing(hidesSecrets: !showsSecrets) + Array("# END RECORD\n".utf8)
+  }
+
+  /// The same as text.
   static func text(of record: some KeyedRecord, showsSecrets: Bool) -> String {
-    var text = "# BEGIN RECORD \(RecordText.version)\n"
-    for key in record.shownKeys {
-      let value = key.text(of: record)
-      if value.isEmpty {
-        if !key.isLeftOutIfUnset { text += "\(key.name) = <empty>\n" }
-      } else {
-        text += "\(key.name) = \(key.role == .secret && !showsSecrets ? "********" : value)\n"
-      }
-    }
-    return text + "# END RECORD\n"
+    String(decoding: octets(of: record, showsSecrets: showsSecrets), as: UTF8.self)
   }
 }

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Which keys of a record stand in a text, in which order, and how those that have no value do.
+///
+/// Most values of most records are as they are without any setting. The lines of those are at hand, so that only the others
+/// are made.
+public final class RecordLayout<Record: Sendable>: Sendable {
+  /// The keys.
+  public let keys: [RecordKey<Record>]
+  /// Their names.
+  let names: [String]
+  private let showsUnset: Bool
+  /// A record without any setting, and its lines; none if that is not known.
+  private let standard: Record?
+  private let standardLines: RecordLines
+
+  /// A layout.
+  ///
+  /// - Parameters:
+  ///   - keys: The keys.
+  ///   - showsUnset: Whether keys without a value are there, as `<empty>`, but those that are left out then.
+  ///   - standard: A record without any setting, if that is known.
+  init(_ keys: [RecordKey<Record>], showsUnset: Bool, standard: Record?) {
+    self.keys = keys
+    names = keys.map(\.name)
+    self.showsUnset = showsUnset
+    self.standard = standard
+    var lines = RecordLines()
+    if let standard {
+      var record = standard
+      for key in keys { Self.append(key, key.text(in: &record), to: &lines, showsUnset: showsUnset) }
+    }
+    standardLines = lines
+  }
+
+  /// The octets of a record's lines.
+  ///
+  /// - Parameters:
+  ///   - record: The record.
+  ///   - hidesSecrets: Whether stars are in the place of secrets.
+  /// - Returns: The lines with their ends.
+  func octets(of record: Record, hidesSecrets: Bool) -> [UInt8] {
+    lines(of: record, hidesSecrets: hidesSecrets).octets
+  }
+
+  /// A record's lines, one a key; one that is not there is empty.
+  func lines(of record: Record, hidesSecrets: Bool = false) -> RecordLines {
+    var lines = RecordLines(capacity: standardLines.octets.count + 256, of: keys.count)
+    var first = 0
+    var record = record
+    for index in unusualKeys(of: &record) {
+      lines.append(first..<index, of: standardLines)
+      first = index + 1
+      let key = keys[index], value = key.text(in: &record)
+      let isHidden = hidesSecrets && key.role == .secret && !value.isEmpty
+      Self.append(key, isHidden ? "********" : value, to: &lines, showsUnset: showsUnset)
+    }
+    if first < keys.count { lines.append(first..<keys.count, of: standardLines) }
+    return lines
+  }
+
+  /// Which keys' lines are not at hand.
+  private func unusualKeys(of record: inout Record) -> [Int] {
+    guard var standard else { return Array(keys.indices) }
+    var unusual: [Int] = []
+    for (index, key) in keys.enumerated() where !key.isSame(in: &record, &standard) { unusual.append(index) }
+    return unusual
+  }
+
+  private static func append(
+    _ key: RecordKey<Record>, _ value: String, to lines: inout RecordLines, showsUnset: Bool
+  ) {
+    if !value.isEmpty {
+      lines.append(key: key.name, value: value)
+    } else if showsUnset, !key.isLeftOutIfUnset {
+      lines.append(key: key.name, value: "<empty>")
+    } else {
+      lines.appendNothing()
+    }
+  }
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Lines one behind the other, in one piece of memory: records are compared with them octet by octet, a line a step.
+struct RecordLines: Sendable {
+  private(set) var octets: [UInt8] = []
+  /// Where each line ends, its end included.
+  private var ends: [Int] = []
+
+  /// No lines.
+  init() {}
+
+  /// No lines yet, but room for some.
+  init(capacity: Int, of count: Int) {
+    octets.reserveCapacity(capacity)
+    ends.reserveCapacity(count)
+  }
+
+  /// How many lines there are.
+  var count: Int { ends.count }
+
+  /// Appends the line of a key.
+  mutating func append(key: String, value: String) {
+    octets += key.utf8
+    octets += " = ".utf8
+    octets += value.utf8
+    octets.append(UInt8(ascii: "\n"))
+    ends.append(octets.count)
+  }
+
+  /// Appends a line without octets, which takes the place of one.
+  mutating func appendNothing() { ends.append(octets.count) }
+
+  /// Appends consecutive lines of others.
+  mutating func append(_ range: Range<Int>, of lines: RecordLines) {
+    guard let first = range.first else { return }
+    let start = first == 0 ? 0 : lines.ends[first - 1]
+    let shift = octets.count - start
+    octets += lines.octets[start..<lines.ends[range.upperBound - 1]]
+    for index in range { ends.append(lines.ends[index] + shift) }
+  }
+
+  /// The octets of a line.
+  subscript(index: Int) -> ArraySlice<UInt8> { octets[range(index)] }
+
+  /// Where in a text a line ends if it begins at an offset; nil if another one stands there.
+  func end(of index: Int, at start: Int, in text: borrowing [UInt8]) -> Int? {
+    let range = range(index)
+    let end = start + range.count
+    guard end <= text.count else { return nil }
+    var (here, there) = (range.lowerBound, start)
+    while there < end {
+      if octets[here] != text[there] { return nil }
+      (here, there) = (here + 1, there + 1)
+    }
+    return end
+  }
+
+  private func range(_ index: Int) -> Range<Int> { (index == 0 ? 0 : ends[index - 1])..<ends[index] }
+}

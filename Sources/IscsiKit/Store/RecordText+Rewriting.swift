@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension RecordText {
+  /// The text with other values: first what `entries` has, in that order, and whatever else stood in the file in its
+  /// place, which is before the line that it was before.
+  ///
+  /// - Parameters:
+  ///   - entries: Keys and values.
+  ///   - isKnown: Whether a key is one of those that `entries` speaks for; such a key that is not there goes.
+  /// - Returns: The octets of the file.
+  public func rewritten(_ entries: [(key: String, value: String)], isKnown: (String) -> Bool) -> [UInt8] {
+    var lines = RecordLines()
+    for entry in entries { lines.append(key: entry.key, value: entry.value) }
+    return rewritten(lines, keys: entries.map(\.key), isKnown: isKnown)
+  }
+
+  /// The text with other lines: those of some keys, in their order.
+  func rewritten(_ lines: RecordLines, keys: [String], isKnown: (String) -> Bool) -> [UInt8] {
+    let others = Others(in: self, beside: keys, lines, isKnown)
+    var result: [UInt8] = []
+    result.reserveCapacity(lines.octets.count + 64)
+    result += "\(Self.begin) \(Self.version)\n".utf8
+    if others.before.isEmpty {
+      result += lines.octets
+    } else {
+      for index in keys.indices {
+        for line in others.before[index] ?? [] { result += line }
+        result += lines[index]
+      }
+    }
+    for line in others.rest { result += line }
+    result += "\(Self.end)\n".utf8
+    return result
+  }
+
+  /// What stands in a file beside the keys that are known: comments, and keys of others. Lines with their ends.
+  private struct Others {
+    /// What stands before a key, by its index.
+    private(set) var before: [Int: [[UInt8]]] = [:]
+    /// What stands before keys that are gone, and what behind the last key.
+    private(set) var rest: [[UInt8]] = []
+    private var last: [[UInt8]] = []
+
+    init(in text: RecordText, beside keys: [String], _ lines: RecordLines, _ isKnown: (String) -> Bool) {
+      var (start, next) = (0, 0)
+      while true {
+        // Files mostly have the keys in their order, and as they are to be but for one or two.
+        while next < lines.count, lines[next].isEmpty { next += 1 }
+        if next < lines.count, let end = lines.end(of: next, at: start, in: text.octets) {
+          place(before: next)
+          (start, next) = (end, next + 1)
+          continue
+        }
+        guard let (line, content) = text.line(at: start) else { break }
+        start = line.upperBound + 1
+        guard case .entry(let key, let value) = content else {
+          if !RecordText.isFrame(text.octets[line]) { keep(text.octets[line]) }
+          continue
+        }
+        let name = text.text(key)
+        if let index = keys.firstIndex(of: name) {
+          place(before: index)
+          next = index + 1
+        } else if isKnown(name) {
+          place(before: nil)
+        } else {
+          keep("\(name) = \(text.text(value))".utf8)
+        }
+      }
+      place(before: nil)
+    }
+
+    private mutating func keep(_ line: some Collection<UInt8>) { last.append(line + [UInt8(ascii: "\n")]) }
+
+    private mutating func place(before index: Int?) {
+      guard !last.isEmpty else { return }
+      if let index { before[index, default: []] += last } else { rest += last }
+      last = []
+    }
+  }
+
+  private static func isFrame(_ octets: ArraySlice<UInt8>) -> Bool {
+    let start = octets.drop(while: \.isBlank)
+    if start.starts(with: begin.utf8) { return true }
+    guard start.starts(with: end.utf8) else { return false }
+    return start.dropFirst(end.utf8.count).allSatisfy(\.isBlank)
+  }
+}
