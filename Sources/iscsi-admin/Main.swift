@@ -32,7 +32,20 @@ extension IscsiAdmin {
     {
       return command
     }
+    if arguments.first == "help" { try checkHelp(of: arguments.dropFirst()) }
     return try parseAsRoot(arguments)
+  }
+
+  /// Refuses a request for the help of a command that there is not: the parser would show the help of all of them and
+  /// call it a success.
+  private static func checkHelp(of words: ArraySlice<String>) throws(ValidationError) {
+    var command: any ParsableCommand.Type = IscsiAdmin.self
+    for word in words where !word.hasPrefix("-") {
+      guard let next = command.configuration.subcommands.first(where: { $0.configuration.commandName == word }) else {
+        throw ValidationError("unexpected argument '\(word)'")
+      }
+      command = next
+    }
   }
 }
 
@@ -70,7 +83,7 @@ enum Main {
     } catch let code as ExitCode {
       return code.rawValue
     } catch {
-      StandardError.warn("\(error)")
+      StandardError.tell("\(error)")
       return Int32(ExitStatus.failure.rawValue)
     }
   }

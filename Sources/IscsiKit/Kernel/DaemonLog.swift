@@ -32,10 +32,12 @@ public final class DaemonLog: Sendable {
   ///   - identifier: The program's name in the log.
   ///   - destination: Where entries go.
   ///   - level: The least important level that is written.
+  ///   - terminalLevel: The least important level that is written to standard error, if more than `level` is wanted there.
   public convenience init(
-    identifier: String = "iscsi-admin", to destination: Destination = .automatic, level: Logger.Level = .info
+    identifier: String = "iscsi-admin", to destination: Destination = .automatic, level: Logger.Level = .info,
+    terminalLevel: Logger.Level = .trace
   ) {
-    let standardError = StandardErrorSink(identifier: identifier)
+    let standardError = StandardErrorSink(identifier: identifier, level: terminalLevel)
     let isTerminal = isatty(STDERR_FILENO) == 1
     let sink: any LogSink =
       destination == .standardError || isTerminal

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Glibc
+internal import Logging
 internal import SystemPackage
 
 /// Where the log's thread writes to.
@@ -11,10 +12,13 @@ protocol LogSink: Sendable {
 /// Standard error, a line an entry.
 struct StandardErrorSink: LogSink {
   let identifier: String
+  /// The least important level that is written; entries below it count as written.
+  var level = Logger.Level.trace
 
   func write(_ entry: LogEntry) -> Bool {
+    guard entry.level >= level else { return true }
     // A closed pipe is an error here and no signal: the log's thread has all signals blocked.
-    (try? FileDescriptor.standardError.writeAll(entry.line(identifier: identifier).utf8)) != nil
+    return (try? FileDescriptor.standardError.writeAll(entry.line(identifier: identifier).utf8)) != nil
   }
 }
 

@@ -43,10 +43,11 @@ struct DaemonCommand: ParsableCommand {
 ///   - manager: The service manager, if it is known already.
 ///   - identifier: The program's name in the log.
 ///   - level: The least important level that is logged.
+///   - terminalLevel: The least important level that standard error gets, if not all that is logged is for it.
 /// - Throws: Why it did not start, or ended by itself.
 func runDaemon(
   _ configuration: Daemon.Configuration, manager: ServiceManager? = nil, identifier: String = "iscsi-admin",
-  level: Logger.Level = .info
+  level: Logger.Level = .info, terminalLevel: Logger.Level = .trace
 ) throws(DaemonError) {
   // Both belong to the main thread while it is the only one: threads inherit protection, and read the environment.
   let warnings = ProcessProtection.apply()
@@ -58,7 +59,7 @@ func runDaemon(
   configuration.listener = sockets.first { $0 != configuration.exclusiveListener }
   let parts = configuration
   let result = runBlocking { () async -> Result<Void, DaemonError> in
-    let log = DaemonLog(identifier: identifier, level: level)
+    let log = DaemonLog(identifier: identifier, level: level, terminalLevel: terminalLevel)
     let logger = log.logger("daemon")
     for warning in warnings { logger.warning("\(warning)") }
     let result: Result<Void, DaemonError>

@@ -83,6 +83,6 @@ final class LoginProgress: Sendable {
 
   private func tell() {
     let elapsed = start.duration(to: .now)
-    if let line = tally.withLock({ $0.line(after: elapsed) }) { StandardError.warn(line) }
+    if let line = tally.withLock({ $0.line(after: elapsed) }) { StandardError.tell(line) }
   }
 }

@@ -97,7 +97,10 @@ struct Iscsid: Hashable {
     defer { file?.remove() }
     configuration.initiatorNameFile = InitiatorNameFile(path: FilePath(initiatorNameFile))
     do throws(DaemonError) {
-      try runDaemon(configuration, manager: manager, identifier: "iscsid", level: debugLevel > 0 ? .debug : .info)
+      // Whoever starts a daemon in the background hears only what is wrong; the rest is for the journal.
+      try runDaemon(
+        configuration, manager: manager, identifier: "iscsid", level: debugLevel > 0 ? .debug : .info,
+        terminalLevel: isForeground ? .trace : .warning)
       return .success
     } catch {
       StandardError.write("iscsid: \(error.description.printable)\n")

@@ -27,7 +27,7 @@ struct CommandOutput: Sendable {
   }
 
   /// Says on standard error what is odd without being a failure.
-  mutating func warn(_ text: String) { diagnostics += "iscsi-admin: \(text.printable)\n" }
+  mutating func warn(_ text: String) { diagnostics += StandardError.warning(text) }
 
   /// Makes a JSON document the text. Call it after the last failure: the document lists them.
   mutating func show(_ document: some JSONDocument) throws {

@@ -46,6 +46,19 @@ struct HelpTests {
     if arguments == ["--version"] { #expect(output.text == "iscsi-admin \(versionText)\n") }
   }
 
+  @Test("help tells of all commands, of one and of one below it", arguments: [[], ["login"], ["session", "show"]])
+  func helpCommand(names: [String]) throws {
+    let arguments = ["help"] + names
+    let error = try #require(throws: (any Error).self) {
+      // What is asked for here does nothing but print.
+      var command = try IscsiAdmin.command(arguments)
+      try command.run()
+    }
+    let output = IscsiAdmin.output(for: error, of: arguments)
+    #expect(output.status == .success && output.diagnostics == "")
+    #expect(output.text.contains("USAGE: iscsi-admin" + names.map { " " + $0 }.joined()))
+  }
+
   @Test("Options that several commands have are spelled and explained alike")
   func uniformity() {
     var explanations: [String: Set<String>] = [:]

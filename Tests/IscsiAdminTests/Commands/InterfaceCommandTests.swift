@@ -118,7 +118,8 @@ struct DiscoveryRecordCommandTests {
     #expect(output.text == "discovery sendtargets at 10.0.0.1:3260: deleted\n" && output.status == .success)
     #expect(
       output.diagnostics
-        == "iscsi-admin: iqn.2026-11.org.example:disk1 at 10.0.0.1:3260,1 over default stays: session 1 uses it\n")
+        == "iscsi-admin: warning: iqn.2026-11.org.example:disk1 at 10.0.0.1:3260,1 over default stays: session 1 uses it\n"
+    )
     #expect(try fixture.nodes().count == 3)
   }
 }

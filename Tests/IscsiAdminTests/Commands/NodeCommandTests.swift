@@ -77,7 +77,8 @@ struct NodeCommandTests {
     #expect(output.status == .success && output.text.split(separator: "\n").count == 2)
     #expect(
       output.diagnostics
-        == "iscsi-admin: nodes/iqn.2026-11.org.example:disk3/10.0.0.1,3260,1/default is no record: it is empty\n")
+        == "iscsi-admin: warning: nodes/iqn.2026-11.org.example:disk3/10.0.0.1,3260,1/default is no record: it is empty\n"
+    )
   }
 }
 
@@ -117,7 +118,7 @@ struct NodeEditCommandTests {
     #expect(output.status == .success)
     #expect(
       output.diagnostics
-        == "iscsi-admin: the secret in \(open.path) can be read by every user of this machine\n")
+        == "iscsi-admin: warning: the secret in \(open.path) can be read by every user of this machine\n")
     #expect(try fixture.run(NodeSetCommand.self, "--all", "node.session.auth.password=").status == .success)
     #expect(try fixture.nodes().allSatisfy { $0.authentication.secret == nil })
     let missing = try fixture.run(NodeSetCommand.self, "--all", "node.session.auth.password=@/nonexistent")

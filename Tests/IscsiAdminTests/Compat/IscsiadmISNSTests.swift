@@ -173,7 +173,7 @@ struct IscsiadmISNSTests {
       ])
     #expect(
       output.diagnostics
-        == "iscsi-admin: refused bad: the name starts with none of iqn., eui. and naa.\n")
+        == "iscsi-admin: warning: refused bad: the name starts with none of iqn., eui. and naa.\n")
     let document = try await discover(server.portal, "--json")
     #expect(
       document.text.contains("\"kind\" : \"discovery\"") && document.text.contains("\"port\" : \(server.portal.port)"))

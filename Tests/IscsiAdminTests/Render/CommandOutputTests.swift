@@ -47,7 +47,7 @@ struct CommandOutputTests {
   func warning() {
     var output = CommandOutput()
     output.warn("odd\u{7}")
-    #expect(output.diagnostics == "iscsi-admin: odd\\u{07}\n")
+    #expect(output.diagnostics == "iscsi-admin: warning: odd\\u{07}\n")
     #expect(output.status == .success)
     #expect(output.failures.isEmpty)
   }

@@ -37,7 +37,7 @@ struct OperationOutputTests {
     let output = try DiscoverCommand.parse(["san", "--quiet"])
       .output(of: SendTargetsResponse(text: text, discoveryPortal: Samples.portal), for: .plain)
     #expect(output.diagnosticLines.count == SendTargetsResponse.maxRefusals + 2)
-    #expect(output.diagnosticLines.dropLast().last == "iscsi-admin: refused 744 more")
+    #expect(output.diagnosticLines.dropLast().last == "iscsi-admin: warning: refused 744 more")
     #expect(output.text == "")
   }
 
@@ -82,7 +82,7 @@ struct OperationOutputTests {
   func loginOfNothing() throws {
     let answer = SendTargetsResponse(text: Array("nonsense\0".utf8), discoveryPortal: Samples.portal)
     let output = try LoginOutcome([], after: (Samples.portal, answer)).output(ReportOptions.parse(["--json"]))
-    #expect(output.diagnosticLines.map { $0.prefix(24) } == ["iscsi-admin: refused non", "iscsi-admin: discovery a"])
+    #expect(output.diagnosticLines.map { $0.prefix(24) } == ["iscsi-admin: warning: re", "iscsi-admin: discovery a"])
     #expect(output.failures.map(\.portal?.address) == ["san"])
     #expect(output.status == .noObjectsFound)
   }
