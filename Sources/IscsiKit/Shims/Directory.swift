@@ -15,6 +15,32 @@ struct Directory: ~Copyable {
     self.init(owning: try Self.open(AT_FDCWD, path.string, O_RDONLY | O_DIRECTORY))
   }
 
+  /// Opens a directory that no user but root and this process' own can change anything in: what is put there by name is
+  /// what is found there by that name. A symbolic link is none.
+  ///
+  /// - Throws: `DirectoryRefusal`, with what the system says or why the directory is not to be trusted.
+  init(trusting path: FilePath) throws(DirectoryRefusal) {
+    let descriptor: CInt
+    do throws(Errno) {
+      descriptor = try Self.open(AT_FDCWD, path.string, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+    } catch {
+      throw .system(error)
+    }
+    if let reason = Self.distrust(of: descriptor) {
+      close(descriptor)
+      throw reason
+    }
+    self.init(owning: descriptor)
+  }
+
+  private static func distrust(of descriptor: CInt) -> DirectoryRefusal? {
+    var status = stat()
+    // The kernel fills the structure.
+    guard unsafe fstat(descriptor, &status) == 0 else { return .system(failure) }
+    guard status.st_uid == 0 || status.st_uid == geteuid() else { return .foreign(user: status.st_uid) }
+    return status.st_mode & S_IWOTH == 0 ? nil : .writableByAll
+  }
+
   private init(owning descriptor: CInt) { self.descriptor = descriptor }
 
   deinit { close(descriptor) }
@@ -127,6 +153,33 @@ struct Directory: ~Copyable {
     guard unsafe unlinkat(descriptor, try Self.checked(name), 0) == 0 else { throw Self.failure }
   }
 
+  /// Gives a file of this directory one more name in it; false if the name is taken.
+  func link(_ name: String, as other: String) throws(Errno) -> Bool {
+    // The strings are lent to the call.
+    if unsafe linkat(descriptor, try Self.checked(name), descriptor, try Self.checked(other), 0) == 0 { return true }
+    guard errno == EEXIST else { throw Self.failure }
+    return false
+  }
+
+  /// What a name leads to, without following a symbolic link; nil if there is nothing.
+  func identity(of name: String) -> LockFile.Identity? {
+    guard let name = try? Self.checked(name) else { return nil }
+    var status = stat()
+    // The string is lent to the call, which fills the structure.
+    guard unsafe fstatat(descriptor, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else { return nil }
+    return LockFile.Identity(status)
+  }
+
+  /// Opens the file of a lock, which is made if it is not there.
+  func openLock(_ name: String) throws(Errno) -> CInt {
+    try Self.open(descriptor, try Self.checked(name), O_RDWR | O_CREAT | O_NOFOLLOW)
+  }
+
+  /// Keeps others that lock this directory out until it is closed; throws `.wouldBlock` at the deadline.
+  func lock(until deadline: ContinuousClock.Instant) throws(Errno) {
+    try LockFile.lock(descriptor, until: deadline)
+  }
+
   /// Removes an empty directory.
   func removeDirectory(_ name: String) throws(Errno) {
     // The string is lent to the call.
@@ -161,6 +214,25 @@ struct Directory: ~Copyable {
       let descriptor = unsafe openat(directory, path, flags | O_CLOEXEC, 0o600)
       if descriptor >= 0 { return descriptor }
       if errno != EINTR { throw failure }
+    }
+  }
+}
+
+/// Why a directory is not used.
+enum DirectoryRefusal: Error, Hashable, CustomStringConvertible {
+  /// The system does not open it.
+  case system(Errno)
+  /// It belongs to a user who is neither root nor this process'.
+  case foreign(user: UInt32)
+  /// Every user can write to it.
+  case writableByAll
+
+  /// The reason in words.
+  var description: String {
+    switch self {
+    case .system(let errno): "\(errno)"
+    case .foreign(let user): "it belongs to user \(user)"
+    case .writableByAll: "every user can write to it"
     }
   }
 }

@@ -6,13 +6,11 @@ import SystemPackage
 struct LockFile: ~Copyable {
   private let descriptor: CInt
 
-  /// Opens the file, which is made if it is not there, and waits for its lock.
+  /// Opens the file of a name in a directory, which is made if it is not there, and waits for its lock.
   ///
   /// - Throws: `.wouldBlock` if somebody else has it until the deadline.
-  init(path: FilePath, until deadline: ContinuousClock.Instant) throws(Errno) {
-    // The string is lent to the call.
-    let descriptor = unsafe open(path.string, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
-    guard descriptor >= 0 else { throw Errno(rawValue: errno) }
+  init(_ name: String, in directory: borrowing Directory, until deadline: ContinuousClock.Instant) throws(Errno) {
+    let descriptor = try directory.openLock(name)
     do throws(Errno) {
       try Self.lock(descriptor, until: deadline)
     } catch {
@@ -24,20 +22,24 @@ struct LockFile: ~Copyable {
 
   deinit { close(descriptor) }
 
-  private static func lock(_ descriptor: CInt, until deadline: ContinuousClock.Instant) throws(Errno) {
+  /// Replaces what the file has, which only its holder does.
+  func write(_ text: String) throws(Errno) {
+    let file = FileDescriptor(rawValue: descriptor)
+    do {
+      try file.resize(to: 0)
+      try file.writeAll(toAbsoluteOffset: 0, text.utf8)
+    } catch {
+      throw error as? Errno ?? .ioError
+    }
+  }
+
+  /// Locks an open file; throws `.wouldBlock` if somebody else has the lock until the deadline.
+  static func lock(_ descriptor: CInt, until deadline: ContinuousClock.Instant) throws(Errno) {
     while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
       guard errno == EWOULDBLOCK || errno == EINTR else { throw Errno(rawValue: errno) }
       guard .now < deadline else { throw .wouldBlock }
       usleep(2000)
     }
-  }
-
-  /// Makes another name for a file; false if the name is taken.
-  static func link(_ path: FilePath, as other: FilePath) throws(Errno) -> Bool {
-    // The strings are lent to the call.
-    if unsafe Glibc.link(path.string, other.string) == 0 { return true }
-    guard errno == EEXIST else { throw Errno(rawValue: errno) }
-    return false
   }
 
   /// What tells one file from another, and when its names last changed.
@@ -47,11 +49,8 @@ struct LockFile: ~Copyable {
     /// Seconds since 1970.
     let changed: Int
 
-    /// Of the file at a path; nil if there is none.
-    init?(of path: FilePath) {
-      var status = stat()
-      // The string is lent to the call, which fills the structure.
-      guard unsafe lstat(path.string, &status) == 0 else { return nil }
+    /// Of what the system says of a file.
+    init(_ status: stat) {
       device = status.st_dev
       inode = status.st_ino
       changed = status.st_ctim.tv_sec

@@ -7,12 +7,15 @@ public enum DatabaseError: DiagnosableError, Hashable {
   case failed(String, path: String, Errno)
   /// Another program has held open-iscsi's lock for half a minute.
   case locked(path: String)
+  /// The folder of the locks is one that other users can change, so that a lock in it would mean nothing.
+  case unsafeLocks(path: String, reason: String)
 
   /// What failed, on what, and why.
   public var description: String {
     switch self {
     case .failed(let action, let path, let errno): "cannot \(action) \(path): \(errno.label)"
     case .locked(let path): "the record database is locked: another program holds \(path)"
+    case .unsafeLocks(let path, let reason): "the record database cannot be locked in \(path): \(reason)"
     }
   }
 
@@ -20,7 +23,7 @@ public enum DatabaseError: DiagnosableError, Hashable {
   public var exitStatus: ExitStatus {
     switch self {
     case .failed(_, _, .permissionDenied), .failed(_, _, .notPermitted): .access
-    case .failed, .locked: .database
+    case .failed, .locked, .unsafeLocks: .database
     }
   }
 
@@ -28,6 +31,7 @@ public enum DatabaseError: DiagnosableError, Hashable {
   public var advice: String? {
     switch self {
     case .locked: "end the iscsiadm that hangs; a lock without a living owner is removed by itself"
+    case .unsafeLocks(let path, _): "find out who made it, then remove it: rm -r \(path)"
     case .failed: nil
     }
   }

@@ -10,6 +10,8 @@ import SystemPackage
 struct DatabaseLock: ~Copyable {
   /// How long others are waited for, as open-iscsi does.
   static let patience = Duration.seconds(30)
+  private static let fileName = "iscsi-admin.lock"
+  private static let linkName = "lock.write"
 
   // In the order in which they go: the link is removed before the next of ours can make its own.
   private let link: LinkLock
@@ -24,52 +26,71 @@ struct DatabaseLock: ~Copyable {
   /// - Throws: `locked`, or `failed` where locks cannot be.
   init(in directory: FilePath, processes: FilePath = "/proc", patience: Duration = patience) throws(DatabaseError) {
     let deadline = ContinuousClock.now + patience
-    let (path, linkPath) = (directory.appending("iscsi-admin.lock"), directory.appending("lock.write"))
-    let file = try Self.naming(path) { () throws(Errno) in
-      try AtomicFile.makeDirectory(directory)
-      return try LockFile(path: path, until: deadline)
+    let folder = try Self.open(directory)
+    let file = try Self.naming(directory.appending(Self.fileName)) { () throws(Errno) in
+      try LockFile(Self.fileName, in: folder, until: deadline)
     }
-    let link = try Self.naming(linkPath) { () throws(Errno) in
-      try LinkLock(linkPath, of: path, processes: processes, until: deadline)
+    do throws(Errno) {
+      link = try LinkLock(
+        Self.linkName, of: Self.fileName, in: folder, processes: processes, until: deadline)
+    } catch {
+      throw Self.error(error, at: directory.appending(Self.linkName))
     }
     self.file = file
-    self.link = link
+  }
+
+  /// Opens the folder, which is made if it is not there. Everybody can make folders where this one is: in another user's
+  /// a lock would keep nobody out, and a link could lead anywhere.
+  private static func open(_ directory: FilePath) throws(DatabaseError) -> Directory {
+    do throws(Errno) { try AtomicFile.makeDirectory(directory) } catch { throw Self.error(error, at: directory) }
+    do throws(DirectoryRefusal) {
+      return try Directory(trusting: directory)
+    } catch {
+      switch error {
+      // So the kernel calls a symbolic link in the place of a directory.
+      case .system(let errno): throw .failed("lock", path: directory.string, errno)
+      case .foreign, .writableByAll: throw .unsafeLocks(path: directory.string, reason: error.description)
+      }
+    }
   }
 
   /// Says of what a lock could not be had.
   private static func naming<Lock: ~Copyable>(
     _ path: FilePath, _ body: () throws(Errno) -> Lock
   ) throws(DatabaseError) -> Lock {
-    do throws(Errno) {
-      return try body()
-    } catch {
-      throw error == .wouldBlock ? .locked(path: path.string) : .failed("lock", path: path.string, error)
-    }
+    do throws(Errno) { return try body() } catch { throw Self.error(error, at: path) }
+  }
+
+  private static func error(_ error: Errno, at path: FilePath) -> DatabaseError {
+    error == .wouldBlock ? .locked(path: path.string) : .failed("lock", path: path.string, error)
   }
 }
 
 /// open-iscsi's lock, as long as the value lives.
 private struct LinkLock: ~Copyable {
-  private let link: FilePath
+  private let link: String
+  private let directory: Directory
 
   init(
-    _ link: FilePath, of path: FilePath, processes: FilePath, until deadline: ContinuousClock.Instant
+    _ link: String, of file: String, in directory: consuming Directory, processes: FilePath,
+    until deadline: ContinuousClock.Instant
   ) throws(Errno) {
-    while try !LockFile.link(path, as: link) {
-      guard let taken = LockFile.Identity(of: link) else { continue }
-      let isOurs = LockFile.Identity(of: path).map { taken.isSameFile(as: $0) } ?? false
+    while try !directory.link(file, as: link) {
+      guard let taken = directory.identity(of: link) else { continue }
+      let isOurs = directory.identity(of: file).map { taken.isSameFile(as: $0) } ?? false
       if isOurs || LockOwners(processes: processes).isAbandoned(taken, now: Int(WallClock.now)) {
         // The looking took time, in which the lock may have become somebody else's.
-        if LockFile.Identity(of: link) == taken { AtomicFile.remove(link) }
+        if directory.identity(of: link) == taken { try? directory.remove(link) }
         continue
       }
       guard .now < deadline else { throw .wouldBlock }
       LockFile.pause()
     }
     self.link = link
+    self.directory = directory
   }
 
-  deinit { AtomicFile.remove(link) }
+  deinit { try? directory.remove(link) }
 }
 
 /// The running programs that may have made open-iscsi's lock, which says nothing of its owner.
