@@ -45,9 +45,7 @@ struct IscsiGenInitiatorName {
       return refuse("Error: Invalid argument(s): \(options.operands.joined(separator: " "))")
     }
     guard machine.userID == 0 else { return refuse("Error: You must be root to run this command") }
-    guard isForced || !hasName else {
-      return refuse("Error: you cannot overwrite the current InitiatorName unless 'force' is set.")
-    }
+    guard isForced || !hasName else { return refuseToOverwrite() }
     guard isWritable else { return .failure }
     let (kernel, firmware) = (kernelName, firmwareName)
     if let kernel, let firmware, kernel != firmware {
@@ -56,14 +54,21 @@ struct IscsiGenInitiatorName {
         "Please ensure they both match, or remove the kernel parameter, then",
         "  run '\(name) [-f]' to update iSCSI InitiatorName")
     }
-    return store(kernel ?? firmware, prefix: prefix.isEmpty ? Self.standardPrefix : prefix)
+    return store(kernel ?? firmware, prefix: prefix.isEmpty ? Self.standardPrefix : prefix, isReplacing: isForced)
   }
 
-  private func store(_ given: String?, prefix: String) -> ExitStatus {
+  private func refuseToOverwrite() -> ExitStatus {
+    refuse("Error: you cannot overwrite the current InitiatorName unless 'force' is set.")
+  }
+
+  private func store(_ given: String?, prefix: String, isReplacing: Bool) -> ExitStatus {
     do {
       let name = try given.map(InitiatorName.init) ?? InitiatorNamePrefix(prefix).randomName()
-      try machine.file.write(name, isReplacing: true)
+      try machine.file.write(name, isReplacing: isReplacing)
       return .success
+    } catch InitiatorNameWriteError.exists {
+      // Another one has stored a name since the look.
+      return refuseToOverwrite()
     } catch {
       return fail("Error: \(error)")
     }

@@ -53,6 +53,14 @@ struct IscsiGenInitiatorNameTests {
     #expect(second.wholeMatch(of: /InitiatorName=iqn\.2026-11\.org\.example:[0-9a-f]{12}\n/) != nil)
   }
 
+  @Test("An empty name is none")
+  func empty() throws {
+    let machine = try Fixture()
+    try machine.write("InitiatorName=\n", to: "name")
+    #expect(machine.run() == .success)
+    #expect(machine.stored?.hasPrefix("InitiatorName=iqn.") == true)
+  }
+
   @Test("A name stays unless it is forced away", arguments: ["iqn.2026-11.org.example:host", "nonsense"])
   func existing(name: String) throws {
     let machine = try Fixture()

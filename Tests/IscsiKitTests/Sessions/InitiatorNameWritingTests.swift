@@ -48,6 +48,39 @@ struct InitiatorNameWritingTests {
     #expect(try file.read() == second)
   }
 
+  @Test("Of many that store a name at once one does, and all others are told which it is")
+  func race() async throws {
+    let directory = try TemporaryFile("").path.string + ".d"
+    defer { _ = try? TestProcess.run(["rm", "-rf", directory]) }
+    let file = InitiatorNameFile(path: FilePath(directory).appending("initiatorname.iscsi"))
+    let names = try (0..<16).map { try InitiatorName("iqn.2026-11.org.example:\($0)") }
+    let results = await withTaskGroup(of: Result<InitiatorName, InitiatorNameWriteError>.self) { group in
+      for name in names {
+        group.addTask {
+          Result { () throws(InitiatorNameWriteError) in
+            try file.write(name)
+            return name
+          }
+        }
+      }
+      return await group.reduce(into: []) { $0.append($1) }
+    }
+    let stored = try file.read()
+    #expect(results.compactMap { try? $0.get() } == [stored])
+    for case .failure(let error) in results {
+      #expect(error == .exists(path: file.path.string, name: stored.description))
+    }
+    #expect(results.count == names.count)
+  }
+
+  @Test("A file without a name, or with an empty one, is replaced", arguments: ["# nothing\n", "InitiatorName=\n"])
+  func replaced(text: String) throws {
+    let old = try TemporaryFile(text)
+    let name = try InitiatorName("iqn.2026-11.org.example:a")
+    try InitiatorNameFile(path: old.path).write(name)
+    #expect(try InitiatorNameFile(path: old.path).read() == name)
+  }
+
   @Test("A name that is refused is there all the same, and a place that cannot be written is told")
   func unusual() throws {
     let bad = try TemporaryFile("InitiatorName=host\n")
