@@ -73,13 +73,11 @@ public struct DeviceUsers: Sendable {
 
   /// Reads mounts and swaps, each once; other roots are for tests.
   ///
-  /// - Throws: `SysfsError.unreadable` for what must be known and is not: no disk may pass for unused then.
+  /// - Throws: `SysfsError.unreadable` for what must be known and is not: no disk may pass for unused then. Of the mounts
+  ///   of the first process and those of this one, one list is enough.
   public init(proc: FilePath = "/proc", sysfs: FilePath = "/sys") throws(SysfsError) {
     self.sysfs = sysfs
-    var lines = try Self.lines(of: proc.appending("self/mountinfo"))
-    // A service has mounts of its own, which hide some of the machine's. In a container the first process may not be told.
-    lines += (try? Self.lines(of: proc.appending("1/mountinfo"))) ?? []
-    let mounts = Set(lines.compactMap(MountLine.init)).sorted { $0.path < $1.path }
+    let mounts = Set(try Self.mountLines(proc).compactMap(MountLine.init)).sorted { $0.path < $1.path }
     // A kernel without swap has no such file. The first line is a heading.
     let swapPath = proc.appending("swaps")
     let swapLines: [Substring]
@@ -88,7 +86,8 @@ public struct DeviceUsers: Sendable {
       swapLines = []
     }
     let swapPaths = swapLines.compactMap { $0.split(whereSeparator: { $0 == " " || $0 == "\t" }).first?.unescaped }
-    let names = DeviceNames(sysfs: sysfs, isMapperNeeded: (mounts.map(\.source) + swapPaths).contains { $0.isMapped })
+    let names = try DeviceNames(
+      sysfs: sysfs, isMapperNeeded: (mounts.map(\.source) + swapPaths).contains { $0.isMapped })
 
     for mount in mounts {
       mountsByNumber[mount.number, default: []].append(mount.path)
@@ -97,7 +96,7 @@ public struct DeviceUsers: Sendable {
         mountsByName[name, default: []].append(mount.path)
       }
     }
-    addMembersOfFileSystems()
+    try addMembersOfFileSystems()
     swaps = Set(swapPaths.compactMap(names.name))
   }
 
@@ -157,13 +156,32 @@ public struct DeviceUsers: Sendable {
   }
 
   /// A mounted btrfs shows one device in the list of mounts, and all of them in sysfs.
-  private mutating func addMembersOfFileSystems() {
-    guard !mountsByName.isEmpty, let systems = try? SysfsDirectory(path: sysfs.appending("fs/btrfs")) else { return }
-    for system in (try? systems.names()) ?? [] {
-      let members = (try? systems.names(in: "\(system)/devices")) ?? []
-      let paths = members.flatMap { mountsByName[$0] ?? [] }
-      guard !paths.isEmpty else { continue }
-      for member in members { mountsByName[member] = paths }
+  private mutating func addMembersOfFileSystems() throws(SysfsError) {
+    guard !mountsByName.isEmpty else { return }
+    let path = sysfs.appending("fs/btrfs")
+    do throws(Errno) {
+      let systems = try SysfsDirectory(path: path)
+      for system in try systems.names() {
+        let members = try systems.names(in: "\(system)/devices")
+        let paths = members.flatMap { mountsByName[$0] ?? [] }
+        guard !paths.isEmpty else { continue }
+        for member in members { mountsByName[member] = paths }
+      }
+    } catch {
+      // A kernel without this file system has no mount of it.
+      guard error == .noSuchFileOrDirectory else { throw .unreadable(path: path.string, error) }
+    }
+  }
+
+  /// The lines of all mounts that are known. A service has mounts of its own, which hide some of the machine's; and a
+  /// confined one, or one in a container, is not told those of the first process.
+  private static func mountLines(_ proc: FilePath) throws(SysfsError) -> [Substring] {
+    let first = try? lines(of: proc.appending("1/mountinfo"))
+    do throws(SysfsError) {
+      return (first ?? []) + (try lines(of: proc.appending("self/mountinfo")))
+    } catch {
+      guard let first else { throw error }
+      return first
     }
   }
 
@@ -206,10 +224,16 @@ private struct MountLine: Hashable {
 private struct DeviceNames {
   private var mapped: [String: String] = [:]
 
-  init(sysfs: FilePath, isMapperNeeded: Bool) {
-    guard isMapperNeeded, let blocks = try? SysfsDirectory(path: sysfs.appending("class/block")) else { return }
-    for name in (try? blocks.names()) ?? [] where name.hasPrefix("dm-") {
-      if let mapping = try? blocks.text("\(name)/dm/name") { mapped[mapping] = name }
+  init(sysfs: FilePath, isMapperNeeded: Bool) throws(SysfsError) {
+    guard isMapperNeeded else { return }
+    let path = sysfs.appending("class/block")
+    do throws(Errno) {
+      let blocks = try SysfsDirectory(path: path)
+      for name in try blocks.names() where name.hasPrefix("dm-") {
+        if let mapping = try blocks.text("\(name)/dm/name") { mapped[mapping] = name }
+      }
+    } catch {
+      guard error == .noSuchFileOrDirectory else { throw .unreadable(path: path.string, error) }
     }
   }
 

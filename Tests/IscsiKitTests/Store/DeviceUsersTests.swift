@@ -127,6 +127,15 @@ struct DeviceUsersTests {
     #expect(try users.uses(of: session).map(\.disk) == ["sda", "sdb"])
   }
 
+  @Test("The mounts of one process are enough, of the first or of this one", arguments: ["1", "self"])
+  func oneProcess(process: String) throws {
+    let tree = try tree()
+    try tree.makeDirectory("proc/\(process)")
+    try tree.set("proc/\(process)/mountinfo", to: .text("30 1 8:1 / /srv rw - ext4 /dev/sda1 rw"))
+    let uses = try DeviceUsers(proc: tree.root.appending("proc"), sysfs: tree.root).uses(of: "sda")
+    #expect(uses.map(\.kind) == [.mounted(at: "/srv")])
+  }
+
   @Test("Mounts that cannot be read are an error, not a machine without mounts")
   func unreadable() throws {
     let tree = try tree()
