@@ -64,6 +64,10 @@ extension ScriptedKernel.State {
     case .silence: outcome.received = []
     case .overrun: outcome.received = [.failure(.noBufferSpace)]
     case .withoutEvent: outcome.received = reply.map { [.success($0)] } ?? []
+    case nil where !withheld.isEmpty:
+      // Replies keep their order.
+      withheld += reply.map { [$0] } ?? []
+      outcome.received = (before + after).map { .success($0) }
     case .lateReply:
       withheld += reply.map { [$0] } ?? []
       outcome.received = (before + after).map { .success($0) }

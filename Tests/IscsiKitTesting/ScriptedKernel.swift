@@ -21,7 +21,7 @@ public final class ScriptedKernel: KernelChannel {
     case returnCode(Errno)
     /// It is executed, and nothing of it is told: neither reply nor event.
     case silence
-    /// It is executed, and the reply waits for `releaseReplies`.
+    /// It is executed, and the reply waits for `releaseReplies`; later ones wait behind it.
     case lateReply
     /// `send` blocks before it is executed, until `releaseSends`, as with a hung request of another program.
     case stuck
@@ -72,6 +72,8 @@ public final class ScriptedKernel: KernelChannel {
     var scsiCommands: UInt32 = 0
   }
 
+  /// The port of the link's socket, which its sessions have as their creator.
+  public let port: UInt32? = 4242
   /// The handle that requests must name.
   public let handle = TransportHandle(rawValue: 0xFFFF_FFFF_C05B_B060)
 

@@ -40,4 +40,6 @@ public protocol KernelChannel: Sendable {
   func wait()
   /// Ends a present or the next `wait`.
   func wake()
+  /// The socket's port, by which the kernel notes in sysfs who made a session; nil if there is none.
+  var port: UInt32? { get }
 }

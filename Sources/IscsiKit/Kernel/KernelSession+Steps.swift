@@ -12,16 +12,25 @@ extension KernelSession where Phase == KernelPhase.Unbound {
   ///   - queueDepth: Commands in flight a logical unit; 0 means 32.
   ///   - deadline: When to give up.
   /// - Returns: The session, in the phase without a socket.
-  /// - Throws: `rejected` with `ENOMEM` for whatever the kernel could not make. Nothing is left behind then, nor after
-  ///   `timedOut` if the answer still comes while the link is open. After `overrun` the kernel may have a session without
-  ///   a target name that nobody knows of: the answer with its number is lost.
+  /// - Throws: `rejected` with `ENOMEM` for whatever the kernel could not make. Nothing is left behind then. After
+  ///   `timedOut` and `overrun` the kernel may have a session of which nobody was told; it is looked for in the
+  ///   background, and removed.
   public static func create(
     on link: KernelLink, initialCommandSN: UInt32, maxCommands: UInt16, queueDepth: UInt16,
     until deadline: ContinuousClock.Instant = KernelLink.defaultDeadline
   ) async throws(KernelError) -> UnboundKernelSession {
-    let reply = try await link.perform(
-      .createSession(initialCommandSN: initialCommandSN, maxCommands: maxCommands, queueDepth: queueDepth),
-      until: deadline)
+    let newest = link.core.newest
+    let reply: KernelReply
+    do throws(KernelError) {
+      reply = try await link.perform(
+        .createSession(initialCommandSN: initialCommandSN, maxCommands: maxCommands, queueDepth: queueDepth),
+        until: deadline)
+    } catch {
+      if error == .timedOut(.createSession) || error == .overrun(.createSession) {
+        Task { await link.removeLostSessions(after: newest) }
+      }
+      throw error
+    }
     guard case .sessionCreated(let id, let host) = reply else { throw .unexpectedReply(.createSession) }
     let core = try SessionCore(link: link, id: id, host: host)
     do throws(KernelError) {

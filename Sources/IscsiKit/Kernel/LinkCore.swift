@@ -15,6 +15,14 @@ final class LinkCore: Sendable {
     var lastTicket: UInt64 = 0
     /// Why nothing more is sent; nil while the link works.
     var end: KernelError?
+    /// The sessions that this link has made and whose number it was told, until they are gone.
+    var made: Set<SessionID> = []
+    /// The highest number of a session that was heard of, whoever made it: the kernel counts up and uses none again.
+    var newest = SessionID(rawValue: 0)
+
+    mutating func hasHeard(of session: SessionID) {
+      if session.rawValue > newest.rawValue { newest = session }
+    }
   }
 
   /// A request that was sent and not answered yet. Known to the thread only.
@@ -77,6 +85,17 @@ final class LinkCore: Sendable {
 
   /// How many subscribers a session has.
   func subscriberCount(of session: SessionID) -> Int { state.withLock { $0.subscribers[session]?.count ?? 0 } }
+
+  /// The port of the link's socket.
+  var port: UInt32? { channel.port }
+
+  /// The highest number of a session that was heard of.
+  var newest: SessionID { state.withLock(\.newest) }
+
+  /// Whether this process has made a session and knows of it, or drives it.
+  func knows(_ session: SessionID) -> Bool {
+    state.withLock { $0.made.contains(session) } || claims.has(session)
+  }
 
   /// Makes several requests and returns an answer for each; see `KernelLink`, whose work this is.
   func perform(
@@ -217,6 +236,12 @@ final class LinkCore: Sendable {
         // Before the caller resumes: all that is queued for this session is about the connection that ended here.
         for queue in queues(for: session) { queue.dropConnectionEvents() }
       }
+      if case .sessionCreated(let session, _) = reply {
+        state.withLock { state in
+          state.hasHeard(of: session)
+          state.made.insert(session)
+        }
+      }
       let isAwaited = request.batch.answer(request.index, with: .success(reply))
       if !isAwaited, case .sessionCreated(let session, _) = reply {
         // Whoever asked for it has given up, and nobody else will ever know of it.
@@ -230,6 +255,11 @@ final class LinkCore: Sendable {
   private func handleNotification(_ notification: KernelNotification, pending: inout [Pending]) {
     switch notification {
     case .event(let session, let event):
+      switch event {
+      case .sessionCreated: state.withLock { $0.hasHeard(of: session) }
+      case .sessionDestroyed: state.withLock { _ = $0.made.remove(session) }
+      default: break
+      }
       for queue in queues(for: session) { queue.post(event) }
     case .statistics(let session, _, let statistics):
       // The counters are the same whoever asked for them.

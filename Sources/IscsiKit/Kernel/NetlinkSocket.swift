@@ -27,6 +27,7 @@ internal import SystemPackage
   private nonisolated(unsafe) let socket: OpaquePointer
   private let descriptor: Int32
   private let wakeDescriptor: Int32
+  let port: UInt32?
   /// Milliseconds to the next look whether the process has died (see `ProcessDeath`); -1 for none.
   private let nextLook = Atomic<Int32>(-1)
 
@@ -44,6 +45,9 @@ internal import SystemPackage
       try unsafe Self.join(socket)
       let wakeDescriptor = eventfd(0, Int32(EFD_CLOEXEC) | Int32(EFD_NONBLOCK))
       guard wakeDescriptor >= 0 else { throw .system(.open, Errno(rawValue: errno)) }
+      // libnl asks the kernel for it, and gives 0 if there is none.
+      let port = unsafe nl_socket_get_local_port(socket)
+      self.port = port == 0 ? nil : port
       unsafe self.socket = socket
       self.descriptor = descriptor
       self.wakeDescriptor = wakeDescriptor

@@ -15,6 +15,9 @@ final class SessionClaims: Sendable {
   /// Notes that a value drives the session; false if there is one already.
   func claim(_ session: SessionID) -> Bool { owned.withLock { $0.insert(session).inserted } }
 
+  /// Whether a value drives the session.
+  func has(_ session: SessionID) -> Bool { owned.withLock { $0.contains(session) } }
+
   /// Notes that no value drives the session any more.
   func release(_ session: SessionID) { owned.withLock { _ = $0.remove(session) } }
 }

@@ -342,6 +342,7 @@ private let two = SessionID(rawValue: 2)
 /// A scripted kernel's channel that notes what is sent while something may wait unread.
 private final class WatchedChannel: KernelChannel {
   let kernel = ScriptedKernel()
+  let port: UInt32? = nil
   private let state = Mutex((isEmpty: false, sendsWithoutReading: 0))
 
   var sendsWithoutReading: Int { state.withLock(\.sendsWithoutReading) }
