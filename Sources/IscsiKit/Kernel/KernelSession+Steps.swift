@@ -139,10 +139,15 @@ extension KernelSession where Phase: StoppableKernelSessionPhase {
   ///
   /// Comes before logout and destruction. With a target that does not answer it takes as long as the SCSI timeouts;
   /// `destroy` breaks it off.
+  ///
+  /// - Parameters:
+  ///   - deadline: When to give up.
+  ///   - afterLoss: How long to wait at most once the connection is not up any more; nil makes no difference.
+  /// - Throws: `timedOut`, or what the kernel said.
   public borrowing func removeDevices(
-    until deadline: ContinuousClock.Instant = KernelLink.defaultDeadline
+    until deadline: ContinuousClock.Instant = KernelLink.defaultDeadline, afterLoss: Duration? = nil
   ) async throws(KernelError) {
-    try await core.removeDevices(until: deadline)
+    try await core.removeDevices(Patience(until: deadline, afterLoss: afterLoss))
   }
 }
 

@@ -230,13 +230,14 @@ final class SessionCore: Sendable {
   ///   - events: Where it comes.
   ///   - request: What has announced it.
   ///   - replyIsLost: Whether something was lost before the wait.
-  ///   - deadline: When to give up.
+  ///   - patience: When to give up.
   ///   - hasHappened: Whether sysfs shows what the event tells.
   /// - Throws: `timedOut` at the deadline, or why the link has ended.
   private func wait(
     for event: KernelEvent, in events: KernelEvents, of request: KernelMessageType, replyIsLost: Bool,
-    until deadline: ContinuousClock.Instant, orUntil hasHappened: () throws(SysfsError) -> Bool
+    _ patience: Patience, orUntil hasHappened: () throws(SysfsError) -> Bool
   ) async throws(KernelError) {
+    var patience = patience
     // An event that came before this wait, as to a daemon that was killed, does not come again: sysfs is looked at too.
     var pause = replyIsLost ? Duration.milliseconds(100) : .seconds(1)
     var next = replyIsLost ? ContinuousClock.now : .now + pause
@@ -244,30 +245,39 @@ final class SessionCore: Sendable {
       // A sysfs that cannot be read now says nothing: the next look may.
       if next <= .now {
         if (try? hasHappened()) == true { return }
-        guard .now < deadline else { throw .timedOut(request) }
+        if patience.mindsLoss, isConnectionDown { patience.connectionLost() }
+        guard .now < patience.end else { throw .timedOut(request) }
         next = .now + pause
       }
-      switch try await events.next(until: min(deadline, next)) {
+      switch try await events.next(until: min(patience.end, next)) {
       case event: return
+      case .connectionFailed: patience.connectionLost()
       case .overrun: (pause, next) = (.milliseconds(100), .now)
-      case nil where deadline <= .now: throw .timedOut(request)
+      case nil where patience.end <= .now: throw .timedOut(request)
       default: continue
       }
     }
   }
 
-  func removeDevices(until deadline: ContinuousClock.Instant) async throws(KernelError) {
+  /// Whether sysfs shows that the connection is not up; what cannot be read says nothing.
+  private var isConnectionDown: Bool {
+    guard let found = try? link.sysfs.session(id, .summary) else { return false }
+    return !found.isConnectionUp
+  }
+
+  func removeDevices(_ patience: Patience) async throws(KernelError) {
     guard !devicesRemoved.load(ordering: .acquiring) else { return }
     let events = link.events(for: id)
     var replyIsLost = false
     do throws(KernelError) {
-      _ = try await link.perform(.unbindSession(id), until: deadline)
+      // The kernel answers at once, unless another request holds it; and what was sent is executed.
+      _ = try await link.perform(.unbindSession(id), until: min(patience.end, .now + .seconds(90)))
     } catch .overrun {
       // The kernel has executed it nevertheless.
       replyIsLost = true
     }
     try await wait(
-      for: .devicesRemoved, in: events, of: .unbindSession, replyIsLost: replyIsLost, until: deadline
+      for: .devicesRemoved, in: events, of: .unbindSession, replyIsLost: replyIsLost, patience
     ) { () throws(SysfsError) in try link.sysfs.hasRemovedDevices(of: id) }
     devicesRemoved.store(true, ordering: .releasing)
   }
@@ -296,8 +306,30 @@ final class SessionCore: Sendable {
       replyIsLost = true
     }
     try await wait(
-      for: .sessionDestroyed, in: events, of: .destroySessionAsync, replyIsLost: replyIsLost, until: deadline
+      for: .sessionDestroyed, in: events, of: .destroySessionAsync, replyIsLost: replyIsLost, Patience(until: deadline)
     ) { () throws(SysfsError) in try !link.sysfs.hasSession(id) }
+  }
+}
+
+/// How long something is waited for that may depend on the connection.
+struct Patience: Sendable {
+  /// When to give up.
+  private(set) var end: ContinuousClock.Instant
+  private var afterLoss: Duration?
+
+  init(until end: ContinuousClock.Instant, afterLoss: Duration? = nil) {
+    self.end = end
+    self.afterLoss = afterLoss
+  }
+
+  /// Whether the loss of the connection makes a difference, which it does once.
+  var mindsLoss: Bool { afterLoss != nil }
+
+  /// The connection is not up any more.
+  mutating func connectionLost() {
+    guard let afterLoss else { return }
+    end = min(end, .now + afterLoss)
+    self.afterLoss = nil
   }
 }
 

@@ -116,7 +116,9 @@ extension SessionDriver {
 
   private func removeDevices() async -> SessionMachine.OperationResult {
     endScan()
-    let logout = SessionLogout(removalTimeout: environment.removalTimeout)
+    let logout = SessionLogout(patience: environment.patience)
+    let delays = tellOfDelays()
+    defer { delays.cancel() }
     let problem: LogoutReport.Problem?
     switch take() {
     case .nothing: return .done
@@ -125,13 +127,33 @@ extension SessionDriver {
       problem = await logout.removeDevices(of: broken)
       held = .broken(broken)
     case .up(let session):
-      problem = await logout.removeDevices(of: session)
+      problem = await logout.removeDevices(of: session, isConnected: true)
       held = .up(session)
     case .broken(let session):
       problem = await logout.removeDevices(of: session)
       held = .broken(session)
     }
     return problem.map { .problem($0) } ?? .done
+  }
+
+  /// Says what a logout waits for that takes long, and again from time to time: until the target has the data, nothing
+  /// else would show that the logout lives.
+  private func tellOfDelays() -> Task<Void, Never> {
+    let patience = environment.patience
+    let start = ContinuousClock.now
+    return Task { [weak self] in
+      var next = start + patience.silence
+      while (try? await Reactor.shared.sleep(until: next)) != nil {
+        await self?.noteDelay(of: .now - start)
+        next += patience.repetition
+      }
+    }
+  }
+
+  private func noteDelay(of delay: Duration) {
+    guard let session, machine.operation == .removeDevices else { return }
+    let devices = (try? environment.sysfs.devices(of: session, .summary))?.devices ?? []
+    note(.removalDelayed(disks: devices.compactMap(\.blockDevice), delay))
   }
 
   private func sayGoodbye() async -> SessionMachine.OperationResult {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import SystemPackage
 
 /// Carries out what a `SessionMachine` wants, and tells it what happens: the thin half of a session's supervision.
 ///
@@ -38,12 +39,14 @@ actor SessionDriver {
   struct Environment: Sendable {
     let link: KernelLink
     let sysfs: Sysfs
+    /// Where to see who uses disks.
+    var proc: FilePath = "/proc"
     /// Keeps recoveries at one portal from overwhelming it.
     let gate: RecoveryGate
     /// The same for first logins, behind which no recovery waits.
     let loginGate: RecoveryGate
-    /// How long the removal of a session's devices may take: their caches are flushed.
-    var removalTimeout: Duration = .seconds(30)
+    /// How long the removal of a session's devices is waited for.
+    var patience = RemovalPatience()
   }
 
   let environment: Environment

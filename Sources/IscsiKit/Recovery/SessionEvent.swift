@@ -32,6 +32,8 @@ public struct SessionEvent: Hashable, Sendable {
     case gaveUp
     /// The session is logged out.
     case loggedOut
+    /// A logout takes long, because the target takes the last data of the disks slowly.
+    case removalDelayed
     /// The session could not be removed; this is tried again.
     case removalFailed
     /// The devices could not be looked at as they should; some may be missing or offline.
@@ -100,6 +102,7 @@ extension SessionMachine.Notice {
     case .messageReceived: .messageReceived
     case .gaveUp: .gaveUp
     case .loggedOut: .loggedOut
+    case .removalDelayed: .removalDelayed
     case .removalFailed: .removalFailed
     case .scanFailed: .scanFailed
     case .vanished: .vanished
@@ -124,6 +127,9 @@ extension SessionMachine.Notice {
     case .gaveUp(let outage): "given up after \(outage?.attempts ?? 0) attempts; the session is removed"
     case .loggedOut(let problems):
       problems.isEmpty ? "logged out" : "logged out: \(problems.map(\.description).joined(separator: "; "))"
+    case .removalDelayed(let disks, let delay):
+      "the logout waits, for \(delay.components.seconds) s already, until the target has all data of "
+        + (disks.isEmpty ? "the disks" : disks.joined(separator: ", "))
     case .removalFailed(let cause): "the session could not be removed: \(cause)"
     case .scanFailed(let cause): "the devices could not be looked at: \(cause)"
     case .vanished: "the session is gone without our doing"

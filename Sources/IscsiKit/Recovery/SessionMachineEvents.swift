@@ -157,6 +157,8 @@ extension SessionMachine {
     case gaveUp(Outage?)
     /// The session is logged out and gone.
     case loggedOut([LogoutReport.Problem])
+    /// The logout waits for these disks, whose data is not with the target yet, for so long already.
+    case removalDelayed(disks: [String], Duration)
     /// The session could not be removed; this is tried again.
     case removalFailed(OperationError.Cause)
     /// The devices could not be looked at as they should; some may be missing or offline.

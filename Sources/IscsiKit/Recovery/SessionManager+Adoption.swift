@@ -74,13 +74,10 @@ extension SessionManager {
     let record = registry?.read(session).flatMap { $0.describes(found) ? $0 : nil }
     let isNamed = record != nil || found.initiatorName != nil || found.host?.initiatorName != nil
     let identity = identity(of: found, record, isNamed ? nil : await initiator())
-    guard let ticket = directory.withLock({ $0.adopt(session, SessionKey(found), owner: record?.owner) }) else {
-      throw .loginUnderWay
-    }
-    Self.remember(found, identity)
     let driver = SessionDriver(
       identity, session: session, isid: record?.isid, home: record?.home, in: environment, owner: self)
-    enter(driver, ticket)
+    guard enter(driver, of: session, SessionKey(found), owner: record?.owner) else { throw .loginUnderWay }
+    Self.remember(found, identity)
     do throws(OperationError.Cause) {
       let state = try await driver.adopt { () throws(OperationError.Cause) in
         let now = try look(at: session)

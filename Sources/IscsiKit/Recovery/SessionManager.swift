@@ -27,14 +27,17 @@ public final class SessionManager: Sendable {
   ///   - sysfs: Another sysfs than the kernel's is for tests.
   ///   - registry: Where to keep what a later manager needs to take the sessions over; nil keeps nothing.
   public convenience init(link: KernelLink, sysfs: Sysfs = Sysfs(), registry: SessionRegistry? = nil) {
-    self.init(link: link, sysfs: sysfs, registry: registry, removalTimeout: .seconds(30))
+    self.init(link: link, sysfs: sysfs, registry: registry, patience: RemovalPatience())
   }
 
-  /// A manager with another limit for the removal of devices.
-  init(link: KernelLink, sysfs: Sysfs, registry: SessionRegistry? = nil, removalTimeout: Duration) {
+  /// A manager with other limits for the removal of devices, or with another `/proc`.
+  init(
+    link: KernelLink, sysfs: Sysfs, registry: SessionRegistry? = nil, patience: RemovalPatience,
+    proc: FilePath = "/proc"
+  ) {
     environment = SessionDriver.Environment(
-      link: link, sysfs: sysfs, gate: RecoveryGate(limit: Self.recoveriesPerPortal),
-      loginGate: RecoveryGate(limit: Self.recoveriesPerPortal), removalTimeout: removalTimeout)
+      link: link, sysfs: sysfs, proc: proc, gate: RecoveryGate(limit: Self.recoveriesPerPortal),
+      loginGate: RecoveryGate(limit: Self.recoveriesPerPortal), patience: patience)
     self.registry = registry
   }
 
@@ -135,9 +138,20 @@ public final class SessionManager: Sendable {
   }
 
   /// Notes a driver and its entry.
-  func enter(_ driver: SessionDriver, _ ticket: SessionDirectory<SessionDriver>.Ticket) {
+  private func enter(_ driver: SessionDriver, _ ticket: SessionDirectory<SessionDriver>.Ticket) {
     tickets.withLock { $0[ObjectIdentifier(driver)] = ticket }
     directory.withLock { $0.set(driver, for: ticket) }
+  }
+
+  /// Notes the driver of a session that was found, in one step: whoever finds the entry finds the driver. False if the
+  /// session has an entry already.
+  func enter(_ driver: SessionDriver, of session: SessionID, _ key: SessionKey, owner: SessionOwner?) -> Bool {
+    directory.withLock { directory in
+      guard let ticket = directory.adopt(session, key, owner: owner) else { return false }
+      directory.set(driver, for: ticket)
+      tickets.withLock { $0[ObjectIdentifier(driver)] = ticket }
+      return true
+    }
   }
 
   // MARK: - Logouts
@@ -149,22 +163,33 @@ public final class SessionManager: Sendable {
   ///   - timeout: How long a target may take to answer.
   ///   - sparingUsed: Whether a session stays whose disks are mounted, swap space or part of a device that is.
   ///
-  /// A logout that has begun goes to its end even if the task is cancelled.
+  /// A logout that has begun goes to its end even if the task is cancelled. One of a session whose logout is under way
+  /// joins it, and ends as that does.
   /// - Returns: A failure only if the session is still there, or with `noSession` if it was gone before.
   public func logOut(
     _ sessions: [SessionID], timeout: Duration = .seconds(15), sparingUsed: Bool = false
   ) async -> [Result<LogoutReport, OperationError>] {
-    let users = sparingUsed ? RecentDeviceUsers(sysfs: environment.sysfs.root) : nil
+    let users = sparingUsed ? RecentDeviceUsers(proc: environment.proc, sysfs: environment.sysfs.root) : nil
     return await inParallel(sessions, limit: Self.concurrency) { [self] _, session in
       let driver: SessionDriver
       do throws(OperationError.Cause) {
         guard !Task.isCancelled else { throw .cancelled }
+        if let leaving = driverLoggingOut(of: session) { return await leaving.logOut(timeout: timeout) }
         if let users { try spare(session, users) }
         driver = try await self.driver(of: session, toRemove: true)
       } catch {
         return .failure(OperationError(.logout(session, target: nil), error))
       }
       return await driver.logOut(timeout: timeout)
+    }
+  }
+
+  /// The driver of a session whose logout is under way: its disks are on their way out whoever uses them, and sysfs may
+  /// not show the session any more.
+  private func driverLoggingOut(of session: SessionID) -> SessionDriver? {
+    directory.withLock { directory in
+      let entry = directory[session]
+      return entry?.supervision?.phase == .loggingOut ? entry?.driver : nil
     }
   }
 
@@ -175,7 +200,7 @@ public final class SessionManager: Sendable {
       guard let found = try environment.sysfs.devices(of: session, .summary) else { return }
       uses = try users.get(at: .now).uses(of: found.devices)
     } catch {
-      throw .sysfs(error)
+      throw .useUnknown(error)
     }
     guard uses.isEmpty else { throw .inUse(uses.map(\.description).joined(separator: ", ")) }
   }
@@ -185,7 +210,11 @@ public final class SessionManager: Sendable {
     of session: SessionID, toRemove: Bool
   ) async throws(OperationError.Cause) -> SessionDriver {
     if let driver = directory.withLock({ $0[session]?.driver }) { return driver }
-    return try await adopt(session, toRemove: toRemove).0
+    do throws(OperationError.Cause) { return try await adopt(session, toRemove: toRemove).0 } catch {
+      // Somebody else has taken it up since the look.
+      guard error == .loginUnderWay, let driver = directory.withLock({ $0[session]?.driver }) else { throw error }
+      return driver
+    }
   }
 
   // MARK: - Other operations

@@ -263,7 +263,8 @@ extension SessionEvent {
 extension SessionEvent.Kind {
   fileprivate var level: Logger.Level {
     switch self {
-    case .lost, .diagnosed, .attemptFailed, .loginDelayed, .vanished, .removalFailed, .scanFailed: .warning
+    case .lost, .diagnosed, .attemptFailed, .loginDelayed, .vanished, .removalDelayed, .removalFailed, .scanFailed:
+      .warning
     case .loginFailed, .gaveUp: .error
     case .loggedIn, .adopted, .recovered, .redirected, .moved, .messageReceived, .leaving, .loggedOut: .info
     }

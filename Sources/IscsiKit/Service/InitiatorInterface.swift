@@ -173,8 +173,8 @@ enum InitiatorInterface {
     )
 
     # kind is loggedIn, loginDelayed, loginFailed, adopted, lost, diagnosed, attemptFailed, recovered, redirected, moved,
-    # messageReceived, leaving, gaveUp, loggedOut, removalFailed, scanFailed or vanished; there may be others later. Of a
-    # target that sends message after message, one a second is told.
+    # messageReceived, leaving, gaveUp, loggedOut, removalDelayed, removalFailed, scanFailed or vanished; there may be
+    # others later. Of a target that sends message after message, one a second is told.
     type Event (
       sequence: int,
       time: float,

@@ -36,11 +36,26 @@ public struct LogoutReport: Hashable, Sendable {
   }
 }
 
+/// How long a logout waits for the removal of a session's devices, whose dirty data is written and whose caches are
+/// flushed before they go. What is not with the target when the session is removed is lost.
+struct RemovalPatience: Hashable, Sendable {
+  /// As long as the connection is up. The target may be slow and have gigabytes to take; a command that it does not
+  /// answer at all makes the kernel fail the connection. The limit is for a kernel that does neither.
+  var connected: Duration = .seconds(3600)
+  /// Without a connection, from its loss on: nothing can be written, and what waits for the replacement timeout may do
+  /// so for ever.
+  var unconnected: Duration = .seconds(30)
+  /// How long nothing is said of it.
+  var silence: Duration = .seconds(10)
+  /// How often it is said again.
+  var repetition: Duration = .seconds(60)
+}
+
 /// The steps of a logout up to the removal of the session, in the order that loses nothing: devices, then Logout PDU. Each
 /// has a deadline, and one that fails does not keep the next one from being made.
 struct SessionLogout: Sendable {
-  /// How long the removal of the devices may take: their caches are flushed.
-  var removalTimeout: Duration = .seconds(30)
+  /// How long the removal of the devices is waited for.
+  var patience = RemovalPatience()
   /// How long the target may take to answer.
   var logoutTimeout: Duration = .seconds(15)
 
@@ -52,10 +67,11 @@ struct SessionLogout: Sendable {
 
   /// Removes the devices; tells what did not go as it should.
   func removeDevices(
-    of session: borrowing KernelSession<some StoppableKernelSessionPhase>
+    of session: borrowing KernelSession<some StoppableKernelSessionPhase>, isConnected: Bool = false
   ) async -> LogoutReport.Problem? {
     do throws(KernelError) {
-      try await session.removeDevices(until: .now + removalTimeout)
+      try await session.removeDevices(
+        until: .now + (isConnected ? patience.connected : patience.unconnected), afterLoss: patience.unconnected)
       return nil
     } catch {
       return .removeDevices(error)

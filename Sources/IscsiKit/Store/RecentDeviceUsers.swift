@@ -6,16 +6,20 @@ internal import SystemPackage
 /// somebody may mount a disk meanwhile.
 final class RecentDeviceUsers: Sendable {
   private static let longest = Duration.seconds(1)
-  private let root: FilePath
+  private let sysfs: FilePath
+  private let proc: FilePath
   private let last = Mutex<(users: DeviceUsers, time: ContinuousClock.Instant)?>(nil)
 
   /// Nothing is read yet.
-  init(sysfs root: FilePath) { self.root = root }
+  init(proc: FilePath = "/proc", sysfs: FilePath) {
+    self.proc = proc
+    self.sysfs = sysfs
+  }
 
   /// The users as they are.
   func get(at now: ContinuousClock.Instant) throws(SysfsError) -> DeviceUsers {
     if let last = last.withLock({ $0 }), now - last.time < Self.longest { return last.users }
-    let users = try DeviceUsers(sysfs: root)
+    let users = try DeviceUsers(proc: proc, sysfs: sysfs)
     last.withLock { $0 = (users, now) }
     return users
   }

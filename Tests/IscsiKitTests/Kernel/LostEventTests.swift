@@ -38,7 +38,7 @@ struct LostEventTests {
     let core = try await core(kernel, tree)
     func remove(until deadline: ContinuousClock.Instant) async throws {
       kernel.inject(.overrun, into: .unbindSession)
-      try await core.removeDevices(until: deadline)
+      try await core.removeDevices(Patience(until: deadline))
     }
     await #expect(throws: KernelError.timedOut(.unbindSession)) { try await remove(until: atOnce) }
     // The cache is flushed after the number has gone.
@@ -61,7 +61,7 @@ struct LostEventTests {
     }
     try tree.set("target_state", of: id, to: .text("UNBOUND"))
     tree.remove("class/iscsi_session/session1/device/target1:0:0")
-    try await core.removeDevices(until: soon)
+    try await core.removeDevices(Patience(until: soon))
     await overflow.value
   }
 

@@ -154,10 +154,18 @@ struct SupervisionEventTests {
       .loggedIn, .loginDelayed(failure), .loginFailed(.cancelled), .adopted, .lost(.unseen),
       .diagnosed(NetworkFinding(device: "eth0", cause: .noCarrier(nil))), .attemptFailed(failure), .recovered(outage),
       .redirected(Self.portal), .moved(Self.portal), .leaving, .messageReceived(.scsi), .gaveUp(outage),
-      .loggedOut([]), .removalFailed(.cancelled), .scanFailed(.scanTimedOut), .vanished,
+      .loggedOut([]), .removalDelayed(disks: [], .seconds(10)), .removalFailed(.cancelled), .scanFailed(.scanTimedOut),
+      .vanished,
     ]
     #expect(Set(notices.map { event($0).kind }) == Set(SessionEvent.Kind.allCases))
     #expect(notices.allSatisfy { !event($0).message.isEmpty })
+  }
+
+  @Test("What a logout waits for is told, with the disks if they are known")
+  func delays() {
+    let start = "the logout waits, for 70 s already, until the target has all data of "
+    #expect(event(.removalDelayed(disks: ["sda", "sdb"], .milliseconds(70_900))).message == start + "sda, sdb")
+    #expect(event(.removalDelayed(disks: [], .seconds(70))).message == start + "the disks")
   }
 
   @Test("The problems of a logout are told")

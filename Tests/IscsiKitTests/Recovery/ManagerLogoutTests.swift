@@ -113,9 +113,62 @@ struct ManagerLogoutTests {
     let snapshot = try await loggedIn(fixture)
     fixture.kernel.inject(.withoutEvent, into: .unbindSession)
     let sessions = SessionManager(
-      link: fixture.link, sysfs: Sysfs(root: fixture.tree.root), removalTimeout: .milliseconds(150))
+      link: fixture.link, sysfs: Sysfs(root: fixture.tree.root),
+      patience: RemovalPatience(connected: .milliseconds(150), unconnected: .milliseconds(150)))
     let report = try #require(await sessions.logOut([snapshot.id]).first).get()
     #expect(report.problems == [.removeDevices(.timedOut(.unbindSession))])
+    await fixture.expectNothingLeft()
+  }
+
+  /// A manager whose logouts wait a minute for a target that is connected, and a moment for one that is not.
+  private func patient(_ fixture: SessionFixture) -> SessionManager {
+    var patience = RemovalPatience(connected: .seconds(60), unconnected: .milliseconds(10))
+    (patience.silence, patience.repetition) = (.milliseconds(50), .milliseconds(20))
+    return SessionManager(
+      link: fixture.link, sysfs: Sysfs(root: fixture.tree.root), registry: fixture.registry, patience: patience)
+  }
+
+  /// Waits until a manager has told twice what a logout waits for.
+  private func delays(_ sessions: SessionManager) async -> [SessionEvent] {
+    var told: [SessionEvent] = []
+    for await event in sessions.events.events(after: 0) where event.kind == .removalDelayed {
+      told.append(event)
+      if told.count == 2 { break }
+    }
+    return told
+  }
+
+  @Test("A slow target is waited for as long as it is connected, and the wait is told")
+  func slowTarget() async throws {
+    let fixture = try await SessionFixture()
+    let snapshot = try await loggedIn(fixture)
+    fixture.kernel.inject(.withoutEvent, into: .unbindSession)
+    let sessions = patient(fixture)
+    async let result = sessions.logOut([snapshot.id])
+    let told = await delays(sessions)
+    // Longer than a session without connection would have been waited for, and no one was told goodbye yet.
+    #expect(fixture.kernel.requests.last?.type == .unbindSession)
+    #expect(told.last?.message.hasSuffix("until the target has all data of sd1") == true)
+    fixture.kernel.multicast(.sessionUnbound, words: [snapshot.id.rawValue, snapshot.host?.number.rawValue ?? 0])
+    #expect(try #require(await result.first).get().problems == [])
+    await fixture.expectNothingLeft()
+  }
+
+  @Test(
+    "A target whose connection is lost while its disks are removed is waited for a moment only",
+    arguments: [true, false])
+  func lostWhileRemoving(isTold: Bool) async throws {
+    let fixture = try await SessionFixture()
+    let snapshot = try await loggedIn(fixture)
+    fixture.kernel.inject(.withoutEvent, into: .unbindSession)
+    let sessions = patient(fixture)
+    async let result = sessions.logOut([snapshot.id])
+    _ = await delays(sessions)
+    // By the kernel's event, or by sysfs alone.
+    if isTold { fixture.kernel.failConnection(of: snapshot.id) }
+    try show(snapshot, in: fixture) { $0.connection?.state = .failed }
+    let problems = try #require(await result.first).get().problems
+    #expect(problems.first == .removeDevices(.timedOut(.unbindSession)))
     await fixture.expectNothingLeft()
   }
 
@@ -156,6 +209,59 @@ struct ManagerLogoutTests {
     #expect(try await problems(fixture, snapshot) == [])
     #expect(await failure(fixture, snapshot) == .noSession)
     #expect(OperationError.Cause.noSession.exitStatus == .sessionNotFound)
+  }
+
+  @Test("Logouts that come while one is under way join it, whatever sysfs still shows", arguments: [true, false])
+  func joined(isUnbinding: Bool) async throws {
+    let fixture = try await SessionFixture()
+    let snapshot = try await loggedIn(fixture)
+    let sessions = fixture.sessions
+    fixture.kernel.inject(.stuck, into: isUnbinding ? .unbindSession : .stopConnection)
+    async let first = sessions.logOut([snapshot.id])
+    #expect(await eventually { fixture.registry.read(snapshot.id)?.stage == .leaving })
+    // The kernel takes the session out of sysfs before it tells that it is gone.
+    fixture.tree.remove("class/iscsi_session/session\(snapshot.id)")
+    async let others = sessions.logOut([snapshot.id, snapshot.id, snapshot.id], sparingUsed: true)
+    fixture.kernel.releaseSends()
+    for result in await first + others { #expect(try result.get().problems == []) }
+    await fixture.expectNothingLeft()
+  }
+
+  @Test("Many logouts at once of a session that nobody has taken up yet end all well, or find it gone")
+  func atOnce() async throws {
+    let fixture = try await SessionFixture(LogoutNode())
+    for _ in 0..<20 {
+      let snapshot = try strange(fixture)
+      let sessions = fixture.sessions
+      let results = await sessions.logOut(Array(repeating: snapshot.id, count: 16))
+      var ends: Set<OperationError.Cause?> = []
+      for result in results {
+        if case .failure(let error) = result { ends.insert(error.cause) } else { ends.insert(nil) }
+      }
+      #expect(ends.contains(nil) && ends.isSubset(of: [nil, .noSession]))
+      fixture.tree.remove("class/iscsi_session/session\(snapshot.id)")
+    }
+    await fixture.expectNothingLeft()
+  }
+
+  @Test("A session of which nobody can tell whether it is used stays, unless one insists")
+  func useUnknown() async throws {
+    let fixture = try await SessionFixture()
+    let snapshot = try await loggedIn(fixture)
+    let sessions = SessionManager(
+      link: fixture.link, sysfs: Sysfs(root: fixture.tree.root), patience: RemovalPatience(),
+      proc: fixture.tree.root.appending("no-proc"))
+    let before = fixture.requestTypes.count
+    guard case .failure(let error)? = await sessions.logOut([snapshot.id], sparingUsed: true).first,
+      case .useUnknown = error.cause
+    else {
+      Issue.record("it was logged out")
+      return
+    }
+    #expect(error.exitStatus == .busy && error.advice?.contains("--force") == true)
+    #expect(error.description.contains("cannot be told whether its disks are in use"))
+    #expect(fixture.requestTypes.count == before)
+    #expect(try #require(await sessions.logOut([snapshot.id]).first).get().problems == [])
   }
 
   @Test("A session that is gone since the listing is not there, and the kernel is not asked")
@@ -222,16 +328,19 @@ struct ManagerLogoutTests {
     #expect(fixture.requestTypes.count == before)
   }
 
+  /// A session that somebody else has logged in.
+  private func strange(_ fixture: SessionFixture) throws -> SessionSnapshot {
+    let id = fixture.kernel.addSession(connection: .up)
+    var snapshot = SessionSnapshot.example(id.rawValue)
+    snapshot.host = .example(HostNumber(rawValue: id.rawValue + 1))
+    try fixture.tree.add(snapshot)
+    return snapshot
+  }
+
   @Test("64 logouts at a time end 64 sessions, and the results stand in order")
   func parallel() async throws {
     let fixture = try await SessionFixture(LogoutNode())
-    let snapshots = try (0..<64).map { _ -> SessionSnapshot in
-      let id = fixture.kernel.addSession(connection: .up)
-      var snapshot = SessionSnapshot.example(id.rawValue)
-      snapshot.host = .example(HostNumber(rawValue: id.rawValue + 1))
-      try fixture.tree.add(snapshot)
-      return snapshot
-    }
+    let snapshots = try (0..<64).map { _ in try strange(fixture) }
     let reports = try await fixture.sessions.logOut(snapshots.map(\.id), timeout: .seconds(60)).map { try $0.get() }
     #expect(reports.map(\.session) == snapshots.map(\.id))
     #expect(reports.flatMap(\.problems) == [])
