@@ -56,7 +56,20 @@ struct LogoutCommand: ReportingCommand {
     input.force = force
     let (call, daemon) = (input, daemon.initiator)
     let results = try chosen.isEmpty ? [] : runBlocking { try await daemon.logOut(call) }
-    return try LogoutOutcome(results, missing: missing, ofAll: all).output(report)
+    return try outcome(results, of: chosen, missing).output(report)
+  }
+
+  /// How the logouts ended. A session that somebody else has logged out of since the listing is one that its argument
+  /// does not name any more: whether it went before the listing or after makes no difference to the exit code.
+  func outcome(
+    _ results: [InitiatorTypes.LogoutResult], of chosen: [SessionSnapshot], _ missing: [NoSession]
+  ) -> LogoutOutcome {
+    guard !all else { return LogoutOutcome(results, missing: missing, ofAll: true) }
+    let gone = Set(results.filter { $0.failure?.exitStatus == .sessionNotFound }.map(\.session))
+    let there = chosen.filter { !gone.contains($0.id.rawValue) }
+    let unmatched = selectors.filter { !there.contains(where: $0.matches) }
+    return LogoutOutcome(
+      results.filter { !gone.contains($0.session) }, missing: unmatched.map { NoSession(selector: $0, portal: portal) })
   }
 
   /// The sessions that the arguments name, each once, in the order of the listing, and what is named and not there.

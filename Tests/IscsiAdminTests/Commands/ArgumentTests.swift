@@ -11,7 +11,7 @@ struct ArgumentTests {
   private func refusal(_ arguments: [String], sourceLocation: SourceLocation = #_sourceLocation) throws -> CommandOutput
   {
     let error = try #require(throws: (any Error).self, sourceLocation: sourceLocation) {
-      _ = try IscsiAdmin.parseAsRoot(arguments)
+      _ = try IscsiAdmin.command(arguments)
     }
     return IscsiAdmin.output(for: error, of: arguments)
   }
@@ -99,6 +99,8 @@ struct ArgumentTests {
       ),
       (["session", "lst"], "unexpected argument 'lst'; see iscsi-admin session --help"),
       (["nonsense"], "unexpected argument 'nonsense'; see iscsi-admin --help"),
+      (["help", "nonsense"], "unexpected argument 'nonsense'; see iscsi-admin --help"),
+      (["help", "session", "lst"], "unexpected argument 'lst'; see iscsi-admin --help"),
       (["version", "--jsn"], "unknown option '--jsn'. Did you mean '--json'?; see iscsi-admin version --help"),
       (["session", "show", "1\u{1B}[2J"], nil),
     ] as [([String], String?)])
@@ -241,5 +243,30 @@ struct SessionSelectionTests {
     #expect(missing == ["there is no session 9", "there is no session with iqn.2026-11.org.example:disk9"])
     #expect(try choose("1", "--portal", "10.0.0.2").missing == ["there is no session 1 at 10.0.0.2:3260"])
     #expect(try choose("--all", "--portal", "10.0.0.9").missing == ["there is no session at 10.0.0.9:3260"])
+  }
+
+  /// The output of a logout that names sessions, of which one goes between the listing and its turn.
+  private func logout(_ arguments: String..., gone: UInt32) throws -> CommandOutput {
+    let command = try LogoutCommand.parse(arguments)
+    let (chosen, missing) = command.choose(from: sessions)
+    let results = try chosen.map { session in
+      let failure = OperationError(.logout(session.id, target: nil), .noSession)
+      let isGone = session.id.rawValue == gone
+      return InitiatorTypes.LogoutResult(
+        isGone ? .failure(failure) : .success(try Samples.logout(Int(session.id.rawValue))), of: session.id)
+    }
+    return try command.outcome(results, of: chosen, missing).output(ReportOptions.parse([]))
+  }
+
+  @Test("A session that goes between the listing and its turn is told as one that was gone before")
+  func goneMeanwhile() throws {
+    let byName = try logout("iqn.2026-11.org.example:disk0", gone: 2)
+    #expect(byName.status == .noObjectsFound && byName.text == "")
+    #expect(byName.failures.map(\.message) == ["there is no session with iqn.2026-11.org.example:disk0"])
+    #expect(try logout("2", gone: 2).status == .sessionNotFound)
+    // Another session of the name is logged out of.
+    let other = try logout("iqn.2026-11.org.example:disk1", gone: 3)
+    #expect(other.status == .success && other.failures.isEmpty && other.text.hasPrefix("session 1: logged out"))
+    #expect(try logout("1", "9", gone: 1).failures.map(\.exitCode) == [2, 2])
   }
 }
