@@ -19,7 +19,8 @@ extension LegacyDaemonName {
     until deadline: ContinuousClock.Instant
   ) async -> Bool {
     guard let socket = try? UnixSocket.connect(to: UnixAddress(abstract: name)), let peer = try? socket.peer(),
-      peer.processID > 0, isManager(holder(process: peer.processID, program: program(of: peer.processID)))
+      peer.processID > 0, daemonUsers.contains(peer.userID),
+      isManager(holder(process: peer.processID, program: program(of: peer.processID)))
     else { return false }
     var request: [UInt8] = []
     request.appendHostInteger(wakeRequest)
@@ -38,12 +39,13 @@ extension LegacyDaemonName {
     }
   }
 
-  /// Whether nobody listens by the name.
-  static func isFree(_ name: String = standard) -> Bool {
-    do throws(Errno) { _ = try UnixSocket.connect(to: UnixAddress(abstract: name)) } catch {
+  /// Whether nobody listens by the name who could be a daemon.
+  static func isFree(_ name: String = standard, among users: Set<UInt32> = daemonUsers) -> Bool {
+    do throws(Errno) {
+      return try !users.contains(UnixSocket.connect(to: UnixAddress(abstract: name)).peer().userID)
+    } catch {
       return error == .connectionRefused
     }
-    return false
   }
 
   private static func isServiceManager(_ holder: LegacyDaemonNameError.Holder) -> Bool {

@@ -14,6 +14,10 @@ public enum LegacyDaemonNameError: DiagnosableError, Hashable {
     case iscsiAdmin(process: Int32)
     /// Another program, or one that cannot be looked at; its name, if it has one.
     case other(process: Int32?, name: String?)
+    /// A user who may not drive sessions, so that this is no daemon: everybody can take the name.
+    case stranger(user: UInt32, process: Int32?)
+    /// Somebody of whom nothing can be told, since they take no connections.
+    case silent
   }
 
   /// Another process has it.
@@ -30,7 +34,9 @@ public enum LegacyDaemonNameError: DiagnosableError, Hashable {
     case .taken(by: .iscsiAdmin(let process)): "another iscsi-admin daemon is running (process \(process))"
     case .taken(by: .other(let process?, let name?)):
       "the socket name of an iSCSI daemon is taken by \(name) (process \(process))"
-    case .taken(by: .other): "the socket name of an iSCSI daemon is taken by another process"
+    case .taken(by: .stranger(let user, let process)):
+      "the socket name of an iSCSI daemon is taken by user \(user)" + (process.map { " (process \($0))" } ?? "")
+    case .taken(by: .other), .taken(by: .silent): "the socket name of an iSCSI daemon is taken by another process"
     case .system(let errno): "the socket by which iSCSI daemons exclude each other cannot be made: \(errno.label)"
     }
   }
@@ -49,6 +55,7 @@ public enum LegacyDaemonNameError: DiagnosableError, Hashable {
     case .taken(by: .openISCSI), .taken(by: .socketUnit):
       "stop it: systemctl disable --now iscsid.socket iscsid.service (sessions stay in the kernel)"
     case .taken(by: .iscsiAdmin): "use that one, or stop it first"
+    case .taken(by: .stranger), .taken(by: .silent): "end that process"
     case .taken(by: .other), .system: nil
     }
   }
@@ -59,6 +66,9 @@ public enum LegacyDaemonNameError: DiagnosableError, Hashable {
 /// Two daemons that recover the same sessions fight until the kernel hangs. While this process has the name, open-iscsi's
 /// iscsid cannot start, nor can another daemon of ours in this network namespace. The name is given back with the object,
 /// and by the kernel should the process end in any way.
+///
+/// Everybody can take the name. Who has it without the right to drive sessions keeps no daemon from its work: daemons of
+/// ours exclude each other by a `DaemonLock` besides.
 public final class LegacyDaemonName: Sendable {
   /// open-iscsi's name in the abstract namespace of unix sockets.
   public static let standard = "ISCSIADM_ABSTRACT_NAMESPACE"
@@ -69,8 +79,18 @@ public final class LegacyDaemonName: Sendable {
 
   let descriptor: Int32
 
+  /// The users whose processes may drive sessions: root, and this process' own.
+  static var daemonUsers: Set<UInt32> { [0, UnixPeer.current.userID] }
+
   /// Takes the name, which is open-iscsi's unless a test uses another one.
   public static func acquire(_ name: String = standard) throws(LegacyDaemonNameError) -> LegacyDaemonName {
+    try acquire(name, besides: daemonUsers)
+  }
+
+  /// The same, where the processes of these users count as daemons.
+  static func acquire(
+    _ name: String, besides users: Set<UInt32>
+  ) throws(LegacyDaemonNameError) -> LegacyDaemonName {
     let descriptor: Int32
     do throws(Errno) { descriptor = try UnixSocket.makeDescriptor() } catch { throw .system(error) }
     let owner = LegacyDaemonName(descriptor)
@@ -79,7 +99,7 @@ public final class LegacyDaemonName: Sendable {
     let address = UnixAddress(abstract: name)
     guard unsafe address.withSocketAddress({ unsafe bind(descriptor, $0, $1) }) == 0 else {
       let failure = Errno(rawValue: errno)
-      throw failure == .addressInUse ? .taken(by: holder(of: address)) : .system(failure)
+      throw failure == .addressInUse ? .taken(by: holder(of: address, among: users)) : .system(failure)
     }
     guard listen(descriptor, backlog) == 0 else { throw .system(Errno(rawValue: errno)) }
     return owner
@@ -120,11 +140,37 @@ public final class LegacyDaemonName: Sendable {
   deinit { close(descriptor) }
 
   /// Finds out who listens at an address: the kernel tells a client which process that is.
-  static func holder(of address: UnixAddress) -> LegacyDaemonNameError.Holder {
-    guard let peer = try? UnixSocket.connect(to: address).peer(), peer.processID > 0 else {
-      return .other(process: nil, name: nil)
+  ///
+  /// - Parameters:
+  ///   - address: The address.
+  ///   - users: Whose processes may be daemons.
+  /// - Returns: Who it is; `silent` if a connection cannot be made at once.
+  private static func holder(of address: UnixAddress, among users: Set<UInt32>) -> LegacyDaemonNameError.Holder {
+    guard let peer = try? UnixSocket.connect(to: address).peer() else { return .silent }
+    let process = peer.processID > 0 ? peer.processID : nil
+    guard users.contains(peer.userID) else { return .stranger(user: peer.userID, process: process) }
+    guard let process else { return .other(process: nil, name: nil) }
+    return holder(process: process, program: program(of: process))
+  }
+
+  /// Whether a process of a daemon's user runs open-iscsi's daemon, whatever sockets it has.
+  static func isOpenISCSIRunning(as users: Set<UInt32> = daemonUsers, processes: FilePath = "/proc") -> Bool {
+    // What cannot be seen may be there.
+    guard let proc = try? SysfsDirectory(path: processes), let names = try? proc.names() else { return true }
+    return names.contains { name in
+      guard let number = Int32(name), number != getpid(), program(name, in: proc) == "iscsid" else { return false }
+      return userID(of: name, in: proc).map(users.contains) ?? true
     }
-    return holder(process: peer.processID, program: program(of: peer.processID))
+  }
+
+  /// The effective user of a process; nil if it is not told.
+  private static func userID(of process: String, in proc: borrowing SysfsDirectory) -> UInt32? {
+    guard let status = try? proc.contents("\(process)/status"),
+      let line = status.split(separator: "\n").first(where: { $0.hasPrefix("Uid:") })
+    else { return nil }
+    // Real, effective, saved, of the file system.
+    let words = line.split(whereSeparator: { $0 == "\t" || $0 == " " })
+    return words.count > 2 ? UInt32(words[2]) : nil
   }
 
   /// Tells programs apart by the names of their files: every one of them is called `iscsid` by somebody, but a link to
@@ -140,12 +186,16 @@ public final class LegacyDaemonName: Sendable {
 
   /// The name of the file that a process runs, or else the name that the process has.
   static func program(of process: Int32) -> String? {
-    guard let directory = try? SysfsDirectory(path: FilePath("/proc/\(process)")) else { return nil }
-    if let path = directory.linkTarget("exe"), let name = path.split(separator: "/").last {
+    guard let proc = try? SysfsDirectory(path: "/proc") else { return nil }
+    return program("\(process)", in: proc)
+  }
+
+  private static func program(_ process: String, in proc: borrowing SysfsDirectory) -> String? {
+    if let path = proc.linkTarget("\(process)/exe"), let name = path.split(separator: "/").last {
       // An upgrade replaces the file of a running program.
       let deleted = " (deleted)"
       return name.hasSuffix(deleted) ? String(name.dropLast(deleted.count)) : String(name)
     }
-    return try? directory.text("comm")
+    return try? proc.text("\(process)/comm")
   }
 }

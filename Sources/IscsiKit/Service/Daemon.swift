@@ -56,6 +56,11 @@ public struct Daemon: Sendable {
     public var initiatorNameFile = InitiatorNameFile()
     /// The name by which daemons exclude each other; another one is for tests.
     public var exclusiveName = LegacyDaemonName.standard
+    /// The lock by which daemons of this program exclude each other, whatever their runtime directories; another one is
+    /// for tests.
+    public var exclusiveLock: FilePath = "/run/iscsi-admin/daemon.lock"
+    /// The users whose processes may be daemons.
+    var daemonUsers = LegacyDaemonName.daemonUsers
     /// A socket that listens by this name already, from a service manager; nil takes the name.
     public var exclusiveListener: FileDescriptor?
     /// Where sysfs is; another one is for tests.
@@ -92,8 +97,8 @@ public struct Daemon: Sendable {
   /// Runs over another link to the kernel, such as one to a scripted kernel.
   func run(link openLink: () async throws(KernelError) -> KernelLink) async throws(DaemonError) {
     // Before the kernel is touched: two daemons that drive one session make it hang.
-    let name: LegacyDaemonName
-    do throws(LegacyDaemonNameError) { name = try exclusiveName() } catch { throw .otherDaemon(error) }
+    let exclusion = try await DaemonExclusion(configuration, log: log)
+    defer { withExtendedLifetime(exclusion) {} }
     let link: KernelLink
     do throws(KernelError) { link = try await openLink() } catch { throw .kernel(error) }
     defer { link.close() }
@@ -109,16 +114,7 @@ public struct Daemon: Sendable {
     Task { end.resolve(.kernel(await link.end)) }
     let result = await withTaskGroup(of: Void.self) { group in
       group.addTask { await log(manager.events) }
-      group.addTask {
-        // An iscsiadm of open-iscsi, such as one in a container image, is told at once that this is no daemon of its own.
-        // Everybody may connect, so that not each is worth an entry.
-        let bucket = Mutex(TokenBucket(burst: 5, perSecond: 1, at: .now))
-        await name.answer { request in
-          guard request != LegacyDaemonName.wakeRequest else { return }
-          guard bucket.withLock({ $0.take(at: .now) }) == nil else { return }
-          log.notice("an iscsiadm of open-iscsi was refused: it needs open-iscsi's own daemon")
-        }
-      }
+      group.addTask { await answerOldClients(exclusion, end) }
       let skipped: [SessionID: OperationError.Cause]
       do throws(SysfsError) {
         skipped = try await adopt(manager, known: [:])
@@ -152,13 +148,6 @@ public struct Daemon: Sendable {
     if let result { throw result }
   }
 
-  private func exclusiveName() throws(LegacyDaemonNameError) -> LegacyDaemonName {
-    guard let listener = configuration.exclusiveListener else {
-      return try LegacyDaemonName.acquire(configuration.exclusiveName)
-    }
-    return try LegacyDaemonName.adopt(listener, name: configuration.exclusiveName)
-  }
-
   private func listen() throws(DaemonError) -> UnixListener {
     let path = configuration.runtimeDirectory.appending("control.sock")
     do throws(Errno) {
@@ -189,6 +178,30 @@ public struct Daemon: Sendable {
   }
 
   // MARK: - What goes on beside
+
+  /// Tells an iscsiadm of open-iscsi, such as one in a container image, at once that this is no daemon of its own.
+  private func answerOldClients(_ exclusion: DaemonExclusion, _ end: OneShot<DaemonError?>) async {
+    let name: LegacyDaemonName
+    if let had = exclusion.name {
+      name = had
+    } else {
+      do throws(LegacyDaemonNameError) {
+        guard let taken = try await exclusion.acquireLater() else { return }
+        name = taken
+      } catch {
+        // A daemon of open-iscsi's was faster, and takes all sessions up that it finds.
+        return end.resolve(.otherDaemon(error))
+      }
+      log.notice("the socket name of an iSCSI daemon is free again, and had")
+    }
+    // Everybody may connect, so that not each is worth an entry.
+    let bucket = Mutex(TokenBucket(burst: 5, perSecond: 1, at: .now))
+    await name.answer { request in
+      guard request != LegacyDaemonName.wakeRequest else { return }
+      guard bucket.withLock({ $0.take(at: .now) }) == nil else { return }
+      log.notice("an iscsiadm of open-iscsi was refused: it needs open-iscsi's own daemon")
+    }
+  }
 
   /// Takes up what is in the kernel and not supervised; returns what is left alone, of which only the new is told.
   private func adopt(

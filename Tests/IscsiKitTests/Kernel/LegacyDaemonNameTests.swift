@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
+import IscsiKitTesting
 import Synchronization
 import SystemPackage
 import Testing
@@ -71,6 +72,34 @@ struct LegacyDaemonNameTests {
     #expect(error.description == "open-iscsi's iscsid is running (process 7)")
     #expect(error.advice?.contains("iscsid.socket") == true)
     #expect(error.exitStatus == .busy)
+  }
+
+  @Test("A holder of another user is a stranger, and one that takes no connections is silent")
+  func strangers() async throws {
+    let held = try LegacyDaemonName.acquire(name)
+    let stranger = LegacyDaemonNameError.Holder.stranger(user: UnixPeer.current.userID, process: getpid())
+    #expect(throws: LegacyDaemonNameError.taken(by: stranger)) { try LegacyDaemonName.acquire(name, besides: [4711]) }
+    // Somebody else's socket keeps nobody from starting a daemon, and is no daemon to be woken.
+    #expect(LegacyDaemonName.isFree(name, among: [4711]) && !LegacyDaemonName.isFree(name))
+    withExtendedLifetime(held) {}
+    let silent = try listener(UnixAddress(abstract: name + "s"), isListening: false)
+    #expect(throws: LegacyDaemonNameError.taken(by: .silent)) { try LegacyDaemonName.acquire(name + "s") }
+    try silent.close()
+    #expect(LegacyDaemonNameError.taken(by: stranger).description.contains("user \(UnixPeer.current.userID)"))
+    #expect(LegacyDaemonNameError.taken(by: .silent).exitStatus == .busy)
+  }
+
+  @Test(
+    "open-iscsi's daemon is known by its program and its user",
+    arguments: [("/usr/sbin/iscsid", 0, true), ("/usr/sbin/iscsi-admin", 0, false), ("/tmp/iscsid", 1000, false)])
+  func processes(program: String, user: Int, expected: Bool) throws {
+    let tree = try SysfsTree()
+    let proc = tree.root.appending("proc")
+    try tree.makeDirectory("proc/77")
+    try tree.set("proc/77/status", to: .text("Name:\tiscsid\nUid:\t\(user)\t\(user)\t\(user)\t\(user)"))
+    try tree.set("proc/77/comm", to: .text("iscsid"))
+    try Directory(path: proc.appending("77")).makeLink("exe", to: FilePath(program))
+    #expect(LegacyDaemonName.isOpenISCSIRunning(as: [0], processes: proc) == expected)
   }
 
   @Test("Old clients of any size of structures get their protocol's error", arguments: [2464, 1200, 4096])

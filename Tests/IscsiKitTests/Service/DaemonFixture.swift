@@ -14,7 +14,9 @@ final class DaemonMachine {
   let tree: SysfsTree
   let peer: LoopbackTarget
   private let makeNode: @Sendable (ScriptedKernel.Session) -> any PDUNode
-  let exclusiveName = "iscsikit-test-\(UInt64.random(in: 0...UInt64.max))"
+  var exclusiveName = "iscsikit-test-\(UInt64.random(in: 0...UInt64.max))"
+  /// Whose processes the next daemon takes for daemons.
+  var daemonUsers = LegacyDaemonName.daemonUsers
   /// A socket by that name, for the next daemon.
   var exclusiveListener: FileDescriptor?
 
@@ -44,6 +46,8 @@ final class DaemonMachine {
     configuration.initiatorName = try InitiatorName("iqn.2001-04.com.example:host")
     configuration.exclusiveName = exclusiveName
     configuration.exclusiveListener = exclusiveListener
+    configuration.daemonUsers = daemonUsers
+    configuration.exclusiveLock = runtimeDirectory.appending("daemon.lock")
     configuration.sysfs = Sysfs(root: tree.root)
     return configuration
   }

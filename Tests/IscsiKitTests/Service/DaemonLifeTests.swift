@@ -7,6 +7,10 @@ import Testing
 
 @Suite("The daemon's starts and ends", .timeLimit(.minutes(2)))
 struct DaemonLifeTests {
+  /// What a second daemon is told of the first, which this process is.
+  private static let refusedByLock = DaemonError.otherDaemon(
+    .taken(by: .iscsiAdmin(process: UnixPeer.current.processID)))
+
   @Test("A daemon that is started again takes a healthy session up without asking the kernel for anything")
   func restart() async throws {
     let machine = try DaemonMachine()
@@ -110,6 +114,49 @@ struct DaemonLifeTests {
       #expect(error.exitStatus == .busy && machine.kernel.requests.count == count)
       #expect(try await initiator.ping().instance == instance)
     }
+  }
+
+  @Test("A second daemon is refused by the first one's lock alone, and told its process")
+  func lock() async throws {
+    let machine = try DaemonMachine()
+    try await machine.withDaemon { _ in
+      machine.exclusiveName += "-other"
+      let result = await (try machine.start()).value
+      #expect(throws: Self.refusedByLock) { try result.get() }
+    }
+  }
+
+  @Test(
+    "A user who may not drive sessions and has the name keeps no daemon from its work, which takes it when it is free")
+  func stranger() async throws {
+    let machine = try DaemonMachine()
+    // To the daemon the user of this test is then one like any other.
+    machine.daemonUsers = []
+    var taken: LegacyDaemonName? = try LegacyDaemonName.acquire(machine.exclusiveName)
+    try await machine.withDaemon { initiator in
+      #expect(try await machine.logIn(initiator) == 1)
+      // The lock excludes other daemons all the same.
+      let result = await (try machine.start()).value
+      #expect(throws: Self.refusedByLock) { try result.get() }
+      withExtendedLifetime(taken) {}
+      taken = nil
+      let address = UnixAddress(abstract: machine.exclusiveName)
+      #expect(await eventually { (try? UnixSocket.connect(to: address)) != nil })
+    }
+  }
+
+  @Test("Where there can be no lock, a name that a stranger has is reason enough not to start")
+  func strangerWithoutLock() async throws {
+    let machine = try DaemonMachine()
+    machine.daemonUsers = []
+    try machine.tree.set("run", to: .text("a file"))
+    let taken = try LegacyDaemonName.acquire(machine.exclusiveName)
+    let result = await (try machine.start()).value
+    guard case .failure(.otherDaemon(.taken(by: .stranger(UnixPeer.current.userID, _)))) = result else {
+      Issue.record("\(result)")
+      return
+    }
+    withExtendedLifetime(taken) {}
   }
 
   @Test("A daemon whose kernel cannot be reached does not start, and leaves the name to others")

@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # One daemon at a time, ours or open-iscsi's; each side is told at once.
 # targets: tgt
-# limit: 90
+# limit: 120
 
 target_start tgt
 PATH=$PATH:/opt/open-iscsi
@@ -33,6 +33,29 @@ daemon_runs
 expect_exit 0 iscsi-admin logout "$IQN"
 
 daemon_stop
+# Every user can take the name: that keeps no daemon from its work, nor lets it run twice, and the daemon takes the name as soon as it can.
+for how in listen bind; do
+  echo "--- a user who can only $how"
+  as_nobody take-name ISCSIADM_ABSTRACT_NAMESPACE "$how" &
+  taken() { ! daemon_name_is_free; }
+  wait_until 5 taken
+  daemon_start
+  expected='taken by user 65534'
+  [[ $how == listen ]] || expected='taken by another process'
+  grep -q "warning: the socket name of an iSCSI daemon is $expected.*going on without it" "$OUT/daemon.log" ||
+    fail "nothing is said of the name: $(<"$OUT/daemon.log")"
+  expect_exit 28 iscsi-admin daemon --runtime-directory "$WORK/other"
+  expect_stderr "another iscsi-admin daemon is running \(process $DAEMON_PID\)"
+  expect_exit 0 iscsi-admin login "$IQN" --portal "$TARGET_ADDRESS"
+  killall take-name
+  free_again() { (($(grep -c 'free again' "$OUT/daemon.log") == $1)); }
+  if [[ $how == listen ]]; then wait_until 10 free_again 1; else wait_until 10 free_again 2; fi
+  run timeout 10 iscsid -f
+  ((STATUS != 0 && STATUS != 124)) || fail "an iscsid beside our daemon ended with $STATUS"
+  expect_exit 0 iscsi-admin logout "$IQN"
+  daemon_stop
+done
+
 start_iscsid
 expect_exit 28 iscsi-admin daemon
 expect_equal 1 "$(wc -l <"$OUT/stderr")"
