@@ -37,10 +37,7 @@ extension RecordDatabase.Changes {
     for (interface, targets) in found {
       for target in targets {
         for portal in target.portals {
-          var record = configuration.node(target.name, at: portal, over: interface)
-          record.discoveryKind = discovery.kind == .isns ? .isns : .sendTargets
-          record.discoveryAddress = discovery.host.description
-          record.discoveryPort = discovery.port
+          var record = configuration.node(target.name, at: portal, over: interface, foundBy: discovery)
           let location = NodeLocation(of: record)
           locations.insert(location)
           let stored = try database.node(at: location)
@@ -78,8 +75,31 @@ extension RecordDatabase.Changes {
 
 extension NodeRecord {
   /// Whether the record says that this discovery has found the node.
-  fileprivate func isFound(by discovery: DiscoveryRecord) -> Bool {
-    discoveryKind == (discovery.kind == .isns ? .isns : .sendTargets)
-      && discoveryAddress == discovery.host.description && discoveryPort == discovery.port
+  func isFound(by discovery: DiscoveryRecord) -> Bool {
+    discoveryKind == discovery.kind.ofNodes && discoveryAddress == discovery.host.description
+      && discoveryPort == discovery.port
+  }
+}
+
+extension InitiatorConfiguration {
+  /// A new record of a node that a discovery has found.
+  func node(
+    _ target: TargetName, at portal: Portal, over interface: InterfaceRecord, foundBy discovery: DiscoveryRecord
+  ) -> NodeRecord {
+    var record = node(target, at: portal, over: interface)
+    record.discoveryKind = discovery.kind.ofNodes
+    record.discoveryAddress = discovery.host.description
+    record.discoveryPort = discovery.port
+    return record
+  }
+}
+
+extension DiscoveryRecord.Kind {
+  /// The word of nodes' records for it.
+  fileprivate var ofNodes: NodeRecord.DiscoveryKind {
+    switch self {
+    case .sendTargets: .sendTargets
+    case .isns: .isns
+    }
   }
 }

@@ -118,6 +118,12 @@ public struct RecordPlan: Sendable {
 
   // MARK: - Discoveries
 
+  /// A new record; `defaults` is what it is without its own settings.
+  mutating func create(_ record: DiscoveryRecord, from defaults: DiscoveryRecord) {
+    add(
+      .created, .discovery(record), SettingChange.list(from: defaults, to: record), .saveDiscovery(record, over: nil))
+  }
+
   mutating func change(_ stored: RecordDatabase.Stored<DiscoveryRecord>, to record: DiscoveryRecord) {
     let settings = SettingChange.list(from: stored.record, to: record)
     if settings.isEmpty {
@@ -150,7 +156,7 @@ private enum Work: Sendable {
   case deleteNode(RecordDatabase.Stored<NodeRecord>)
   case saveInterface(InterfaceRecord, over: RecordDatabase.Stored<InterfaceRecord>?)
   case deleteInterface(RecordDatabase.Stored<InterfaceRecord>)
-  case saveDiscovery(DiscoveryRecord, over: RecordDatabase.Stored<DiscoveryRecord>)
+  case saveDiscovery(DiscoveryRecord, over: RecordDatabase.Stored<DiscoveryRecord>?)
   case deleteDiscovery(RecordDatabase.Stored<DiscoveryRecord>, NodeUses)
 }
 

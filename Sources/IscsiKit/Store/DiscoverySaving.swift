@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What a discovery has found over an interface, over which it is to be logged in to.
+public struct FoundTargets: Sendable {
+  /// The interface.
+  public var interface: InterfaceRecord
+  /// The targets.
+  public var targets: [DiscoveredTarget]
+
+  /// What was found over an interface.
+  public init(over interface: InterfaceRecord = .standard, _ targets: [DiscoveredTarget]) {
+    self.interface = interface
+    self.targets = targets
+  }
+}
+
+/// Keeps a discovery among the records; one that is there stays as it is.
+public struct DiscoveryCreationEdit: RecordEdit {
+  private let discovery: DiscoveryRecord
+  private let configuration: InitiatorConfiguration
+
+  /// An edit that keeps this discovery, whose settings that are not its own come from the configuration.
+  public init(_ discovery: DiscoveryRecord, configuration: InitiatorConfiguration) {
+    self.discovery = discovery
+    self.configuration = configuration
+  }
+
+  /// Refuses nothing.
+  public func plan(on database: RecordDatabase) throws(DatabaseError) -> RecordPlan {
+    var plan = RecordPlan()
+    let found = try database.discoveries(discovery.kind, at: discovery.portal)
+    plan.warn(of: found.problems)
+    if let stored = found.records.first {
+      plan.change(stored, to: stored.record)
+    } else {
+      plan.create(
+        discovery, from: configuration.discovery(discovery.kind, at: discovery.host, port: discovery.port))
+    }
+    return plan
+  }
+}
+
+/// Makes records of what a discovery has found. Those that are there stay as they are: somebody may have edited them.
+public struct FoundNodesEdit: RecordEdit {
+  private let found: [FoundTargets]
+  private let discovery: DiscoveryRecord
+  private let configuration: InitiatorConfiguration
+
+  /// An edit that makes records.
+  ///
+  /// - Parameters:
+  ///   - found: What was found.
+  ///   - discovery: By what.
+  ///   - configuration: What new records are like.
+  public init(_ found: [FoundTargets], foundBy discovery: DiscoveryRecord, configuration: InitiatorConfiguration) {
+    self.found = found
+    self.discovery = discovery
+    self.configuration = configuration
+  }
+
+  /// Refuses nothing. There is a step for each portal that was found over each interface, in the order of the answers.
+  public func plan(on database: RecordDatabase) throws(DatabaseError) -> RecordPlan {
+    var plan = RecordPlan()
+    var known: Set<NodeLocation> = []
+    for part in found {
+      for target in part.targets {
+        for portal in target.portals {
+          let record = configuration.node(target.name, at: portal, over: part.interface, foundBy: discovery)
+          let location = NodeLocation(of: record)
+          guard known.insert(location).inserted else { continue }
+          if let stored = try stored(at: location, over: part.interface, in: database) {
+            plan.change(stored, to: stored.record)
+          } else {
+            plan.create(record, from: record)
+          }
+        }
+      }
+    }
+    return plan
+  }
+
+  /// The record of a node; also one in the older form, which is as much its user's.
+  private func stored(
+    at location: NodeLocation, over interface: InterfaceRecord, in database: RecordDatabase
+  ) throws(DatabaseError) -> RecordDatabase.Stored<NodeRecord>? {
+    if let stored = try database.node(at: location) { return stored }
+    guard let older = location.inOlderForm, let stored = try database.node(at: older),
+      stored.record.interface.name == interface.name
+    else { return nil }
+    return stored
+  }
+}
+
+extension RecordPlan {
+  /// The records of nodes that there are when it is carried out, without those that it deletes.
+  var nodes: [NodeRecord] {
+    steps.compactMap { step in
+      guard step.action != .deleted, case .node(let record) = step.subject else { return nil }
+      return record
+    }
+  }
+}
+
+/// Deletes records of nodes that a discovery has found and does not find any more, but those in use.
+struct VanishedNodesEdit: RecordEdit {
+  let nodes: [NodeRecord]
+  let discovery: DiscoveryRecord
+  let uses: NodeUses
+
+  /// What another has taken over meanwhile is left alone, and so is all where the discovery is not repeated any more.
+  func plan(on database: RecordDatabase) throws(DatabaseError) -> RecordPlan {
+    var plan = RecordPlan()
+    guard try database.isRepeated(discovery) else { return plan }
+    for node in nodes {
+      guard let stored = try database.node(at: NodeLocation(of: node)), stored.record.isFound(by: discovery) else {
+        continue
+      }
+      plan.delete(stored, unless: uses)
+    }
+    return plan
+  }
+}
+
+extension RecordDatabase {
+  /// Over what nodes are to be logged in to that a discovery finds, as open-iscsi has it: all interfaces that users have
+  /// made, or else the default one.
+  public func discoveryInterfaces() throws(DatabaseError) -> [InterfaceRecord] {
+    let made = try interfaces().records.map(\.record).filter { $0.transport == "tcp" }
+    return made.isEmpty ? [.standard] : made
+  }
+
+  /// Whether there still is a record of a discovery that the daemon is to repeat.
+  func isRepeated(_ discovery: DiscoveryRecord) throws(DatabaseError) -> Bool {
+    try discoveries(discovery.kind, at: discovery.portal).records.first?.record.isRepeated ?? false
+  }
+
+  /// The nodes that a discovery has found: their own records and the discovery's links both say so.
+  func nodes(foundBy discovery: DiscoveryRecord) throws(DatabaseError) -> [NodeRecord] {
+    var locations = try locations(from: .discovery(discovery)).map(\.location)
+    // What an iSNS server has found before it had a record is among that of all servers.
+    if discovery.kind == .isns { locations += try self.locations(from: .isns).map(\.location) }
+    var nodes: [NodeRecord] = []
+    for location in locations {
+      if let node = try node(at: location)?.record, node.isFound(by: discovery) { nodes.append(node) }
+    }
+    return nodes
+  }
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+import Testing
+
+@testable import IscsiKit
+
+@Suite("Keeping what discoveries find, with what was edited in it")
+struct DiscoverySavingTests {
+  private let files: TemporaryDatabase
+  private let discovery: DiscoveryRecord
+  private let configuration = InitiatorConfiguration(RecordText(Array("node.session.queue_depth = 9\n".utf8)))
+  private var database: RecordDatabase { files.database }
+
+  init() throws {
+    files = try TemporaryDatabase()
+    var discovery = DiscoveryRecord(.sendTargets, at: try PortalHost("10.0.0.9"), port: 3260)
+    discovery.isRepeated = true
+    self.discovery = discovery
+  }
+
+  private func target(_ name: String, _ portals: [String] = ["10.0.0.1:3260,1"]) throws -> DiscoveredTarget {
+    DiscoveredTarget(
+      name: try TargetName("iqn.2026-11.org.example:\(name)"), portals: try portals.map { try Portal($0) })
+  }
+
+  private func keep(
+    _ targets: [DiscoveredTarget], over interface: InterfaceRecord = .standard, foundBy other: DiscoveryRecord? = nil
+  ) throws -> RecordPlan {
+    try database.carryOut(
+      FoundNodesEdit(
+        [FoundTargets(over: interface, targets)], foundBy: other ?? discovery, configuration: configuration))
+  }
+
+  private func actions(_ plan: RecordPlan) -> [String] {
+    plan.steps.map { "\($0.subject)".replacing("iqn.2026-11.org.example:", with: "") + ": \($0.action)" }
+  }
+
+  @Test("A discovery is kept once, and then stays as it is")
+  func discoveries() throws {
+    let made = try database.carryOut(DiscoveryCreationEdit(discovery, configuration: configuration))
+    #expect(actions(made) == ["discovery sendtargets at 10.0.0.9:3260: created"])
+    #expect(made.steps.first?.settings.map(\.description) == ["discovery.sendtargets.use_discoveryd: No -> Yes"])
+    let other = DiscoveryRecord(.sendTargets, at: discovery.host, port: 3260)
+    let again = try database.carryOut(DiscoveryCreationEdit(other, configuration: configuration))
+    #expect(actions(again) == ["discovery sendtargets at 10.0.0.9:3260: unchanged"])
+    #expect(try database.isRepeated(discovery))
+  }
+
+  @Test(
+    "New nodes get a record as it is configured with a link from the discovery; those that are there stay as they are")
+  func nodes() throws {
+    #expect(actions(try keep([try target("a"), try target("a")])) == ["a at 10.0.0.1:3260,1 over default: created"])
+    let stored = try #require(try database.nodes().records.first)
+    #expect(stored.record.queueDepth == 9 && stored.record.isFound(by: discovery))
+    var edited = stored.record
+    edited.queueDepth = 77
+    edited.startup = .automatic
+    try database.change { (changes) throws(DatabaseError) in changes.save(edited, over: stored) }
+    let plan = try keep([try target("a", ["10.0.0.1:3260,1", "10.0.1.1:3260,2"])])
+    #expect(
+      actions(plan) == ["a at 10.0.0.1:3260,1 over default: unchanged", "a at 10.0.1.1:3260,2 over default: created"])
+    #expect(plan.nodes.map(\.queueDepth) == [77, 9])
+    #expect(try database.nodes().records.map(\.record.queueDepth) == [77, 9])
+    #expect(try database.nodes(foundBy: discovery).map(\.portal.address) == ["10.0.0.1:3260", "10.0.1.1:3260"])
+  }
+
+  @Test("A record in the older form is as much its user's")
+  func olderForm() throws {
+    var older = try NodeRecord.example("a", at: "10.0.0.1:3260")
+    older.queueDepth = 5
+    let record = older
+    try database.change { (changes) throws(DatabaseError) in changes.save(record) }
+    let plan = try keep([try target("a")])
+    #expect(plan.steps.map(\.action) == [.unchanged] && plan.nodes.map(\.queueDepth) == [5])
+  }
+
+  @Test("Nodes that are gone lose their record but where a session uses it, or it is not this discovery's any more")
+  func vanished() throws {
+    _ = try database.carryOut(DiscoveryCreationEdit(discovery, configuration: configuration))
+    let other = DiscoveryRecord(.sendTargets, at: try PortalHost("10.0.0.8"), port: 3260)
+    _ = try keep([try target("a"), try target("b")])
+    _ = try keep([try target("c")], foundBy: other)
+    let byHand = try NodeRecord.example("d")
+    try database.change { (changes) throws(DatabaseError) in changes.save(byHand) }
+    #expect(try database.nodes(foundBy: discovery).map(\.target.description.last) == ["a", "b"])
+    var session = SessionSnapshot(id: SessionID(rawValue: 3))
+    session.targetName = "iqn.2026-11.org.example:b"
+    let all = try database.nodes().records.map(\.record)
+    let edit = VanishedNodesEdit(nodes: all, discovery: discovery, uses: NodeUses([session]))
+    let plan = try database.carryOut(edit)
+    #expect(actions(plan) == ["a at 10.0.0.1:3260,1 over default: deleted"])
+    #expect(plan.refusals == [.inUse(.node(all[1]), SessionID(rawValue: 3))])
+    #expect(try database.nodes().records.map(\.record.target.description.last) == ["b", "c", "d"])
+  }
+
+  @Test("Nothing is removed where the discovery is not repeated any more")
+  func notRepeated() throws {
+    _ = try keep([try target("a")])
+    let nodes = try database.nodes(foundBy: discovery)
+    let edit = VanishedNodesEdit(nodes: nodes, discovery: discovery, uses: NodeUses([]))
+    #expect(try database.carryOut(edit).steps.isEmpty)
+    #expect(nodes.count == 1)
+  }
+
+  @Test("What an iSNS server has found before it had a record is known, too")
+  func isns() throws {
+    let server = DiscoveryRecord(.isns, at: try PortalHost("10.0.0.9"), port: 3205)
+    _ = try keep([try target("a")], foundBy: server)
+    _ = try database.carryOut(DiscoveryCreationEdit(server, configuration: configuration))
+    _ = try keep([try target("b")], foundBy: server)
+    #expect(try database.nodes(foundBy: server).map(\.target.description.last) == ["b", "a"])
+  }
+}
