@@ -46,7 +46,15 @@ target_move() {
   target_restart "$1" "$2"
 }
 
+# target_hide KIND NAME / target_unhide KIND NAME: a target is not found any more, and takes no login. LIO ends its sessions, tgt leaves
+# them as they are.
+target_hide() { "$1_hide" "$2"; }
+target_unhide() { "$1_unhide" "$2"; }
+
 tgt_kill() { tgt_stop; }
+
+tgt_hide() { tgtadm_iscsi --op unbind --mode target --tid "$(tgt_id "$1")" --initiator-address ALL; }
+tgt_unhide() { tgtadm_iscsi --op bind --mode target --tid "$(tgt_id "$1")" --initiator-address ALL; }
 
 tgt_restart() {
   local options portals=("$@")
@@ -90,6 +98,9 @@ lio_restart() {
   in_target xargs mkdir -p <"$WORK/portals"
   for group in "$LIO"/iscsi/*/tpgt_1; do echo 1 >"$group/enable"; done
 }
+
+lio_hide() { echo 0 >"$LIO/iscsi/$1/tpgt_1/enable"; }
+lio_unhide() { echo 1 >"$LIO/iscsi/$1/tpgt_1/enable"; }
 
 lio_remove_lun() {
   local lun=$LIO/iscsi/$1/tpgt_1/lun/lun_$2

@@ -69,6 +69,8 @@ public struct Daemon: Sendable {
     public var version: String
     /// Who is told how the daemon gets on.
     public var serviceManager: ServiceManager?
+    /// Where the records of discoveries are that the daemon is to repeat; nil repeats none.
+    public var records: RecordSource?
     /// Is called when the daemon takes calls, and has taken up the sessions that it found.
     public var whenReady: @Sendable () -> Void = {}
 
@@ -128,6 +130,7 @@ public struct Daemon: Sendable {
         await adoptLater(manager, skipped)
       }
       group.addTask { await watchNetwork(manager) }
+      group.addTask { await repeatDiscoveries(manager) }
       group.addTask { await watch(link, end) }
       group.addTask { await server.run() }
       configuration.serviceManager?.notify(.ready, .status("ready"))
@@ -221,6 +224,13 @@ public struct Daemon: Sendable {
     while (try? await Reactor.shared.sleep(until: .now + Self.adoptionInterval)) != nil {
       if let now = try? await adopt(manager, known: skipped) { skipped = now }
     }
+  }
+
+  private func repeatDiscoveries(_ manager: SessionManager) async {
+    guard let records = configuration.records else { return }
+    await BackgroundDiscovery(
+      manager: manager, machineName: machineName, records: records, sysfs: configuration.sysfs, log: log
+    ).run()
   }
 
   private func watchNetwork(_ manager: SessionManager) async {

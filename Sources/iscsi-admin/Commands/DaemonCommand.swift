@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import ArgumentParser
+import FoundationEssentials
 import IscsiKit
 import Logging
 import SystemPackage
@@ -11,7 +12,8 @@ struct DaemonCommand: ParsableCommand {
     abstract: "Own the sessions of this machine: log them in, watch them, recover them.",
     discussion: """
       Runs until it is ended (SIGTERM, SIGINT); all sessions stay in the kernel then, and the next daemon takes them up \
-      as they are. Logs to the journal, or to standard error on a terminal. Ends with 28 if another daemon or \
+      as they are. Repeats the discoveries whose records say use_discoveryd = Yes, logs in to what is new, and out of \
+      what is gone unless it is in use. Logs to the journal, or to standard error on a terminal. Ends with 28 if another daemon or \
       open-iscsi's iscsid runs.
       """)
 
@@ -26,6 +28,7 @@ struct DaemonCommand: ParsableCommand {
     var configuration = Daemon.Configuration(version: versionText)
     configuration.runtimeDirectory = FilePath(runtimeDirectory)
     configuration.initiatorName = initiator.initiatorName
+    configuration.records = .ofMachine()
     do throws(DaemonError) {
       try runDaemon(configuration)
     } catch {
@@ -70,4 +73,13 @@ func runDaemon(
     return result
   }
   try result.get()
+}
+
+extension RecordSource {
+  /// The machine's records, with what this configuration says of new ones.
+  static func ofMachine(configurationFile: FilePath = InitiatorConfiguration.standardPath) -> RecordSource {
+    RecordSource(
+      configurationFile: configurationFile,
+      databaseOverride: ProcessInfo.processInfo.environment[RecordStore.variable])
+  }
 }

@@ -15,6 +15,7 @@ struct Iscsid: Hashable {
   var action = Action.run
   var isForeground = false
   var initiatorNameFile = InitiatorNameFile.standardPath.string
+  var configurationFile = InitiatorConfiguration.standardPath.string
   /// Where the number of a process in the background is kept; nil is nowhere.
   var pidFile: String? = "/run/iscsid.pid"
   var debugLevel = 0
@@ -57,8 +58,9 @@ struct Iscsid: Hashable {
     case .initiatorName: initiatorNameFile = value
     case .pidFile: pidFile = value
     case .debug: debugLevel = Int(value) ?? 0
-    // The daemon's sessions carry their own settings, and the process needs root for the kernel.
-    case .config, .user, .group: break
+    case .config: configurationFile = value
+    // The process needs root for the kernel.
+    case .user, .group: break
     }
   }
 
@@ -95,6 +97,7 @@ struct Iscsid: Hashable {
       }
     }
     defer { file?.remove() }
+    configuration.records = .ofMachine(configurationFile: FilePath(configurationFile))
     configuration.initiatorNameFile = InitiatorNameFile(path: FilePath(initiatorNameFile))
     do throws(DaemonError) {
       // Whoever starts a daemon in the background hears only what is wrong; the rest is for the journal.
@@ -113,7 +116,7 @@ struct Iscsid: Hashable {
 
     The iSCSI daemon of iscsi-admin, by the name of open-iscsi's.
 
-      -c, --config=FILE         accepted; sessions carry their own settings
+      -c, --config=FILE         read the settings of nodes that are discovered from FILE
       -i, --initiatorname=FILE  read the initiator's name from FILE
       -f, --foreground          stay in the foreground
       -d, --debug=LEVEL         tell more, above 0

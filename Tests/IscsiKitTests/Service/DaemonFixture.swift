@@ -20,6 +20,11 @@ final class DaemonMachine {
   /// A socket by that name, for the next daemon.
   var exclusiveListener: FileDescriptor?
 
+  /// The records whose discoveries a daemon repeats.
+  var records: RecordSource?
+  /// What daemons log.
+  let logged = Notes<String>()
+
   /// A machine on which each connection gets a target of its own.
   init(serving makeNode: @escaping @Sendable (ScriptedKernel.Session) -> any PDUNode) throws {
     self.makeNode = makeNode
@@ -49,12 +54,14 @@ final class DaemonMachine {
     configuration.daemonUsers = daemonUsers
     configuration.exclusiveLock = runtimeDirectory.appending("daemon.lock")
     configuration.sysfs = Sysfs(root: tree.root)
+    configuration.records = records
     return configuration
   }
 
   /// Starts a daemon; it ends with the task, with its error.
   func start() throws -> Task<Result<Void, DaemonError>, Never> {
-    let daemon = Daemon(try configuration(), log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+    let logged = logged
+    let daemon = Daemon(try configuration(), log: Logger(label: "test") { _ in NotingLogHandler(notes: logged) })
     let (kernel, root) = (kernel, tree.root)
     return Task {
       await Result { () async throws(DaemonError) in
@@ -113,4 +120,18 @@ final class Notes<Element: Sendable & Equatable>: Sendable {
   private let noted = Mutex<[Element]>([])
   var all: [Element] { noted.withLock(\.self) }
   func add(_ element: Element) { noted.withLock { $0.append(element) } }
+}
+
+/// Notes the text of each entry.
+struct NotingLogHandler: LogHandler {
+  let notes: Notes<String>
+  var logLevel = Logger.Level.info
+  var metadata: Logger.Metadata = [:]
+
+  subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+    get { metadata[key] }
+    set { metadata[key] = newValue }
+  }
+
+  func log(event: LogEvent) { notes.add("\(event.message)") }
 }

@@ -146,6 +146,27 @@ expect_stdout "^\\[fd00:1::1\\]:3260,2 $TWO\$"
 expect_exit 0 iscsiadm -m node -T "$IQN" -l
 check_data "$(disk_of "$IQN")" 1
 expect_exit 0 iscsiadm -m node -T "$IQN" -u
+
+# --- what comes and goes is followed by the daemon
+
+is_logged_in() { grep -qsx "$IQN" /sys/class/iscsi_session/session*/targetname; }
+is_logged_out() { ! is_logged_in; }
+is_forgotten() { [[ ! -e /etc/iscsi/nodes/$IQN ]]; }
+repeat() {
+  expect_exit 0 iscsi-admin discovery set "$TARGET_ADDRESS:3205" discovery.isns.use_discoveryd="$1" \
+    discovery.isns.discoveryd_poll_inval=1
+}
+rm -rf /etc/iscsi/{nodes,isns}
+expect_exit 0 iscsi-admin discover --kind isns "$TARGET_ADDRESS" --save
+repeat Yes
+wait_until 15 is_logged_in
+isns_as "$IQN" --deregister eid=one
+wait_until 15 is_logged_out
+wait_until 5 is_forgotten
+[[ -e /etc/iscsi/nodes/$TWO ]] || fail 'what is still there was forgotten'
+repeat No
+wait_until 10 grep -q 'not repeated any more' "$OUT/daemon.log"
+
 expect_exit 4 iscsi-admin discover --kind isns "$TARGET_ADDRESS:1"
 expect_nothing_left
 daemon_stop

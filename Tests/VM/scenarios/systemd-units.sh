@@ -67,6 +67,21 @@ expect_equal srw------- "$(stat -c %A "$DAEMON_SOCKET")"
 # A measure that its sandbox refuses is a warning.
 expect_equal '' "$(journal --unit $UNIT --priority warning)"
 
+echo '--- what a repeated discovery finds is kept'
+repeat() {
+  expect_exit 0 iscsi-admin discovery set "$TARGET_ADDRESS" "discovery.sendtargets.use_discoveryd=$1" \
+    discovery.sendtargets.discoveryd_poll_inval=1
+}
+expect_exit 0 iscsi-admin discover "$TARGET_ADDRESS" --save
+rm -r /etc/iscsi/nodes
+repeat Yes
+wait_until 20 test -e "/etc/iscsi/nodes/$IQN/$TARGET_ADDRESS,3260,1/default"
+repeat No
+has_ended() { journal --unit $UNIT | grep -q 'not repeated any more'; }
+wait_until 20 has_ended
+expect_equal '' "$(journal --unit $UNIT --priority warning)"
+expect_sessions 1
+
 echo '--- restarted, with a watchdog that is waited for less long'
 mkdir -p "$DROP_INS"
 printf '[Service]\nWatchdogSec=%d\n' $((5 * PATIENCE)) >"$DROP_INS/watchdog.conf"

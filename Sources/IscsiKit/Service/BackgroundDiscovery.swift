@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Logging
+internal import SystemPackage
+
+/// Repeats the discoveries whose records say so (`use_discoveryd`): logs in to what is new, and out of what is gone.
+///
+/// Which are due `DiscoverySchedule` decides, and what follows from an answer `DiscoveredNodes`; this one reads, asks and
+/// does. Records are looked at again and again, so that a new one needs no restart, on threads that others do not need.
+actor BackgroundDiscovery {
+  /// How often the records of discoveries are looked at. One that runs is looked at before each of its questions, too.
+  static let lookInterval = Duration.seconds(5)
+  /// How long files may take to be read, and written. The database's lock alone may take half a minute.
+  private static let readTimeout = Duration.seconds(5)
+  private static let writeTimeout = Duration.seconds(45)
+  /// What hangs holds up nothing but its like, and none of the process' files.
+  private static let pool = BlockingWork(limit: 4, sharesFiles: false)
+
+  let manager: SessionManager
+  private let machineName: MachineName
+  private let records: RecordSource
+  let sysfs: Sysfs
+  let log: Logger
+  private var schedule = DiscoverySchedule()
+  private var nodes: [DiscoverySchedule.Key: DiscoveredNodes] = [:]
+  /// What was told of what, so that it is told once for as long as it lasts.
+  private var told: [String: String] = [:]
+  private let signals: AsyncStream<Void>
+  private let wake: AsyncStream<Void>.Continuation
+
+  /// Discoveries of these records by a daemon with these sessions.
+  init(manager: SessionManager, machineName: MachineName, records: RecordSource, sysfs: Sysfs, log: Logger) {
+    self.manager = manager
+    self.machineName = machineName
+    self.records = records
+    self.sysfs = sysfs
+    self.log = log
+    (signals, wake) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
+  }
+
+  /// Runs until the task is cancelled.
+  func run() async {
+    await withDiscardingTaskGroup { group in
+      var nextLook = ContinuousClock.now
+      var timer: Reactor.Timer?
+      wake.yield()
+      for await _ in signals {
+        if .now >= nextLook {
+          await look()
+          nextLook = .now + Self.lookInterval
+        }
+        for key in schedule.start(at: .now) {
+          group.addTask { await self.discover(key) }
+        }
+        timer?.cancel()
+        timer = Reactor.shared.schedule(at: min(nextLook, schedule.nextStart ?? nextLook)) { [wake] in wake.yield() }
+      }
+      timer?.cancel()
+    }
+  }
+
+  /// Runs what blocks where it holds up nobody.
+  private func blocking<Value: Sendable>(
+    _ timeout: Duration, _ body: @escaping @Sendable () throws -> Value
+  ) async throws -> Value {
+    try await Self.pool.run(until: .now + timeout) { Result { try body() } }.get()
+  }
+
+  // MARK: - Which there are
+
+  /// Takes over which discoveries there are to be.
+  private func look() async {
+    do {
+      let listing = try await blocking(Self.readTimeout) { [records] in try records.discoveries() }
+      let found = listing.records.map(\.record)
+      let before = schedule.keys
+      let gone = schedule.update(found, isComplete: listing.problems.isEmpty, at: .now)
+      for key in gone { forget(key) }
+      for key in schedule.keys.subtracting(before) { log.info("\(key): repeated from now on") }
+      tell(listing.problems.map(\.description).joined(separator: "; "), of: "records")
+    } catch {
+      tell("the records of discoveries cannot be read: \(error)", of: "records")
+    }
+  }
+
+  private func forget(_ key: DiscoverySchedule.Key) {
+    nodes[key] = nil
+    told["\(key)"] = nil
+    log.info("\(key): not repeated any more; its sessions stay")
+  }
+
+  /// Tells what is wrong with something, once until it is something else; an empty text is that nothing is.
+  private func tell(_ text: String, of subject: String) {
+    guard told[subject] ?? "" != text else { return }
+    told[subject] = text.isEmpty ? nil : text
+    if !text.isEmpty { log.warning("\(text)") }
+  }
+
+  // MARK: - One discovery
+
+  private func discover(_ key: DiscoverySchedule.Key) async {
+    defer { wake.yield() }
+    do {
+      guard let question = try await blocking(Self.readTimeout, { [records] in try records.question(key) }) else {
+        // The next look does without it.
+        let gone = schedule.remove(key)
+        if gone { forget(key) }
+        return
+      }
+      let answer = try await ask(question, key)
+      guard !answer.found.isEmpty else { throw answer.failures.first ?? WaitError.cancelled }
+      try await take(answer, of: question.record, key)
+      schedule.end(key, .answered, at: .now)
+      if answer.failures.isEmpty, told["\(key)"] != nil { log.info("\(key): answered again") }
+      tell(answer.failures.map { "\(key): \($0.description)" }.joined(separator: "; "), of: "\(key)")
+    } catch {
+      schedule.end(key, .failed, at: .now)
+      // Nothing follows from it: who does not answer has not said that anything is gone.
+      if !Task.isCancelled { tell("\(key): \(error)", of: "\(key)") }
+    }
+  }
+
+  private func ask(_ question: RecordSource.Question, _ key: DiscoverySchedule.Key) async throws -> DiscoveryAnswer {
+    let name = try await machineName.read()
+    return await DiscoveryAnswer(to: question.record, over: question.interfaces, as: name, sysfs: sysfs.root)
+  }
+
+  /// Makes records of what is new, and does what follows.
+  private func take(
+    _ answer: DiscoveryAnswer, of record: DiscoveryRecord, _ key: DiscoverySchedule.Key
+  ) async throws {
+    let outcome = try await blocking(Self.writeTimeout) { [records, sysfs] in
+      try records.takeOver(answer, of: record, sysfs: sysfs)
+    }
+    guard let outcome, schedule.keys.contains(key) else { return }
+    for node in outcome.added { log.info("\(key): found \(node)") }
+    var facts = DiscoveredNodes.Answer(found: outcome.found)
+    facts.wholeOver = answer.wholeOver
+    facts.recorded = outcome.recorded
+    facts.sessions = outcome.sessions
+    facts.foundElsewhere = nodes.reduce(into: []) { if $1.key != key { $0.formUnion($1.value.found) } }
+    switch outcome.exclusions {
+    case .success(let exclusions): (facts.exclusions, told["exclusions"]) = (exclusions, nil)
+    case .failure(let error):
+      facts.exclusions = nil
+      tell("no target that is gone is logged out of: \(error)", of: "exclusions")
+    }
+    let followUp = nodes[key, default: DiscoveredNodes()].follow(facts, at: .now)
+    await logIn(followUp.logins, key)
+    for node in followUp.spared {
+      tell("\(key): \(Self.name(node)) is gone and stays: it is excluded", of: Self.name(node))
+    }
+    try await leave(followUp.departures, of: record, key)
+    let gone = Set(followUp.spared.map(Self.name) + followUp.departures.map { Self.name($0.record) })
+    // What has come back, and goes again, is told again.
+    for node in outcome.found where !gone.contains(Self.name(node)) { told[Self.name(node)] = nil }
+  }
+
+  private static func name(_ node: NodeRecord) -> String { RecordSubject.node(node).description }
+
+  // MARK: - What follows
+
+  private func logIn(_ records: [NodeRecord], _ key: DiscoverySchedule.Key) async {
+    guard !records.isEmpty else { return }
+    let name = try? await machineName.read()
+    var requests: [LoginRequest] = []
+    for record in records {
+      do throws(LoginDescriptionError) {
+        let request = try LoginDescription(record).request { () throws(LoginDescriptionError) in
+          guard let name else { throw LoginDescriptionError(field: "initiator", reason: "missing") }
+          return name
+        }
+        requests.append(request)
+      } catch {
+        log.warning("\(key): no login to \(Self.name(record)): \(error)")
+      }
+    }
+    let process = UnixPeer.current
+    let owner = SessionOwner(
+      userID: process.userID, processID: process.processID, label: "\(key)", time: WallClock.now)
+    for request in requests { log.info("\(key): logging in to \(request.target) at \(request.portal.address)") }
+    for error in await manager.beginLogin(requests, owner: owner) {
+      switch error?.cause {
+      case nil, .sessionExists?, .loginUnderWay?: break
+      case .some: log.warning("\(key): \(error.map(\.description) ?? "")")
+      }
+    }
+  }
+
+  /// Logs out of nodes that are gone, unless their disks are in use, and removes the records of those without a session.
+  private func leave(
+    _ departures: [DiscoveredNodes.Departure], of record: DiscoveryRecord, _ key: DiscoverySchedule.Key
+  ) async throws {
+    guard !departures.isEmpty else { return }
+    let sessions = departures.flatMap(\.sessions)
+    for departure in departures where !departure.sessions.isEmpty && told[Self.name(departure.record)] == nil {
+      log.notice("\(key): \(Self.name(departure.record)) is gone; logging out")
+    }
+    let timeout = departures.map(\.record.logoutTimeout).max() ?? .seconds(15)
+    let results = await manager.logOut(sessions, timeout: timeout, sparingUsed: true)
+    var failures: [SessionID: OperationError] = [:]
+    for (session, result) in zip(sessions, results) {
+      if case .failure(let error) = result, error.cause != .noSession { failures[session] = error }
+    }
+    var left: [NodeRecord] = []
+    for departure in departures {
+      let name = Self.name(departure.record)
+      if let failure = departure.sessions.compactMap({ failures[$0] }).first {
+        tell("\(key): \(name) is gone and stays: \(failure)", of: name)
+      } else {
+        told[name] = nil
+        left.append(departure.record)
+      }
+    }
+    guard !left.isEmpty else { return }
+    let nodes = left
+    let plan = try await blocking(Self.writeTimeout) { [records, sysfs] in
+      try records.remove(nodes, of: record, sysfs: sysfs)
+    }
+    for step in plan.steps { log.notice("\(key): forgot \(step.subject)") }
+    for refusal in plan.refusals { tell("\(key): \(refusal)", of: "\(refusal)") }
+  }
+}
+
+extension DiscoverySchedule.Key: CustomStringConvertible {
+  /// `discovery sendtargets at 10.0.0.1:3260`.
+  var description: String { "discovery \(kind.rawValue) at \(portal.address)" }
+}

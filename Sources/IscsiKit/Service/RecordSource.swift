@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+public import SystemPackage
+
+/// Where the daemon reads and keeps records. All its functions block.
+public struct RecordSource: Sendable {
+  /// What the administrator has configured for new records.
+  public var configurationFile: FilePath
+  /// The environment's word on where the database is (`ISCSI_DBROOT`).
+  public var databaseOverride: String?
+  /// The targets that are never logged out of.
+  public var exclusionsFile: FilePath
+  /// Where writers of the database lock each other out.
+  var lockDirectory: FilePath?
+
+  /// The machine's records, or those that the parameters say.
+  public init(
+    configurationFile: FilePath = InitiatorConfiguration.standardPath, databaseOverride: String? = nil,
+    exclusionsFile: FilePath = Exclusions.standardPath
+  ) {
+    self.configurationFile = configurationFile
+    self.databaseOverride = databaseOverride
+    self.exclusionsFile = exclusionsFile
+  }
+
+  /// Configuration and database, as they are now: either may be elsewhere than it was.
+  private func open() throws(DatabaseError) -> (InitiatorConfiguration, RecordDatabase) {
+    let configuration = try InitiatorConfiguration(path: configurationFile)
+    let database = RecordDatabase(override: databaseOverride, configuration: configuration)
+    guard let lockDirectory else { return (configuration, database) }
+    return (configuration, RecordDatabase(root: database.root, lockDirectory: lockDirectory))
+  }
+
+  /// The records of all discoveries, and the files that are none.
+  func discoveries() throws(DatabaseError) -> RecordDatabase.Listing<DiscoveryRecord> {
+    try DiscoveryQuery().find(in: open().1)
+  }
+
+  /// A discovery to make.
+  struct Question: Sendable {
+    /// Whom to ask, and how.
+    let record: DiscoveryRecord
+    /// Over what.
+    let interfaces: [InterfaceRecord]
+  }
+
+  /// A discovery as its record is now; nil if it is not to be repeated any more.
+  func question(_ key: DiscoverySchedule.Key) throws(DatabaseError) -> Question? {
+    let (_, database) = try open()
+    let found = try database.discoveries(key.kind, at: key.portal)
+    guard let record = found.records.first?.record else {
+      // One that is just being written is not gone.
+      guard let problem = found.problems.first else { return nil }
+      throw .failed("use", path: problem.path, .invalidArgument)
+    }
+    guard record.isRepeated else { return nil }
+    return Question(record: record, interfaces: try database.discoveryInterfaces())
+  }
+
+  /// What an answer came to.
+  struct Outcome: Sendable {
+    /// The records of the nodes that were found.
+    var found: [NodeRecord]
+    /// Which of them are new, as they are told of.
+    var added: [String]
+    /// All nodes that the discovery has found, now or before.
+    var recorded: [NodeRecord]
+    /// The sessions that there are.
+    var sessions: [SessionSnapshot]
+    /// The targets that are never logged out of, or why they are not known.
+    var exclusions: Result<Exclusions, ExclusionsError>
+  }
+
+  /// Makes records of what was found and is new; nil if the discovery is not to be repeated any more.
+  func takeOver(_ answer: DiscoveryAnswer, of record: DiscoveryRecord, sysfs: Sysfs) throws -> Outcome? {
+    let (configuration, database) = try open()
+    guard try database.isRepeated(record) else { return nil }
+    let edit = FoundNodesEdit(answer.found, foundBy: record, configuration: configuration)
+    var plan = try database.carryOut(edit, isTrial: true)
+    // The lock is for who has something to write: mostly there is nothing new.
+    if plan.steps.contains(where: { $0.action == .created }) { plan = try database.carryOut(edit) }
+    let exclusions = Result { () throws(ExclusionsError) in try Exclusions(path: exclusionsFile) }
+    return Outcome(
+      found: plan.nodes,
+      added: plan.steps.filter { $0.action == .created }.map(\.subject.description),
+      recorded: try database.nodes(foundBy: record), sessions: try sysfs.sessions(.summary), exclusions: exclusions)
+  }
+
+  /// Removes the records of nodes that are gone, but those in use.
+  func remove(_ nodes: [NodeRecord], of record: DiscoveryRecord, sysfs: Sysfs) throws -> RecordPlan {
+    let uses = NodeUses(try sysfs.sessions(.summary))
+    return try open().1.carryOut(VanishedNodesEdit(nodes: nodes, discovery: record, uses: uses))
+  }
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+import IscsiKitTesting
+import Synchronization
+import SystemPackage
+import Testing
+
+@testable import IscsiKit
+
+/// A machine whose daemon repeats a discovery at a target that finds what it is told to.
+private final class RepeatingMachine {
+  let machine: DaemonMachine
+  let files: TemporaryDatabase
+  let answer: Answer
+  let portal: Portal
+  private let server: LoopbackTarget
+
+  /// What the target finds from now on; nil is a target that answers nobody.
+  final class Answer: Sendable {
+    let portals = Mutex<[Portal]?>([])
+  }
+
+  init(every interval: Int32 = 1) throws {
+    machine = try DaemonMachine()
+    files = try TemporaryDatabase()
+    let answer = Answer()
+    self.answer = answer
+    let target = try testTarget()
+    server = try LoopbackTarget { _ in
+      guard let portals = answer.portals.withLock(\.self) else { return SilentNode() }
+      var node = target
+      node.targets = portals.isEmpty ? [] : [DiscoveredTarget(name: target.name, portals: portals)]
+      return node
+    }
+    portal = server.portal
+    try files.write("node.session.scan = manual\n", to: "iscsid.conf")
+    try files.write("", to: "exclusions.conf")
+    var records = RecordSource(
+      configurationFile: files.root.appending("iscsid.conf"), databaseOverride: files.root.string,
+      exclusionsFile: files.root.appending("exclusions.conf"))
+    records.lockDirectory = files.locks
+    machine.records = records
+    try save(isRepeated: true, every: interval)
+  }
+
+  func save(isRepeated: Bool, every interval: Int32 = 1) throws {
+    var record = DiscoveryRecord(.sendTargets, at: portal.host, port: portal.port)
+    record.isRepeated = isRepeated
+    record.pollInterval = interval
+    record.loginTimeout = .seconds(1)
+    record.activeTimeout = .seconds(1)
+    let saved = record
+    try files.database.change { (changes) throws(DatabaseError) in
+      changes.save(saved, over: try files.database.discoveries(.sendTargets).records.first)
+    }
+  }
+
+  /// The target's portal for sessions, with the tag that a login needs for its record's place.
+  var found: Portal {
+    var portal = machine.peer.portal
+    portal.tag = PortalGroupTag(1)
+    return portal
+  }
+
+  var nodeCount: Int { (try? files.database.nodes().records.count) ?? -1 }
+
+  func hasLogged(_ text: String) -> Bool { machine.logged.all.contains { $0.contains(text) } }
+}
+
+@Suite("Discoveries that a daemon repeats", .timeLimit(.minutes(2)))
+struct BackgroundDiscoveryTests {
+  @Test("What is found is kept and logged in to; what is gone is logged out of and forgotten, but not by a failure")
+  func life() async throws {
+    let repeating = try RepeatingMachine()
+    let machine = repeating.machine
+    repeating.answer.portals.withLock { $0 = [repeating.found] }
+    try await machine.withDaemon { initiator in
+      #expect(await eventually { () async in (try? await initiator.ping().sessions) == 1 })
+      #expect(repeating.nodeCount == 1)
+      #expect(await eventually { machine.kernel.snapshot(of: SessionID(rawValue: 1))?.state == .loggedIn })
+      try machine.show(1)
+      let owner = try await initiator.sessions().first?.recovery?.owner
+      #expect(owner?.label == "discovery sendtargets at \(repeating.portal.address)")
+
+      repeating.answer.portals.withLock { $0 = nil }
+      let failure = "discovery sendtargets at \(repeating.portal.address): "
+      #expect(await eventually { repeating.hasLogged(failure + "discovery at") })
+      #expect(try await initiator.ping().sessions == 1 && repeating.nodeCount == 1)
+
+      repeating.answer.portals.withLock { $0 = [] }
+      #expect(await eventually { repeating.hasLogged("answered again") })
+      #expect(await eventually { () async in (try? await initiator.ping().sessions) == 0 })
+      // What the kernel does itself.
+      machine.tree.remove("class/iscsi_session/session1")
+      #expect(await eventually { repeating.nodeCount == 0 })
+      #expect(await eventually { repeating.hasLogged("forgot iqn.2001-04.com.example:disk") })
+    }
+  }
+
+  @Test("A record that says No ends it, and its sessions stay")
+  func off() async throws {
+    let repeating = try RepeatingMachine()
+    let machine = repeating.machine
+    repeating.answer.portals.withLock { $0 = [repeating.found] }
+    try await machine.withDaemon { initiator in
+      #expect(await eventually { machine.kernel.snapshot(of: SessionID(rawValue: 1))?.state == .loggedIn })
+      try machine.show(1)
+      try repeating.save(isRepeated: false)
+      #expect(await eventually { repeating.hasLogged("not repeated any more; its sessions stay") })
+      #expect(try await initiator.ping().sessions == 1 && repeating.nodeCount == 1)
+    }
+  }
+
+  @Test("A target that is excluded stays, whatever is found")
+  func excluded() async throws {
+    let repeating = try RepeatingMachine()
+    let machine = repeating.machine
+    try repeating.files.write("iqn.2001-04.*\n", to: "exclusions.conf")
+    repeating.answer.portals.withLock { $0 = [repeating.found] }
+    try await machine.withDaemon { initiator in
+      #expect(await eventually { machine.kernel.snapshot(of: SessionID(rawValue: 1))?.state == .loggedIn })
+      try machine.show(1)
+      repeating.answer.portals.withLock { $0 = [] }
+      #expect(await eventually { repeating.hasLogged("is gone and stays: it is excluded") })
+      #expect(try await initiator.ping().sessions == 1 && repeating.nodeCount == 1)
+    }
+  }
+
+  @Test("A record is noticed that is made while the daemon runs, and one that cannot be read is told of once")
+  func noticed() async throws {
+    let repeating = try RepeatingMachine()
+    let machine = repeating.machine
+    try repeating.save(isRepeated: false)
+    try repeating.files.write("nonsense\n", to: "send_targets/10.0.0.7,3260/st_config")
+    try await machine.withDaemon { initiator in
+      #expect(await eventually { repeating.hasLogged("send_targets/10.0.0.7,3260/st_config is no record") })
+      repeating.answer.portals.withLock { $0 = [repeating.found] }
+      try repeating.save(isRepeated: true)
+      #expect(await eventually { () async in (try? await initiator.ping().sessions) == 1 })
+      #expect(machine.logged.all.count { $0.contains("is no record") } == 1)
+    }
+  }
+}
