@@ -8,7 +8,7 @@ struct DiscoverCommand: ReportingCommand {
     commandName: "discover",
     abstract: "Ask a portal which targets it has (SendTargets), or an iSNS server which there are.",
     discussion: """
-      Nothing is stored. Names that no target may have are refused, with the reason on standard error. \
+      Nothing is stored without --save. Names that no target may have are refused, with the reason on standard error. \
       Ends with 21 if there are no targets.
       """)
 
@@ -22,6 +22,13 @@ struct DiscoverCommand: ReportingCommand {
     help: "How: sendtargets, or isns of an iSNS server. (default: sendtargets)",
     completion: .list(DiscoveryRecord.Kind.allCases.map(\.rawValue)), transform: parseDiscoveryKind)
   var kind: DiscoveryRecord.Kind = .sendTargets
+
+  @Flag(
+    help: """
+      Keep the discovery and the nodes that it finds in the record database, over each interface that has a record or \
+      else the default one. Records that are there stay as they are.
+      """)
+  var save = false
 
   @OptionGroup var report: ReportOptions
   @OptionGroup var time: TimeoutOptions
@@ -41,14 +48,47 @@ struct DiscoverCommand: ReportingCommand {
     if kind == .isns, authentication.user != nil || authentication.mutualUser != nil {
       throw ValidationError("an iSNS server is asked without authentication")
     }
+    if save, interface.description != nil {
+      throw ValidationError(
+        "--save does not go with an interface: nodes are kept over those that have records, or the default one")
+    }
   }
 
   func perform(for terminal: Terminal) throws -> CommandOutput {
-    try output(of: kind == .isns ? askISNS() : askTarget(), for: terminal)
+    // Once: a secret may come from standard input.
+    let input = kind == .isns ? nil : try input()
+    let answer = try input.map(askTarget) ?? askISNS()
+    var output = try output(of: answer, for: terminal)
+    if save, !answer.targets.isEmpty {
+      let plans = try keep(answer, authentication: input?.authentication, in: .ofMachine())
+      for plan in plans { output.tell(plan, report) }
+    }
+    return output
   }
 
-  private func askTarget() throws -> InitiatorTypes.Discovery {
-    let input = try input()
+  /// Keeps the discovery, and then what it has found: the links to the nodes are in the discovery's folder.
+  func keep(
+    _ answer: InitiatorTypes.Discovery, authentication: LoginDescription.AuthenticationDescription?,
+    in store: RecordStore
+  ) throws -> [RecordPlan] {
+    let configuration = store.configuration
+    var discovery = configuration.discovery(kind, at: portal.host, port: portal.port)
+    if let authentication { discovery.authentication = RecordAuthentication(authentication) }
+    let targets = answer.targets.compactMap { target in
+      (try? TargetName(target.name)).map { name in
+        DiscoveredTarget(name: name, portals: target.portals.compactMap { try? Portal($0) })
+      }
+    }
+    let database = store.database
+    let found = try database.discoveryInterfaces().map { FoundTargets(over: $0, targets) }
+    return [
+      try database.carryOut(DiscoveryCreationEdit(discovery, configuration: configuration)),
+      try database.carryOut(
+        FoundNodesEdit(found, foundBy: discovery, configuration: configuration)),
+    ]
+  }
+
+  private func askTarget(_ input: InitiatorTypes.DiscoverInput) throws -> InitiatorTypes.Discovery {
     let (daemon, name) = (daemon.initiator, initiator)
     return try runBlocking { try await discover(input, by: daemon, or: name) }
   }
@@ -132,4 +172,26 @@ struct NothingFound: DiagnosableError {
   let exitStatus = ExitStatus.noObjectsFound
   var description: String { "discovery at \(portal.address): the portal has no targets" }
   var advice: String? { "allow this initiator's name on the target" }
+}
+
+extension CommandOutput {
+  /// Adds which records are new.
+  fileprivate mutating func tell(_ plan: RecordPlan, _ report: ReportOptions) {
+    for warning in plan.warnings { warn(warning) }
+    guard !report.json, !report.quiet else { return }
+    text += plan.steps.filter { $0.action == .created }.map { "\($0.subject.description.printable): created\n" }
+      .joined()
+  }
+}
+
+extension RecordAuthentication {
+  /// How a record has what was given for a discovery.
+  fileprivate init(_ given: LoginDescription.AuthenticationDescription) {
+    self.init()
+    method = .chap
+    (name, secret) = (given.user, Secret(given.secret))
+    (targetName, targetSecret) = (given.mutualUser, given.mutualSecret.flatMap { Secret($0) })
+    let wanted = (given.algorithms ?? []).compactMap { word in CHAPAlgorithm.allCases.first { $0.description == word } }
+    if !wanted.isEmpty { algorithms = wanted }
+  }
 }

@@ -87,7 +87,8 @@ func discoveryTable(_ discoveries: [DiscoveryRecord], for terminal: Terminal) ->
     table.add([
       Table.Cell(discovery.kind.rawValue), Table.Cell(discovery.portal.address),
       Table.Cell(discovery.startup.rawValue),
-      Table.Cell(discovery.isRepeated && discovery.pollInterval > 0 ? "every \(discovery.pollInterval) s" : "no"),
+      Table.Cell(
+        !discovery.isRepeated ? "no" : discovery.pollInterval > 0 ? "every \(discovery.pollInterval) s" : "once"),
     ])
   }
   return table.lines(for: terminal).joined(separator: "\n") + "\n"

@@ -70,6 +70,62 @@ struct InterfaceCommandTests {
   }
 }
 
+@Suite("discover --save")
+struct DiscoverSavingTests {
+  private func keep(
+    _ arguments: [String], _ answer: SendTargetsResponse, in fixture: RecordFixture
+  ) throws -> [String] {
+    let command = try DiscoverCommand.parse(arguments + ["--save"])
+    let plans = try command.keep(
+      InitiatorTypes.Discovery(answer), authentication: command.input().authentication, in: fixture.store)
+    return plans.flatMap(\.steps).map { "\($0.subject): \($0.action)" }
+  }
+
+  private func answer(_ text: String) throws -> SendTargetsResponse {
+    SendTargetsResponse(text: Array(text.utf8), discoveryPortal: try Portal("10.0.0.1"))
+  }
+
+  @Test("The discovery is kept with how it authenticates, and each node that has no record yet gets one")
+  func saving() throws {
+    let fixture = try RecordFixture()
+    let secret = try TemporaryFile("topsecret123456\n")
+    let one = "TargetName=iqn.2026-11.org.example:a\0TargetAddress=10.0.0.1:3260,1\0"
+    let words = ["10.0.0.1", "--user", "me", "--password-file", secret.path.string]
+    #expect(
+      try keep(words, answer(one), in: fixture) == [
+        "discovery sendtargets at 10.0.0.1:3260: created",
+        "iqn.2026-11.org.example:a at 10.0.0.1:3260,1 over default: created",
+      ])
+    let discovery = try #require(try fixture.store.database.discoveries(.sendTargets).records.first?.record)
+    #expect(discovery.authentication.method == .chap && discovery.authentication.name == "me")
+    #expect(discovery.authentication.secret == Secret("topsecret123456") && !discovery.isRepeated)
+    let again = try answer(one + "TargetAddress=10.0.1.1:3260,2\0")
+    #expect(
+      try keep(["10.0.0.1"], again, in: fixture) == [
+        "discovery sendtargets at 10.0.0.1:3260: unchanged",
+        "iqn.2026-11.org.example:a at 10.0.0.1:3260,1 over default: unchanged",
+        "iqn.2026-11.org.example:a at 10.0.1.1:3260,2 over default: created",
+      ])
+    #expect(try fixture.store.database.discoveries(.sendTargets).records.first?.record == discovery)
+  }
+
+  @Test("Where users have made interfaces, nodes are kept over these")
+  func interfaces() throws {
+    let fixture = try RecordFixture.example()
+    let text = "TargetName=iqn.2026-11.org.example:z\0TargetAddress=10.0.0.1:3260,1\0"
+    #expect(
+      try keep(["10.0.0.1"], answer(text), in: fixture) == [
+        "discovery sendtargets at 10.0.0.1:3260: unchanged",
+        "iqn.2026-11.org.example:z at 10.0.0.1:3260,1 over eth1: created",
+      ])
+  }
+
+  @Test("It does not go with a binding, which no record would have")
+  func binding() {
+    #expect(throws: (any Error).self) { try DiscoverCommand.parse(["san", "--save", "--interface-device", "eth0"]) }
+  }
+}
+
 @Suite("discovery")
 struct DiscoveryRecordCommandTests {
   private let fixture: RecordFixture
