@@ -19,6 +19,7 @@ struct SysfsSessionReader {
     session.targetName = try directory.text("targetname")
     session.tag = try directory.number("tpgt")
     session.interfaceName = try directory.text("ifacename")
+    session.creator = try directory.number("creator")
     session.targetState = try directory.text("target_state").flatMap(KernelTargetState.init)
     if detail == .full { try readDetails(of: &session, in: directory) }
     if let device = try directory.directory("device") {
@@ -64,7 +65,6 @@ struct SysfsSessionReader {
   ) throws(Errno) {
     session.initiatorName = try directory.text("initiatorname")
     session.targetNumber = try directory.number("target_id")
-    session.creator = try directory.number("creator")
     session.userName = try directory.text("username")
     session.userNameIn = try directory.text("username_in")
     session.replacementTimeout = Self.replacementTimeout(try directory.text("recovery_tmo"))

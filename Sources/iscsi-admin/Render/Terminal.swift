@@ -58,6 +58,8 @@ extension String {
   /// The text fit to stand on one line of a terminal: control characters, with which a target could move the cursor,
   /// and invisible direction marks are written as escapes.
   var printable: String {
+    // Asking Unicode's tables of each character takes longer than reading what the text is about.
+    if utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) { return self }
     guard unicodeScalars.contains(where: \.isUnprintable) else { return self }
     return unicodeScalars.map { $0.isUnprintable ? $0.escaped(asASCII: true) : String($0) }.joined()
   }

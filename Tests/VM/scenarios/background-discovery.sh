@@ -3,6 +3,7 @@
 # The daemon repeats a discovery as soon as its record says so: it logs in to what is new, and out of what is gone unless it is in use;
 # who does not answer has not said that anything is gone.
 # targets: tgt lio
+# kernels: 6.12
 
 modprobe ext4 || true
 TWO=iqn.2026-11.org.example:two THREE=iqn.2026-11.org.example:three

@@ -16,9 +16,11 @@ struct SessionMode {
         .invalidArgument, "session mode: Operation 'new' only allowed with specific session IDs")
     }
     try checkOperations()
-    let sessions = try sessions()
-    guard let action = SessionAction(options) else { return try list(sessions) }
-    return try perform(action, on: sessions)
+    guard let action = SessionAction(options) else {
+      // A line shows no more than a summary has.
+      return try list(try sessions(options.printLevel ?? 0 > 0 ? .full : .summary))
+    }
+    return try perform(action, on: try sessions(.full))
   }
 
   private func run(on session: SessionSnapshot) throws(IscsiadmError) -> ExitStatus {
@@ -54,8 +56,8 @@ struct SessionMode {
     return session
   }
 
-  private func sessions() throws(IscsiadmError) -> [SessionSnapshot] {
-    try readingSysfs { () throws(SysfsError) in try machine.sysfs.sessions() }.filter(\.isListed)
+  private func sessions(_ detail: Sysfs.Detail) throws(IscsiadmError) -> [SessionSnapshot] {
+    try readingSysfs { () throws(SysfsError) in try machine.sysfs.sessions(detail) }.filter(\.isListed)
   }
 
   private func perform(

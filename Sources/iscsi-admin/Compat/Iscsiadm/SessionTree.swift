@@ -69,7 +69,7 @@ struct SessionTreeParts: OptionSet {
 
 extension String {
   /// The address as open-iscsi writes it before a port: what has no dot is taken for IPv6, names too.
-  var bracketed: String { contains(".") ? self : "[\(self)]" }
+  var bracketed: String { utf8.contains(UInt8(ascii: ".")) ? self : "[\(self)]" }
 }
 
 /// What stands for nothing.
@@ -233,6 +233,7 @@ extension SessionSnapshot {
 extension String {
   /// Fit for a terminal, but with the tabs that are the layout.
   var printableBesidesTabs: String {
-    split(separator: "\t", omittingEmptySubsequences: false).map { String($0).printable }.joined(separator: "\t")
+    if utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F || $0 == 0x09 }) { return self }
+    return split(separator: "\t", omittingEmptySubsequences: false).map { String($0).printable }.joined(separator: "\t")
   }
 }
