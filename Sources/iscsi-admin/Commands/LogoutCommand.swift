@@ -9,7 +9,7 @@ struct LogoutCommand: ReportingCommand {
     abstract: "Log out of sessions; their disks vanish.",
     discussion: """
       Removes the disks, tells the target, and removes the session. A session that cannot reach its target is removed \
-      all the same. A session whose disks are mounted, swap space or part of a device that is, is left alone (28). Ends \
+      all the same; a slow target is waited for. A session whose disks are mounted, swap space or part of a device that is, is left alone (28). Ends \
       with 2 if one of the named sessions does not exist, and with 21 \
       if a target has no session or no session is there at all; the other sessions are logged out.
       """)
@@ -55,8 +55,28 @@ struct LogoutCommand: ReportingCommand {
     input.timeout = Int(time.timeout)
     input.force = force
     let (call, daemon) = (input, daemon.initiator)
-    let results = try chosen.isEmpty ? [] : runBlocking { try await daemon.logOut(call) }
+    let ids: Set<UInt32> = report.quiet ? [] : Set(call.sessions)
+    var results: [InitiatorTypes.LogoutResult] = []
+    if !chosen.isEmpty {
+      results = try runBlocking {
+        let telling = Task { try await Self.tellOfDelays(of: ids, by: daemon) }
+        defer { telling.cancel() }
+        return try await daemon.logOut(call)
+      }
+    }
     return try outcome(results, of: chosen, missing).output(report)
+  }
+
+  /// Tells on standard error what logouts wait for that take long. The daemon says so after ten seconds; a logout that
+  /// ends before needs no second connection.
+  private static func tellOfDelays(of sessions: Set<UInt32>, by daemon: Initiator) async throws {
+    try await Reactor.shared.sleep(until: .now + .seconds(5))
+    for try await event in daemon.events(after: nil) {
+      guard event.kind == SessionEvent.Kind.removalDelayed.rawValue, let session = event.session,
+        sessions.contains(session)
+      else { continue }
+      StandardError.tell("session \(session): \(event.message)")
+    }
   }
 
   /// How the logouts ended. A session that somebody else has logged out of since the listing is one that its argument
