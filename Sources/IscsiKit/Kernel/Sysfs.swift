@@ -63,7 +63,7 @@ public enum SysfsError: DiagnosableError, Hashable {
 public struct Sysfs: Sendable {
   /// How much of a session to read.
   public enum Detail: Sendable {
-    /// What a listing shows and what tells sessions apart: transport, target, tag, interface, states, portals, and the
+    /// What a listing shows and what tells sessions apart: transport, target, tag, interface, creator, states, portals, and the
     /// devices' numbers, states and names.
     case summary
     /// All of ``SessionSnapshot``.

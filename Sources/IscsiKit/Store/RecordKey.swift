@@ -146,6 +146,8 @@ public struct RecordKeys<Record: Sendable>: Sendable {
   private let positions: [String: Int]
   /// The names as they stand in files, by key; former ones behind the present ones.
   private let names: [(octets: [UInt8], position: Int)]
+  /// How long they are, which tells most of them apart.
+  private let lengths: [Int]
   /// A record without any setting.
   let standardRecord: Record?
   /// The lines of such a record, by key. They say nothing.
@@ -164,8 +166,13 @@ public struct RecordKeys<Record: Sendable>: Sendable {
     let former = all.enumerated().flatMap { position, key in key.formerNames.map { (name: $0, position: position) } }
     positions = Dictionary((present + former).map { ($0.name, $0.position) }) { $1 }
     names = (present + former).map { (Array($0.name.utf8), $0.position) }
+    lengths = names.map(\.octets.count)
     // What says which record it is counts in any case.
-    let values = standard.map { standard in all.map { $0.role == .identity ? "" : $0.text(of: standard) } } ?? []
+    let values =
+      standard.map { standard in
+        var record = standard
+        return all.map { $0.role == .identity ? "" : $0.text(in: &record) }
+      } ?? []
     var lines = RecordLines()
     for (key, value) in zip(all, values) { lines.append(key: key.name, value: value) }
     self.standard = lines
@@ -190,10 +197,11 @@ public struct RecordKeys<Record: Sendable>: Sendable {
     while true {
       // Files have the keys in our order and most of their values as they are without any setting, so that most lines are
       // known whole: the next key's standard one. Empty values do not stand in files.
-      while next < standardValues.count, standardValues[next].isEmpty { next += 1 }
-      if next < standard.count, let end = standard.end(of: next, at: start, in: text.octets) {
-        note(next, nil, in: &settings)
-        (start, next) = (end, next + 1)
+      var candidate = next
+      while candidate < standardValues.count, standardValues[candidate].isEmpty { candidate += 1 }
+      if candidate < standard.count, let end = standard.end(of: candidate, at: start, in: text.octets) {
+        note(candidate, nil, in: &settings)
+        (start, next) = (end, candidate + 1)
         continue
       }
       guard let (line, content) = text.line(at: start) else { return settings }
@@ -255,10 +263,10 @@ public struct RecordKeys<Record: Sendable>: Sendable {
 
   /// Which of the names stands in a part of a file, looking at one of them first.
   private func index(ofKeyAt range: Range<Int>, in text: RecordText, from first: Int) -> Int? {
-    for index in names.indices[min(first, names.count)...] where text.isAt(range, names[index].octets) {
-      return index
-    }
-    return names.indices[..<min(first, names.count)].first { text.isAt(range, names[$0].octets) }
+    func isThere(_ index: Int) -> Bool { lengths[index] == range.count && text.isAt(range, names[index].octets) }
+    for index in first..<max(first, lengths.count) where isThere(index) { return index }
+    for index in 0..<min(first, lengths.count) where isThere(index) { return index }
+    return nil
   }
 
   /// What in a text is no value of one of these keys.

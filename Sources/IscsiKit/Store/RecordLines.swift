@@ -45,14 +45,7 @@ struct RecordLines: Sendable {
   /// Where in a text a line ends if it begins at an offset; nil if another one stands there.
   func end(of index: Int, at start: Int, in text: borrowing [UInt8]) -> Int? {
     let range = range(index)
-    let end = start + range.count
-    guard end <= text.count else { return nil }
-    var (here, there) = (range.lowerBound, start)
-    while there < end {
-      if octets[here] != text[there] { return nil }
-      (here, there) = (here + 1, there + 1)
-    }
-    return end
+    return OctetComparison.areEqual(octets, range, text, at: start) ? start + range.count : nil
   }
 
   private func range(_ index: Int) -> Range<Int> { (index == 0 ? 0 : ends[index - 1])..<ends[index] }

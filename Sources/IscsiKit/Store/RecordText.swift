@@ -111,15 +111,9 @@ public struct RecordText: Hashable, Sendable, CustomStringConvertible, CustomRef
   /// The octets of a part of the file as text.
   func text(_ range: Range<Int>) -> String { String(decoding: octets[range], as: UTF8.self) }
 
-  /// Whether a part of the file is the same octets; from the end, as keys begin alike.
+  /// Whether a part of the file is the same octets.
   func isAt(_ range: Range<Int>, _ other: [UInt8]) -> Bool {
-    guard range.count == other.count else { return false }
-    var (left, right) = (range.upperBound, other.count)
-    while right > 0 {
-      (left, right) = (left - 1, right - 1)
-      if octets[left] != other[right] { return false }
-    }
-    return true
+    range.count == other.count && OctetComparison.areEqual(octets, range, other, at: 0)
   }
 
   private func forEachLine(_ body: (_ line: Range<Int>, _ content: Content) -> Void) {
