@@ -81,16 +81,21 @@ next_report() {
 # extra than its first line.
 # Returns 1 when another boot makes no sense.
 boot_once() {
-  local directory=$1 limit=$2 current='' wait=$BOOT_LIMIT started=$SECONDS has_booted=no needs
+  local directory=$1 limit=$2 current='' wait=$BOOT_LIMIT started=$SECONDS has_booted=no needs extra firmware=()
   needs=$(awk 'NR == 1 { print $NF }' "$directory/plan")
   awk -v needs="$needs" '$NF == needs' "$directory/plan" >"$directory/boot-plan"
-  make_initramfs "$KERNEL" "$directory" "$directory/boot-plan" "${needs#-}"
+  extra=${needs%@*}
+  make_initramfs "$KERNEL" "$directory" "$directory/boot-plan" "${extra#-}"
+  if [[ $needs == *@* ]]; then
+    "$VM_SOURCE/host/ibft" "$(scenario_file "${needs#*@}")" "$directory/ibft"
+    firmware=(-acpitable "file=$directory/ibft")
+  fi
   rm -f "$directory"/{control,files,console}
   touch "$directory"/{control,files,console}
   TAKEN=0 REPORTS=0 WORD=''
   timeout -k 5 "$limit" "$VM_SOURCE/host/qemu" "$VM_DIR/kernel-$KERNEL" "$directory/initramfs" \
     -append "console=ttyS0 quiet loglevel=5 panic=-1 $QUICK_KERNEL trace_clock=local" \
-    -serial "file:$directory/console" -device virtio-serial-pci \
+    "${firmware[@]}" -serial "file:$directory/console" -device virtio-serial-pci \
     -chardev "file,id=control,path=$directory/control" -device virtserialport,chardev=control,name=control \
     -chardev "file,id=files,path=$directory/files" -device virtserialport,chardev=files,name=files \
     >"$directory/qemu.log" 2>&1 &

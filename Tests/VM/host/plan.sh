@@ -8,6 +8,7 @@
 #   daemon: no            our daemon is not started before it         (default: yes, and no with a reference)
 #   leaves: sessions      sessions left at the end are no failure
 #   needs: EXTRA          a layer of host/extras.sh, in a boot of its own   (default: none)
+#   ibft: STRUCTURE ...   several lines, see host/ibft: a boot of its own with such a table of the firmware   (default: none)
 #   default: no           only when named
 
 scenario_file() {
@@ -34,7 +35,8 @@ list_scenarios() {
   done < <(all_scenarios)
 }
 
-# make_plan KERNEL SCENARIO...: a line for each run: id, scenario, target, limit, reference, daemon, what it leaves, what it needs.
+# make_plan KERNEL SCENARIO...: a line for each run: id, scenario, target, limit, reference, daemon, what it leaves, what it needs
+# and behind an @ the scenario whose firmware it boots with.
 make_plan() {
   local kernel=$1 name target kernels targets limit reference daemon leaves needs
   shift
@@ -49,6 +51,7 @@ make_plan() {
     [[ -n $daemon || -z $reference ]] || daemon=no
     leaves=$(header "$name" leaves)
     needs=$(header "$name" needs)
+    [[ -z $(header "$name" ibft) ]] || needs=${needs:--}@$name
     for target in ${targets:--}; do
       echo "$name${targets:+-$target} $name $target $((${limit:-60} * PATIENCE)) ${reference:-no} ${daemon:-yes} ${leaves:-nothing} ${needs:--}"
     done
@@ -59,5 +62,5 @@ make_plan() {
 needed_extras() {
   local kernel
   # shellcheck disable=SC2153 # an array of machine
-  for kernel in "${KERNELS[@]}"; do make_plan "$kernel" "$@"; done | awk '$NF != "-" { print $NF }' | sort -u | paste -sd ' '
+  for kernel in "${KERNELS[@]}"; do make_plan "$kernel" "$@"; done | awk '{ sub(/@.*/, "", $NF) } $NF != "-" { print $NF }' | sort -u | paste -sd ' '
 }
