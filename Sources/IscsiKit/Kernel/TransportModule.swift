@@ -47,16 +47,20 @@ enum TransportModule {
   static func load(
     sysfs root: FilePath, modprobe paths: [String] = modprobePaths, until deadline: ContinuousClock.Instant
   ) throws(KernelError) -> Bool {
-    guard !isPresent(in: root) else { return false }
-    guard let modprobe = paths.first(where: { isAccessible($0, X_OK) }) else { throw .moduleMissing(.noModprobe) }
-    let (status, message) = try run([modprobe, "iscsi_tcp"], until: deadline)
-    // Whatever modprobe says: the transport is there or it is not.
-    guard !isPresent(in: root) else { return true }
-    throw .moduleMissing(status == 0 ? .noEffect : .failed(status: status, message: message))
+    try load("iscsi_tcp", making: directory(in: root), modprobe: paths, until: deadline)
   }
 
-  private static func isPresent(in root: FilePath) -> Bool {
-    isAccessible(directory(in: root).string, F_OK)
+  /// Loads a module unless what it makes is there already; tells whether it did. Blocks likewise.
+  static func load(
+    _ module: String, making path: FilePath, modprobe paths: [String] = modprobePaths,
+    until deadline: ContinuousClock.Instant
+  ) throws(KernelError) -> Bool {
+    guard !isAccessible(path.string, F_OK) else { return false }
+    guard let modprobe = paths.first(where: { isAccessible($0, X_OK) }) else { throw .moduleMissing(.noModprobe) }
+    let (status, message) = try run([modprobe, module], until: deadline)
+    // Whatever modprobe says: what it makes is there or it is not.
+    guard !isAccessible(path.string, F_OK) else { return true }
+    throw .moduleMissing(status == 0 ? .noEffect : .failed(status: status, message: message))
   }
 
   private static func isAccessible(_ path: String, _ mode: Int32) -> Bool {

@@ -54,6 +54,35 @@ extension RecordDatabase.Changes {
     return records
   }
 
+  /// Takes over what boot firmware names.
+  ///
+  /// - Parameters:
+  ///   - found: The records of its targets.
+  ///   - effects: What is done.
+  /// - Returns: The records as they are now or would be.
+  /// - Throws: `failed` for what cannot be read.
+  @discardableResult
+  public mutating func merge(
+    firmware found: [NodeRecord], _ effects: DiscoveryEffects
+  ) throws(DatabaseError) -> [NodeRecord] {
+    var records: [NodeRecord] = []
+    for record in found {
+      let stored = try database.node(at: NodeLocation(of: record))
+      if effects.contains(stored == nil ? .add : .reset) {
+        save(record, over: stored)
+        records.append(record)
+      } else {
+        records.append(stored?.record ?? record)
+      }
+    }
+    guard effects.contains(.remove) else { return records }
+    let locations = Set(found.map { NodeLocation(of: $0) })
+    for (_, location) in try database.locations(from: .firmware) where !locations.contains(location) {
+      if let stored = try database.node(at: location), stored.record.discoveryKind == .firmware { delete(stored) }
+    }
+    return records
+  }
+
   /// Removes the records of nodes that a discovery found once.
   private mutating func removeNodes(
     of discovery: DiscoveryRecord, except found: Set<NodeLocation>
