@@ -33,7 +33,7 @@ extension DiscoveryMode {
   }
 
   /// What a discovery changes: all, unless some of it is asked for. What updates records adds those that are not there.
-  private var effects: DiscoveryEffects {
+  var effects: DiscoveryEffects {
     if options.operations.isEmpty { return [.add, .reset, .remove] }
     var effects: DiscoveryEffects = []
     if options.operations.contains(.new) { effects.insert(.add) }

@@ -21,7 +21,7 @@ struct DiscoveryMode {
       if isOnRecord, !options.flags.contains(.discover) {
         throw IscsiadmError(.invalidArgument, "Invalid command. Possibly missing --discover argument.")
       }
-      return try FirmwareMode(machine: machine.base).run()
+      return try FirmwareMode(machine: machine.base, console: console, options: options).discover(machine, effects)
     }
     guard let text = options.portal, !text.host.isEmpty, !text.host.hasPrefix("[") else {
       let form = kind == .isns ? "<ipaddr>:[<ipport>]" : "<ipaddr>[:<ipport>]"

@@ -1,20 +1,84 @@
 // SPDX-License-Identifier: Apache-2.0
-import FoundationEssentials
 import IscsiKit
-import SystemPackage
 
-/// `iscsiadm -m fw`: the targets that firmware names for boot.
+/// `iscsiadm -m fw`, and discovery of type `fw`: the targets that firmware names for boot.
 struct FirmwareMode {
   let machine: Iscsiadm.Machine
+  let console: IscsiadmConsole
+  let options: IscsiadmOptions
 
-  /// Without firmware there is nothing to show or to log in to, whatever else is asked for.
+  /// Shows the targets, or logs in to them. No record is written.
   func run() throws(IscsiadmError) -> ExitStatus {
-    let firmware = machine.sysfs.root.appending("firmware").string
-    let targets = try? FileManager.default.contentsOfDirectory(atPath: "\(firmware)/ibft")
-    if targets?.contains(where: { $0.hasPrefix("target") }) == true {
-      throw IscsiadmError(.notSupported, "targets of firmware are not supported by this version of iscsi-admin")
+    let entries = try entries()
+    guard options.flags.contains(.login) else {
+      console.say(FirmwareText.records(entries))
+      return .success
     }
-    let status: ExitStatus = FileManager.default.fileExists(atPath: firmware) ? .noObjectsFound : .sysfsLookup
-    throw IscsiadmError(status, "Could not get list of targets from firmware. (err \(status.rawValue))")
+    let records = try RecordMachine(machine)
+    var nodes: [NodeRecord] = []
+    for entry in entries { nodes.append(try node(entry, records.configuration)) }
+    do throws(IscsiadmError) {
+      _ = try NodeMode(machine: records, console: console, options: options).logIn(nodes)
+    } catch {
+      // Each login has told how it went, and open-iscsi does not tell it by its status.
+    }
+    return .success
   }
+
+  /// Takes the targets over into the records of nodes, shows them, and logs in to them if that is wanted.
+  func discover(_ machine: RecordMachine, _ effects: DiscoveryEffects) throws(IscsiadmError) -> ExitStatus {
+    let found = try entries().map { machine.configuration.node($0) }
+    let nodes = try machine.changing { (changes) throws(DatabaseError) in
+      try changes.merge(firmware: found, effects)
+    }
+    switch max(options.printLevel ?? 0, 0) {
+    case 0: console.say(NodeText.lines(nodes, tag: .signed))
+    case 1: console.say(NodeText.tree(nodes, joinsPortals: true))
+    default: break
+    }
+    guard options.flags.contains(.login) else { return .success }
+    do throws(IscsiadmError) {
+      return try NodeMode(machine: machine, console: console, options: options).logIn(nodes)
+    } catch {
+      return error.status
+    }
+  }
+
+  /// The targets. Those that cannot be used are told of, and it is a failure if there are no others.
+  private func entries() throws(IscsiadmError) -> [FirmwareEntry] {
+    let targets = FirmwareTargets(of: machine.sysfs)
+    for problem in targets.problems { console.warn(problem.description) }
+    guard !targets.entries.isEmpty else {
+      throw IscsiadmError(
+        targets.absence, "Could not get list of targets from firmware. (err \(targets.absence.rawValue))")
+    }
+    return targets.entries
+  }
+
+  /// The node of a target as a login for booting has it, with the settings of the command line.
+  private func node(
+    _ entry: FirmwareEntry, _ configuration: InitiatorConfiguration
+  ) throws(IscsiadmError) -> NodeRecord {
+    var record = configuration.node(entry)
+    record.applyBootDefaults()
+    let refused = "Could not merge user params"
+    for parameter in options.parameters {
+      guard !Self.interfaceKeys.contains(parameter.name) else {
+        throw IscsiadmError(
+          .invalidArgument, "Cannot override interface parameters for firmware logins", refused)
+      }
+      do throws(RecordError) {
+        try record.set(parameter.name, to: parameter.value)
+      } catch {
+        if case .badValue = error { throw IscsiadmError(.invalidArgument, error.description, refused) }
+        throw IscsiadmError(.invalidArgument, "Unknown parameter \(parameter.name).", refused)
+      }
+    }
+    return record
+  }
+
+  /// What the firmware alone tells: what is bound to, and by which initiator.
+  private static let interfaceKeys: Set<String> = [
+    "iface.iscsi_ifacename", "iface.net_ifacename", "iface.hwaddress", "iface.transport_name",
+  ]
 }
