@@ -65,6 +65,20 @@ internal import SystemPackage
   ///
   /// - Throws: What the kernel answers, or `.timedOut` should it not answer within two seconds.
   func exchange(_ request: [UInt8], sequence: UInt32 = 1) throws(Errno) -> NetlinkMessage {
+    let answer = try self.answer(to: request, sequence)
+    guard let code = answer.errorCode else { return answer }
+    throw Errno(rawValue: code == 0 ? EBADMSG : code)
+  }
+
+  /// Sends a request that changes something, with the flag for an acknowledgement, and waits for that.
+  ///
+  /// - Throws: What the kernel answers, or `.timedOut` should it not answer within two seconds.
+  func perform(_ request: [UInt8], sequence: UInt32 = 1) throws(Errno) {
+    guard let code = try answer(to: request, sequence).errorCode else { throw Errno(rawValue: EBADMSG) }
+    guard code == 0 else { throw Errno(rawValue: code) }
+  }
+
+  private func answer(to request: [UInt8], _ sequence: UInt32) throws(Errno) -> NetlinkMessage {
     try send(request)
     let deadline = ContinuousClock.now + .seconds(2)
     while ContinuousClock.now < deadline {
@@ -75,12 +89,7 @@ internal import SystemPackage
         _ = unsafe poll(&waiting, 1, 100)
         continue
       }
-      guard let answer = NetlinkMessage.messages(in: datagram).first(where: { $0.sequence == sequence }) else {
-        continue
-      }
-      guard answer.type == NetlinkMessage.errorType else { return answer }
-      let code = Int32(bitPattern: answer.fixed(at: 0, as: UInt32.self) ?? 0)
-      throw Errno(rawValue: code == 0 ? EBADMSG : Int32(truncatingIfNeeded: code.magnitude))
+      if let answer = NetlinkMessage.messages(in: datagram).first(where: { $0.sequence == sequence }) { return answer }
     }
     throw .timedOut
   }

@@ -53,6 +53,12 @@ struct NetlinkMessage {
     return payload.hostInteger(at: payload.startIndex + offset, as: Number.self)
   }
 
+  /// The errno of a message that ends a request, 0 where that was done; nil for another message.
+  var errorCode: Int32? {
+    guard type == Self.errorType else { return nil }
+    return Int32(truncatingIfNeeded: Int32(bitPattern: fixed(at: 0, as: UInt32.self) ?? 0).magnitude)
+  }
+
   /// The attributes after a fixed structure of this length; nil if the payload is shorter than that.
   func attributes(after fixedLength: Int) -> NetlinkAttributes? {
     guard payload.count >= fixedLength else { return nil }
