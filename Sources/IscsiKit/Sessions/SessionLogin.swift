@@ -230,8 +230,8 @@ extension LoginRequest {
     return configuration
   }
 
-  /// What the kernel is told before the login, in the order of open-iscsi. The CHAP secrets are not among it: the
-  /// kernel would only show them.
+  /// What the kernel is told before the login, in the order of open-iscsi. The CHAP secrets are not among it unless they
+  /// are to be left there: the kernel would only show them.
   var parametersBeforeLogin: [KernelParameter] {
     let timeouts = options.timeouts
     var parameters: [KernelParameter] = [
@@ -242,6 +242,10 @@ extension LoginRequest {
     ]
     if let outgoing = options.authentication.outgoing { parameters.append(.userName(outgoing.name)) }
     if let incoming = options.authentication.incoming { parameters.append(.userNameIn(incoming.name)) }
+    if options.leavesSecrets {
+      if let outgoing = options.authentication.outgoing { parameters.append(.password(outgoing.secret)) }
+      if let incoming = options.authentication.incoming { parameters.append(.passwordIn(incoming.secret)) }
+    }
     return parameters + [
       .fastAbort(options.fastAbort),
       .abortTimeout(timeouts.abort),
