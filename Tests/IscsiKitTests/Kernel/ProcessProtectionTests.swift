@@ -48,17 +48,19 @@ struct ProcessProtectionTests {
   func nesting(open: String, close: String) throws {
     let depth = JSONText.maxDepth
     let nested = Nested(String(repeating: open, count: depth) + "1" + String(repeating: close, count: depth))
-    var attributes = pthread_attr_t()
-    // The structure is a local variable that the calls fill and read.
-    unsafe pthread_attr_init(&attributes)
-    defer { unsafe pthread_attr_destroy(&attributes) }
-    let limited = unsafe pthread_attr_setstacksize(&attributes, ProcessProtection.stackSize / 2)
+    // Room that the calls fill and read. Not a variable: to which of the C modules the structure's initializer belongs
+    // depends on the files that are compiled together with this one.
+    let attributes = UnsafeMutablePointer<pthread_attr_t>.allocate(capacity: 1)
+    defer { unsafe attributes.deallocate() }
+    unsafe pthread_attr_init(attributes)
+    defer { unsafe pthread_attr_destroy(attributes) }
+    let limited = unsafe pthread_attr_setstacksize(attributes, ProcessProtection.stackSize / 2)
     try #require(limited == 0)
     var thread = pthread_t()
     // The object lives until the thread has ended.
     let context = unsafe Unmanaged.passUnretained(nested).toOpaque()
     let number = unsafe pthread_create(
-      &thread, &attributes,
+      &thread, attributes,
       { context in
         guard let context = unsafe context else { return nil }
         let nested = unsafe Unmanaged<Nested>.fromOpaque(context).takeUnretainedValue()
