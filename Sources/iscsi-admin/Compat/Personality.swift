@@ -11,8 +11,7 @@ enum Personality: String {
   case iscsiDiscovery = "iscsi_discovery"
   case iscsiFwLogin = "iscsi_fw_login"
 
-  /// Does what the program of this name does. One that is not there yet says so: who calls it must not take silence for
-  /// success.
+  /// Does what the program of this name does.
   ///
   /// - Parameters:
   ///   - arguments: What follows the name.
@@ -34,10 +33,7 @@ enum Personality: String {
       var discovery = IscsiDiscovery(program: program)
       return discovery.run(arguments)
     case .iscsiFwLogin: return IscsiFwLogin.run()
-    case .iscsistart:
-      StandardError.write(
-        "\(rawValue): not supported by this version of iscsi-admin; use iscsi-admin's own commands\n")
-      return .notSupported
+    case .iscsistart: return Iscsistart(program: program).run(arguments)
     }
   }
 }
