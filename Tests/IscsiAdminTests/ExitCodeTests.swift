@@ -99,9 +99,4 @@ struct ExitCodeTests {
     #expect(used.isDisjoint(with: unused))
     #expect(used.union(unused) == Set(ExitStatus.allCases.map { Int($0.rawValue) }))
   }
-
-  @Test("The personality that is not there yet ends with 27")
-  func personality() {
-    #expect(Personality.iscsistart.run([], program: "iscsistart") == .notSupported)
-  }
 }

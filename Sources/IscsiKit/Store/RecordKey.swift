@@ -168,11 +168,8 @@ public struct RecordKeys<Record: Sendable>: Sendable {
     names = (present + former).map { (Array($0.name.utf8), $0.position) }
     lengths = names.map(\.octets.count)
     // What says which record it is counts in any case.
-    let values =
-      standard.map { standard in
-        var record = standard
-        return all.map { $0.role == .identity ? "" : $0.text(in: &record) }
-      } ?? []
+    var values: [String] = []
+    if var record = standard { values = all.map { $0.role == .identity ? "" : $0.text(in: &record) } }
     var lines = RecordLines()
     for (key, value) in zip(all, values) { lines.append(key: key.name, value: value) }
     self.standard = lines

@@ -36,8 +36,7 @@ struct SysfsTests {
     expected.transport = "tcp"
     expected.targetName = "iqn.2026-11.org.example:disk1"
     expected.tag = 1
-    expected.interfaceName = "default"
-    expected.creator = 172
+    (expected.interfaceName, expected.creator) = ("default", 172)
     expected.state = .loggedIn
     expected.targetState = .scanned
     var connection = ConnectionSnapshot(id: .leading)

@@ -32,8 +32,8 @@ struct FirmwareMode {
       try changes.merge(firmware: found, effects)
     }
     switch max(options.printLevel ?? 0, 0) {
-    case 0: console.say(NodeText.lines(nodes, tag: .signed))
-    case 1: console.say(NodeText.tree(nodes, joinsPortals: true))
+    case 0: console.say(nodes.map { NodeText.line($0, tag: .signed) }.joined())
+    case 1: console.say(NodeText.tree(nodes))
     default: break
     }
     guard options.flags.contains(.login) else { return .success }
