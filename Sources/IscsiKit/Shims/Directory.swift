@@ -121,6 +121,14 @@ struct Directory: ~Copyable {
     guard unsafe renameat(descriptor, name, other.descriptor, newName) == 0 else { throw Self.failure }
   }
 
+  /// Makes a file readable and writable by its owner alone.
+  func restrict(_ name: String) throws(Errno) {
+    // A link is not followed: it could lead anywhere.
+    guard permissions(of: name) != nil else { throw .noSuchFileOrDirectory }
+    // The string is lent to the call.
+    guard unsafe fchmodat(descriptor, try Self.checked(name), 0o600, 0) == 0 else { throw Self.failure }
+  }
+
   /// The permissions of a file; nil if there is none.
   private func permissions(of name: String) -> mode_t? {
     var status = stat()

@@ -5,6 +5,8 @@ import SystemPackage
 enum DatabaseChange: Hashable {
   /// A file has these octets from now on.
   case put([String], [UInt8])
+  /// A file that is there is for its owner alone from now on.
+  case restrict([String])
   /// A symbolic link points there from now on.
   case link([String], to: FilePath)
   /// A file, or a link, is gone; so are folders that become empty by it, but those right below the root.
@@ -84,6 +86,12 @@ struct DatabaseWriter: ~Copyable {
       // An administrator may let a group read a record.
       try staging.directory.move("\(number)", to: folder.directory, as: name, keepsPermissions: true)
       if isFlushed { try folder.directory.flush() }
+    case .restrict(let path):
+      do throws(Errno) {
+        try folders.folder(path.dropLast(), makingIt: false, isFlushed: isFlushed).directory.restrict(name)
+      } catch {
+        if error != .noSuchFileOrDirectory { throw error }
+      }
     case .link(let path, let target):
       try folders.folder(path.dropLast(), makingIt: true, isFlushed: isFlushed).directory.makeLink(name, to: target)
     case .remove(let path):
@@ -116,7 +124,7 @@ extension DatabaseChange {
   /// What is changed, from the root on.
   var path: [String] {
     switch self {
-    case .put(let path, _), .link(let path, _), .remove(let path): path
+    case .put(let path, _), .restrict(let path), .link(let path, _), .remove(let path): path
     }
   }
 }

@@ -27,7 +27,8 @@ extension RecordDatabase {
     ///   - record: What is stored, and where: by its target, portal and interface.
     ///   - stored: The record that it replaces; what that has of others' keys and comments is kept. One in the older form
     ///     is replaced too, if the tag is known.
-    public mutating func save(_ record: NodeRecord, over stored: Stored<NodeRecord>? = nil) {
+    ///   - isNew: Whether it is made anew: others who were let read the old one may not read it.
+    public mutating func save(_ record: NodeRecord, over stored: Stored<NodeRecord>? = nil, isNew: Bool = false) {
       let location = NodeLocation(of: record)
       // The link first: one that leads nowhere for a moment is better than a record that its discovery does not know.
       let links = self.links(to: record), old = stored.map { self.links(to: $0.record) } ?? []
@@ -37,6 +38,7 @@ extension RecordDatabase {
         pending.append(.link(link, to: database.root.appending(folder)))
       }
       let text = Self.text(of: record, over: stored?.text) { NodeRecord.keys[$0] != nil }
+      if isNew, stored != nil { pending.append(.restrict(location.path)) }
       pending.append(.put(location.path, text))
       if let older = location.inOlderForm { pending.append(.remove(older.path)) }
       // The same portal in another spelling: there must not be two records of one node.

@@ -42,7 +42,7 @@ extension RecordDatabase.Changes {
           locations.insert(location)
           let stored = try database.node(at: location)
           if effects.contains(stored == nil ? .add : .reset) {
-            save(record, over: stored)
+            save(record, over: stored, isNew: true)
           } else if let stored {
             record = stored.record
           }
@@ -69,7 +69,7 @@ extension RecordDatabase.Changes {
     for record in found {
       let stored = try database.node(at: NodeLocation(of: record))
       if effects.contains(stored == nil ? .add : .reset) {
-        save(record, over: stored)
+        save(record, over: stored, isNew: true)
         records.append(record)
       } else {
         records.append(stored?.record ?? record)

@@ -42,6 +42,21 @@ struct RecordDatabaseTests {
     #expect(text.hasSuffix("\n# END RECORD\n"))
   }
 
+  @Test("A record that is changed stays readable by whom it was, and one that is made anew does not")
+  func permissions() throws {
+    let file = "nodes/iqn.2026-11.org.example:disk/10.0.0.1,3260,1/default"
+    try save(.example())
+    for (isNew, mode) in [(false, 0o640), (true, 0o600)] as [(Bool, UInt32)] {
+      // The string is lent to the call.
+      try #require(unsafe chmod(files.root.appending(file).string, 0o640) == 0)
+      let stored = try #require(try database.nodes().records.first)
+      try database.change { changes throws(DatabaseError) in
+        changes.save(stored.record, over: stored, isNew: isNew)
+      }
+      #expect(files.mode(file) == mode)
+    }
+  }
+
   @Test("A record without a tag is a file; when the tag is known it is replaced by one of the newer form")
   func olderForm() throws {
     try save(.example(at: "10.0.0.1:3260"))

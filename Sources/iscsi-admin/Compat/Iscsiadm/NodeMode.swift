@@ -156,7 +156,8 @@ struct NodeMode {
     try machine.changing { (changes) throws(DatabaseError) in
       let stored = try machine.database.nodes(NodeSelection(record).nodes).records
       // Another tag is another record, unless the older form has none.
-      changes.save(record, over: stored.first { $0.record.portal.tag == record.portal.tag || $0.isInOlderForm })
+      let old = stored.first { $0.record.portal.tag == record.portal.tag || $0.isInOlderForm }
+      changes.save(record, over: old, isNew: true)
     }
     console.say(NodeText.added(record))
     return .success
@@ -169,7 +170,7 @@ struct NodeMode {
       return try machine.database.nodes(selection.nodes).records.map { stored in
         let old = stored.record
         let record = machine.configuration.node(old.target, at: old.portal, over: interface ?? old.interface)
-        changes.save(record, over: stored)
+        changes.save(record, over: stored, isNew: true)
         return record
       }
     }
