@@ -118,7 +118,8 @@ public struct FirmwareReader: Sendable {
   private static func initiator(
     _ fields: borrowing FirmwareFields
   ) throws(FirmwareFault) -> FirmwareBoot.Initiator? {
-    guard let flags = try fields.flags() else { return nil }
+    // Its flags say nothing that counts: cards do not show them, and open-iscsi does not look at them.
+    let flags = FirmwareBoot.Flags(rawValue: try fields.number("flags") ?? 0)
     var initiator = FirmwareBoot.Initiator(index: try fields.number("index") ?? 0, flags: flags)
     initiator.name = try fields.value("initiator-name") { (text) throws(ISCSINameError) in try InitiatorName(text) }
     initiator.isid = try fields.text("isid")
@@ -225,10 +226,10 @@ private struct FirmwareFields: ~Copyable {
     return number
   }
 
-  /// The flags; nil for an entry that is not in use.
+  /// The flags; nil for an entry that is not in use. One whose flags are not shown is, as with cards.
   func flags() throws(FirmwareFault) -> FirmwareBoot.Flags? {
-    guard let flags: UInt8 = try number("flags"), flags != 0 else { return nil }
-    return FirmwareBoot.Flags(rawValue: flags)
+    guard let flags: UInt8 = try number("flags") else { return .valid }
+    return flags == 0 ? nil : FirmwareBoot.Flags(rawValue: flags)
   }
 
   func address(_ name: String) throws(FirmwareFault) -> FirmwareAddress? {

@@ -52,9 +52,8 @@ struct Iscsistart: Sendable {
       return .invalidArgument
     }
     // Whoever looks at the processes of a machine that waits for its disk must not see them.
-    for secret in [options.password, options.targetPassword] {
-      if let secret { ProcessArguments.hide(secret) }
-    }
+    let set = options.parameters.filter { NodeRecord.keys[$0.name]?.role == .secret }.map(\.value)
+    for secret in [options.password, options.targetPassword].compactMap(\.self) + set { ProcessArguments.hide(secret) }
     if options.actions.contains(.help) {
       console.say(Self.help)
       return .success
@@ -124,7 +123,8 @@ struct Iscsistart: Sendable {
 
   private func setUpNetwork() throws(IscsistartError) {
     var failed = false
-    for entry in try targets(or: "Could not setup fw entries.") {
+    // A card that does iSCSI itself has its network by itself.
+    for entry in try targets(or: "Could not setup fw entries.") where entry.transport == "tcp" {
       let device = entry.ethernet.device ?? ""
       console.say("Setting up software interface \(device)\n")
       let setUp = machine.network
@@ -198,14 +198,18 @@ struct Iscsistart: Sendable {
       do throws(LoginDescriptionError) {
         requests.append(try record.loginRequest())
       } catch {
-        throw IscsistartError(.failure, error.description)
+        // One that nobody can log in to keeps no other from it: the root disk may be another one's.
+        console.log("\(record.target): \(error.description)")
       }
     }
+    guard !requests.isEmpty else { return .failure }
+    let isWhole = requests.count == records.count
     let (logins, boot, console) = (requests, machine.boot, console)
     return runBlocking { () async -> ExitStatus in
       do throws(KernelError) {
         let initiator = try await BootInitiator(boot)
-        return await Self.logIn(logins, by: initiator, console)
+        let status = await Self.logIn(logins, by: initiator, console)
+        return isWhole ? status : .failure
       } catch {
         console.log("\(error.description)\(error.advice.map { "; \($0)" } ?? "")")
         return .failure
