@@ -52,11 +52,18 @@ struct DiscoveredNodes: Sendable {
   /// When a login that fails is begun again first, and at most.
   static let retryDelays: ClosedRange<Duration> = .seconds(5) ... .seconds(600)
 
+  /// How long a node must be missing besides, since the first answer that lacked it; after answers without any node, six
+  /// times as long: they are those of a target that has nothing to show yet.
+  let minimumAbsence: Duration
+
   private var logins: [SessionKey: Login] = [:]
-  /// In how many answers in a row a node was missing.
-  private var absences: [SessionKey: Int] = [:]
+  /// In how many answers in a row a node was missing, and since when.
+  private var absences: [SessionKey: (count: Int, since: ContinuousClock.Instant)] = [:]
   /// What the last answer had.
   private(set) var found: Set<SessionKey> = []
+
+  /// Nothing was found yet.
+  init(minimumAbsence: Duration) { self.minimumAbsence = minimumAbsence }
 
   /// What is to be done after an answer.
   mutating func follow(_ answer: Answer, at now: ContinuousClock.Instant) -> FollowUp {
@@ -67,7 +74,7 @@ struct DiscoveredNodes: Sendable {
     absences = absences.filter { !keys.contains($0.key) }
     var followUp = FollowUp()
     chooseLogins(answer, at: now, &followUp)
-    chooseDepartures(answer, &followUp)
+    chooseDepartures(answer, at: now, &followUp)
     return followUp
   }
 
@@ -98,7 +105,10 @@ struct DiscoveredNodes: Sendable {
     }
   }
 
-  private mutating func chooseDepartures(_ answer: Answer, _ followUp: inout FollowUp) {
+  private mutating func chooseDepartures(
+    _ answer: Answer, at now: ContinuousClock.Instant, _ followUp: inout FollowUp
+  ) {
+    let minimum = answer.found.isEmpty ? minimumAbsence * 6 : minimumAbsence
     // Only those whose target, portal and interface are exactly the record's.
     let sessions = Dictionary(grouping: answer.sessions) { SessionKey($0) }.mapValues { $0.map(\.id) }
     var known: Set<SessionKey> = []
@@ -109,9 +119,10 @@ struct DiscoveredNodes: Sendable {
         absences[key] = nil
         continue
       }
-      let count = absences[key, default: 0] + 1
-      absences[key] = count
-      guard count >= Self.patience else { continue }
+      var absence = absences[key] ?? (count: 0, since: now)
+      absence.count += 1
+      absences[key] = absence
+      guard absence.count >= Self.patience, now - absence.since >= minimum else { continue }
       if let exclusions = answer.exclusions, !exclusions.contains(key.target) {
         followUp.departures.append(Departure(record: record, sessions: sessions[key] ?? []))
       } else {

@@ -144,7 +144,7 @@ actor BackgroundDiscovery {
       facts.exclusions = nil
       tell("no target that is gone is logged out of: \(error)", of: "exclusions")
     }
-    let followUp = nodes[key, default: DiscoveredNodes()].follow(facts, at: .now)
+    let followUp = nodes[key, default: DiscoveredNodes(minimumAbsence: records.minimumAbsence)].follow(facts, at: .now)
     await logIn(followUp.logins, key)
     for node in followUp.spared {
       tell("\(key): \(Self.name(node)) is gone and stays: it is excluded", of: Self.name(node))

@@ -82,6 +82,8 @@ struct DaemonExclusion: Sendable {
       do throws(LegacyDaemonNameError) {
         return try await Self.acquire(label, users)
       } catch {
+        // A shortage of descriptors or memory passes. To end for it would end recoveries.
+        if case .system = error { continue }
         guard error.isOfStranger else { throw error }
       }
     }

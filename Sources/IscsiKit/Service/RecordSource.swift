@@ -9,6 +9,9 @@ public struct RecordSource: Sendable {
   public var databaseOverride: String?
   /// The targets that are never logged out of.
   public var exclusionsFile: FilePath
+  /// How long answers must lack a node of a repeated discovery before it is taken for gone; six times as long if they have
+  /// no node at all.
+  public var minimumAbsence = Duration.seconds(10)
   /// Where writers of the database lock each other out.
   var lockDirectory: FilePath?
 

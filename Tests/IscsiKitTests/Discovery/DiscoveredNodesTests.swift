@@ -10,7 +10,7 @@ struct DiscoveredNodesTests {
 
   /// The value under test where expectations can change it.
   private final class Nodes {
-    private var value = DiscoveredNodes()
+    private var value = DiscoveredNodes(minimumAbsence: .zero)
     var found: Set<SessionKey> { value.found }
     func follow(_ answer: DiscoveredNodes.Answer, at now: ContinuousClock.Instant) -> DiscoveredNodes.FollowUp {
       value.follow(answer, at: now)
@@ -42,6 +42,24 @@ struct DiscoveredNodesTests {
     answer.recorded = records
     answer.sessions = records.enumerated().map { session(UInt32($0.offset + 1), of: $0.element) }
     return answer
+  }
+
+  @Test(
+    "A node is gone when two answers lack it, the second of them some time after the first; without any node, much later",
+    arguments: [(["b"], 10), ([], 60)] as [([String], Int64)])
+  func patience(others: [String], seconds: Int64) throws {
+    var nodes = DiscoveredNodes(minimumAbsence: .seconds(10))
+    let one = try node("a")
+    var answer = absence(of: [one])
+    answer.found = try others.map { try node($0) }
+    for second in 0..<seconds { #expect(nodes.follow(answer, at: start + .seconds(second)).departures == []) }
+    #expect(nodes.follow(answer, at: start + .seconds(seconds)).departures.map(\.record) == [one])
+    // One answer that has it begins it all again.
+    answer.found.append(one)
+    _ = nodes.follow(answer, at: start + .seconds(seconds + 1))
+    answer.found.removeLast()
+    #expect(nodes.follow(answer, at: start + .seconds(seconds + 2)).departures == [])
+    #expect(nodes.follow(answer, at: start + .seconds(seconds + 3)).departures == [])
   }
 
   // MARK: - Logins

@@ -38,6 +38,7 @@ private final class RepeatingMachine {
       configurationFile: files.root.appending("iscsid.conf"), databaseOverride: files.root.string,
       exclusionsFile: files.root.appending("exclusions.conf"))
     records.lockDirectory = files.locks
+    records.minimumAbsence = .zero
     machine.records = records
     try save(isRepeated: true, every: interval)
   }

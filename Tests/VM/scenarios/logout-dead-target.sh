@@ -2,7 +2,6 @@
 # shellcheck shell=bash
 # Logout from a target that does not answer any more: ends in time, removes everything, and says that the target was not told.
 # limit: 170
-# kernels: 6.12
 
 # The removal of a disk whose I/O waits for ever is given up after 30 s: no hang, but longer than the machine lets tasks sleep.
 hung_task_timeout=$(</proc/sys/kernel/hung_task_timeout_secs)
