@@ -29,6 +29,7 @@ LINT_PACKAGES := shellcheck
 # are left out, and of equal ones all but one, which the tool chain's own linker can do.
 STATIC_FLAGS := -Xswiftc -static-executable -Xswiftc -Osize -Xswiftc -Xfrontend -Xswiftc -function-sections \
   -Xswiftc -use-ld=lld -Xlinker --gc-sections -Xlinker --icf=all \
+  -Xlinker --no-eh-frame-hdr -Xlinker -T -Xlinker $(CURDIR)/Scripts/without-unwind-tables.ld \
   -Xlinker -lrdmacm -Xlinker -libverbs -Xlinker -lnl-route-3 -Xlinker -lnl-3
 
 SOURCES := $(shell find Sources -type f) Package.swift Makefile
@@ -37,7 +38,7 @@ SOURCES := $(shell find Sources -type f) Package.swift Makefile
 
 build: $(ISCSI_ADMIN) man ## build the static, stripped executable (.build/iscsi-admin) and its man pages (.build/man)
 
-$(ISCSI_ADMIN): $(SOURCES) | setup-build
+$(ISCSI_ADMIN): $(SOURCES) Scripts/without-unwind-tables.ld | setup-build
 	$(SWIFT) build -c release --product iscsi-admin $(STATIC_FLAGS)
 	strip -o $@ "$$($(SWIFT) build -c release --show-bin-path $(STATIC_FLAGS))/iscsi-admin"
 
