@@ -62,12 +62,18 @@ public enum SysfsError: DiagnosableError, Hashable {
 /// does not block on I/O, and it needs no privilege for what is read here.
 public struct Sysfs: Sendable {
   /// How much of a session to read.
-  public enum Detail: Sendable {
+  public enum Detail: Int, Comparable, Sendable {
     /// What a listing shows and what tells sessions apart: transport, target, tag, interface, creator, states, portals, and the
     /// devices' numbers, states and names.
     case summary
+    /// What is agreed on and set besides, without the state of the protocol and what the devices are: what the trees of
+    /// `iscsiadm` show.
+    case parameters
     /// All of ``SessionSnapshot``.
     case full
+
+    /// Whether one tells less than another.
+    public static func < (one: Self, other: Self) -> Bool { one.rawValue < other.rawValue }
   }
 
   /// Where sysfs is mounted.

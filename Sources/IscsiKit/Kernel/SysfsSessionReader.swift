@@ -21,7 +21,7 @@ struct SysfsSessionReader {
     session.interfaceName = try directory.text("ifacename")
     session.creator = try directory.number("creator")
     session.targetState = try directory.text("target_state").flatMap(KernelTargetState.init)
-    if detail == .full { try readDetails(of: &session, in: directory) }
+    if detail >= .parameters { try readDetails(of: &session, in: directory) }
     if let device = try directory.directory("device") {
       let names = try device.names()
       session.connection = try connection(of: &session, in: device, names)
@@ -64,19 +64,20 @@ struct SysfsSessionReader {
     of session: inout SessionSnapshot, in directory: borrowing SysfsDirectory
   ) throws(Errno) {
     session.initiatorName = try directory.text("initiatorname")
-    session.targetNumber = try directory.number("target_id")
     session.userName = try directory.text("username")
     session.userNameIn = try directory.text("username_in")
     session.replacementTimeout = Self.replacementTimeout(try directory.text("recovery_tmo"))
     session.abortTimeout = try directory.number("abort_tmo")
     session.luResetTimeout = try directory.number("lu_reset_tmo")
     session.targetResetTimeout = try directory.number("tgt_reset_tmo")
-    session.fastAbort = try directory.flag("fast_abort")
     session.negotiated.initialR2T = try directory.flag("initial_r2t")
     session.negotiated.immediateData = try directory.flag("immediate_data")
     session.negotiated.firstBurstLength = try directory.number("first_burst_len")
     session.negotiated.maxBurstLength = try directory.number("max_burst_len")
     session.negotiated.maxOutstandingR2T = try directory.number("max_outstanding_r2t")
+    guard detail >= .full else { return }
+    session.targetNumber = try directory.number("target_id")
+    session.fastAbort = try directory.flag("fast_abort")
     session.negotiated.errorRecoveryLevel = try directory.number("erl")
     session.negotiated.dataPDUInOrder = try directory.flag("data_pdu_in_order")
     session.negotiated.dataSequenceInOrder = try directory.flag("data_seq_in_order")
@@ -96,15 +97,17 @@ struct SysfsSessionReader {
     connection.address = try directory.text("address")
     connection.port = try directory.number("port")
     var negotiated = session.negotiated
-    if detail == .full {
-      connection.localPort = try directory.number("local_port")
-      connection.noopTimeout = try directory.number("ping_tmo")
-      connection.noopInterval = try directory.number("recv_tmo")
-      connection.expStatSN = try directory.number("exp_statsn")
+    if detail >= .parameters {
       negotiated.headerDigest = try directory.flag("header_digest").map { $0 ? .crc32c : .none }
       negotiated.dataDigest = try directory.flag("data_digest").map { $0 ? .crc32c : .none }
       negotiated.maxRecvDataSegmentLength = try directory.number("max_recv_dlength")
       negotiated.maxXmitDataSegmentLength = try directory.number("max_xmit_dlength")
+    }
+    if detail >= .full {
+      connection.localPort = try directory.number("local_port")
+      connection.noopTimeout = try directory.number("ping_tmo")
+      connection.noopInterval = try directory.number("recv_tmo")
+      connection.expStatSN = try directory.number("exp_statsn")
     }
     let state = try directory.contents("state")
     // Kernels before 5.7 have no `state` here, so that its absence alone does not mean that the connection is gone.
@@ -129,7 +132,7 @@ struct SysfsSessionReader {
   /// Fills in a device; false if it is gone.
   private func read(_ device: inout DeviceSnapshot, in directory: borrowing SysfsDirectory) throws(Errno) -> Bool {
     device.blockDevice = try directory.names(in: "block").min()
-    if detail == .full {
+    if detail >= .full {
       device.type = try directory.number("type")
       device.vendor = try directory.trimmedText("vendor")
       device.model = try directory.trimmedText("model")
@@ -162,7 +165,7 @@ extension HostSnapshot {
   init?(_ number: HostNumber, in directory: borrowing SysfsDirectory, _ detail: Sysfs.Detail) throws(Errno) {
     self.init(number: number)
     driver = try directory.text("scsi_host/host\(number)/proc_name")
-    if detail == .full, let iscsi = try directory.directory("iscsi_host/host\(number)") {
+    if detail >= .parameters, let iscsi = try directory.directory("iscsi_host/host\(number)") {
       ipAddress = try iscsi.text("ipaddress")
       hardwareAddress = try iscsi.text("hwaddress")
       networkDevice = try iscsi.text("netdev")

@@ -179,6 +179,19 @@ public struct Initiator: Sendable {
     return output.sessions
   }
 
+  /// What the daemon knows of the sessions that it supervises, beyond what the kernel shows.
+  ///
+  /// - Parameter deadline: When to give up; nil is in a minute.
+  /// - Returns: Its knowledge by session.
+  /// - Throws: Why nothing is known of them.
+  public func recoveries(
+    until deadline: ContinuousClock.Instant? = nil
+  ) async throws(InitiatorError) -> [SessionID: InitiatorTypes.Recovery] {
+    let output: InitiatorTypes.ListOutput = try await call(
+      "ListSessions", InitiatorTypes.ListInput(onlyRecovery: true), until: deadline ?? .now + patience)
+    return output.sessions.reduce(into: [:]) { $0[SessionID(rawValue: $1.session)] = $1.recovery }
+  }
+
   /// One session.
   public func session(_ id: SessionID) async throws(InitiatorError) -> InitiatorTypes.Session {
     let input = InitiatorTypes.SessionInput(session: id.rawValue)

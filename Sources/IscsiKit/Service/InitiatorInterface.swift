@@ -217,7 +217,8 @@ enum InitiatorInterface {
     # Reads the devices again, revives those that error handling gave up, and scans for new ones.
     method Rescan(sessions: []int) -> (results: []RescanResult)
 
-    method ListSessions() -> (sessions: []Session)
+    # With onlyRecovery the kernel is not asked: each session that the daemon supervises has its number and recovery.
+    method ListSessions(onlyRecovery: ?bool) -> (sessions: []Session)
     method GetSession(session: int) -> (session: Session)
 
     # The counters of a session's connection; they live as long as the session.

@@ -44,7 +44,7 @@ struct InitiatorService: VarlinkService {
     case "Login": return try success(await login(call.decodeParameters(), call))
     case "Logout": return try success(await logOut(call.decodeParameters()))
     case "Rescan": return try success(await rescan(call.decodeParameters()))
-    case "ListSessions": return try success(InitiatorTypes.ListOutput(sessions: sessions()))
+    case "ListSessions": return try success(InitiatorTypes.ListOutput(sessions: sessions(call.decodeParameters())))
     case "GetSession": return try success(session(call.decodeParameters()))
     case "Statistics": return try success(await statistics(call.decodeParameters()))
     case "Set":
@@ -138,8 +138,11 @@ struct InitiatorService: VarlinkService {
 
   // MARK: - What there is
 
-  private func sessions() throws(SysfsError) -> [InitiatorTypes.Session] {
+  private func sessions(_ input: InitiatorTypes.ListInput) throws(SysfsError) -> [InitiatorTypes.Session] {
     let known = manager.supervisions()
+    if input.onlyRecovery == true {
+      return known.keys.sorted().map { InitiatorTypes.Session(SessionSnapshot(id: $0), recovery(of: $0, known)) }
+    }
     return try sysfs.sessions().map { InitiatorTypes.Session($0, recovery(of: $0.id, known)) }
   }
 

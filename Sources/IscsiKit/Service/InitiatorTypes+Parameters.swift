@@ -71,6 +71,13 @@ extension InitiatorTypes {
     public var results: [RescanResult]
   }
 
+  /// `ListSessions`.
+  public struct ListInput: Hashable, Sendable, Codable {
+    /// Whether to tell only the numbers of the sessions that the daemon supervises, and what it knows of them. The
+    /// kernel is not asked then.
+    public var onlyRecovery: Bool?
+  }
+
   /// The reply to `ListSessions`.
   public struct ListOutput: Hashable, Sendable, Codable {
     /// All sessions by number.

@@ -37,7 +37,15 @@ struct FileContents {
   }
 
   /// The octets from where an open descriptor is until its end, or `limit` of them.
-  static func octets(of file: FileDescriptor, limit: Int) throws(Errno) -> [UInt8] {
+  ///
+  /// - Parameters:
+  ///   - file: The descriptor.
+  ///   - limit: The most octets to read.
+  ///   - endsShort: Whether a read of less than was asked for is the end, as with files on a disk; not with those of the
+  ///     kernel's own.
+  /// - Returns: The octets.
+  /// - Throws: What the system says.
+  static func octets(of file: FileDescriptor, limit: Int, endsShort: Bool = false) throws(Errno) -> [UInt8] {
     do {
       var octets: [UInt8] = []
       // A record of open-iscsi's is read at once.
@@ -48,7 +56,9 @@ struct FileContents {
           count = unsafe try file.read(into: UnsafeMutableRawBufferPointer(buffer))
         }
         if chunk.isEmpty { break }
+        let isShort = chunk.count < min(size, limit - octets.count)
         octets = octets.isEmpty ? chunk : octets + chunk
+        if isShort, endsShort { break }
         size *= 2
       }
       return octets

@@ -107,8 +107,7 @@ struct SessionShowCommand: ReportingCommand {
     // Most often there is a daemon or there is none: no thread is started to find that out.
     guard daemon.isThere else { return [:] }
     let daemon = daemon.initiator
-    let sessions = runBlocking { try? await daemon.sessions(until: .now + .seconds(2)) } ?? []
-    return sessions.reduce(into: [:]) { $0[SessionID(rawValue: $1.session)] = $1.recovery }
+    return runBlocking { try? await daemon.recoveries(until: .now + .seconds(2)) } ?? [:]
   }
 }
 

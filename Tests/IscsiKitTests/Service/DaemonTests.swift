@@ -64,6 +64,7 @@ struct DaemonTests {
       #expect(recovery.phase == "up" && recovery.recoveries == 0 && recovery.outage == nil)
       #expect(recovery.owner?.userID == UnixPeer.current.userID && recovery.owner?.label?.count == 128)
       #expect(try await initiator.session(SessionID(rawValue: 1)) == shown)
+      #expect(try await initiator.recoveries() == [SessionID(rawValue: 1): recovery])
       #expect(try await initiator.ping().sessions == 1)
 
       let ended = try await initiator.logOut(InitiatorTypes.LogoutInput(sessions: [1]))

@@ -85,6 +85,7 @@ struct InitiatorInterfaceTests {
           InitiatorTypes.RescanOutput(
             results: [InitiatorTypes.RescanResult(session: 1, devices: [device], failure: failure)]))
       ),
+      ("ListSessions in", try encoder.encode(InitiatorTypes.ListInput(onlyRecovery: true))),
       ("ListSessions out", try encoder.encode(InitiatorTypes.ListOutput(sessions: [shown]))),
       ("GetSession in", try encoder.encode(InitiatorTypes.SessionInput(session: 1))),
       ("GetSession out", try encoder.encode(InitiatorTypes.SessionOutput(session: shown))),

@@ -44,10 +44,13 @@ final class TemporaryDatabase: Sendable {
       if let target = directory.linkTarget(name) {
         let target = target.hasPrefix(root.string) ? "ROOT" + target.dropFirst(root.string.count) : target
         found.append("\(path)\(name) -> \(target)")
-      } else if let folder = try? directory.directory(name) {
+        continue
+      }
+      do throws(Errno) {
+        let folder = try directory.directory(name)
         found.append("\(path)\(name)/")
-        found += try entries(in: folder, at: "\(path)\(name)/")
-      } else {
+        found += (try? entries(in: folder, at: "\(path)\(name)/")) ?? ["\(path)\(name)/ is unreadable"]
+      } catch {
         found.append("\(path)\(name)")
       }
     }

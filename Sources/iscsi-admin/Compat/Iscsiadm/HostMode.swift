@@ -47,7 +47,8 @@ struct HostMode {
   }
 
   private func sessions() throws(IscsiadmError) -> [SessionSnapshot] {
-    try readingSysfs { () throws(SysfsError) in try machine.sysfs.sessions() }.filter(\.isListed).inListingOrder
+    try readingSysfs { () throws(SysfsError) in try machine.sysfs.sessions(.parameters) }.filter(\.isListed)
+      .inListingOrder
   }
 
   // MARK: - What cards have

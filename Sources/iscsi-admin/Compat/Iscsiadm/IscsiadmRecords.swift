@@ -52,7 +52,7 @@ struct RecordMachine {
 
   /// The sessions of the kernel; none if there is no transport.
   func sessions() throws(IscsiadmError) -> [SessionSnapshot] {
-    do throws(SysfsError) { return try base.sysfs.sessions() } catch {
+    do throws(SysfsError) { return try base.sysfs.sessions(.summary) } catch {
       throw IscsiadmError(.sysfsLookup, error.description)
     }
   }

@@ -18,9 +18,9 @@ struct SessionMode {
     try checkOperations()
     guard let action = SessionAction(options) else {
       // A line shows no more than a summary has.
-      return try list(try sessions(options.printLevel ?? 0 > 0 ? .full : .summary))
+      return try list(try sessions(options.printLevel ?? 0 > 0 ? .parameters : .summary))
     }
-    return try perform(action, on: try sessions(.full))
+    return try perform(action, on: try sessions(.summary))
   }
 
   private func run(on session: SessionSnapshot) throws(IscsiadmError) -> ExitStatus {
@@ -107,19 +107,22 @@ extension Iscsiadm.Machine {
   /// Sessions with the states that the daemon knows. If it cannot be asked that is told for each session, and the
   /// states stay unknown.
   func listed(_ sessions: [SessionSnapshot], _ console: IscsiadmConsole) -> [ListedSession] {
-    let states = sessions.isEmpty ? nil : daemonStates()
+    let recoveries = sessions.isEmpty ? nil : recoveries()
     return sessions.map { session in
       var listed = ListedSession(session)
-      if let states { listed.states = states[session.id] } else { warnOfNoDaemon(console) }
+      if let recoveries {
+        listed.states = recoveries[session.id].flatMap { DaemonStates($0, of: session) }
+      } else {
+        warnOfNoDaemon(console)
+      }
       return listed
     }
   }
 
-  /// The states of the daemon's sessions; nil if it does not answer soon.
-  private func daemonStates() -> [SessionID: DaemonStates]? {
-    let sessions = try? ask { (daemon) async throws(InitiatorError) in
-      try await daemon.sessions(until: .now + .seconds(5))
+  /// What the daemon knows of its sessions; nil if it does not answer soon.
+  private func recoveries() -> [SessionID: InitiatorTypes.Recovery]? {
+    try? ask { (daemon) async throws(InitiatorError) in
+      try await daemon.recoveries(until: .now + .seconds(5))
     }.get()
-    return sessions?.reduce(into: [:]) { $0[SessionID(rawValue: $1.session)] = DaemonStates($1) }
   }
 }

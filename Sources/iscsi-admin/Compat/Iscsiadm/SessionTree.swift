@@ -18,10 +18,10 @@ struct DaemonStates: Hashable, Sendable {
   let connection: String
   let session: String
 
-  /// The words for what our daemon says; nil for a session that it does not supervise.
-  init?(_ session: InitiatorTypes.Session) {
-    guard let phase = session.recovery.flatMap({ Supervision.Phase(rawValue: $0.phase) }) else { return nil }
-    self.init(phase: phase, connectionState: session.connectionState)
+  /// The words for what our daemon says of a session; nil for a phase that this program does not know.
+  init?(_ recovery: InitiatorTypes.Recovery, of session: SessionSnapshot) {
+    guard let phase = Supervision.Phase(rawValue: recovery.phase) else { return nil }
+    self.init(phase: phase, connectionState: session.connection?.state?.rawValue)
   }
 
   /// The words for where a session is.
