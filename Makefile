@@ -55,11 +55,15 @@ vm: $(ISCSI_ADMIN) setup-vm ## a shell in the test machine, with iscsi-admin and
 
 ##@ Check
 
-test: unit-test executable-test vm-test ## unit tests, checks of the executable, and the scenarios on real kernels
+test: unit-test docs executable-test vm-test ## unit tests, documentation, checks of the executable, and the scenarios on real kernels
 
 unit-test: setup-build setup-unit $(VARLINK_PYTHON) ## unit tests
 	$(SWIFT) build --build-tests
 	VARLINK_PYTHON=$(VARLINK_PYTHON) $(SWIFT) test --skip-build --disable-xctest
+
+docs: setup-build ## the documentation of IscsiKit (.build/docs), whose examples are parts of programs that are built
+	$(SWIFT) build --build-tests
+	Scripts/documentation .build/docs
 
 $(VARLINK_PYTHON): | setup-unit
 	python3 -m pip download -q --disable-pip-version-check --no-deps -d $(@D) varlink==$(VARLINK_VERSION)
@@ -89,7 +93,7 @@ bench: $(ISCSI_ADMIN) setup-vm ## times beside open-iscsi's, in one test machine
 	Tests/VM/bench.sh
 
 lint: setup-build setup-lint ## formatting, shell scripts, systemd units and the direction of imports
-	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests
+	$(SWIFT) format lint --strict --recursive Package.swift Sources Examples Tests
 	Scripts/check-layers
 	Scripts/check-units
 	shellcheck .ci/run $$(grep -rlE '^#!/bin/(ba)?sh|^# shellcheck shell' Tests Scripts 2>/dev/null)
@@ -131,4 +135,4 @@ help: ## this list
 	@awk 'BEGIN { FS = ":.*##" } /^##@/ { printf "\n%s\n", substr($$0, 5) } \
 	  /^[a-z-]+:.*##/ { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: build debug demo vm test unit-test executable-test vm-test soak differential bench lint man install install-compat setup setup-build setup-vm setup-unit setup-lint clean help
+.PHONY: build debug demo docs vm test unit-test executable-test vm-test soak differential bench lint man install install-compat setup setup-build setup-vm setup-unit setup-lint clean help

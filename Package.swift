@@ -33,6 +33,7 @@ let package = Package(
         "IscsiKit", .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"), .product(name: "SystemPackage", package: "swift-system"),
       ]),
+    .executableTarget(name: "Tour", dependencies: ["IscsiKit"], path: "Examples/Tour"),
     .target(
       name: "IscsiKitTesting",
       dependencies: ["IscsiKit", .product(name: "SystemPackage", package: "swift-system")],
