@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Random cases: awk -f generate.awk -v count=COMMAND_LINES -v seed=NUMBER. The same numbers give the same cases. What would wait long, what
-# depends on the moment (-W, disks that appear), and what is wanted to differ (but integers and iface keys, which are marked) is left out.
+# depends on the moment (-W, disks that appear, which host has which of several sessions), and what is wanted to differ (but integers and iface keys, which are marked) is left out.
 
 # Lehmer's generator: all products stay below 2^53.
 function below(n) {
@@ -44,7 +44,8 @@ function node_pair(    what, integer) {
   if (what < 7) return " -n node.session.auth." pick("username password username_in password_in") " -v " pick("alice wonderland12 wrongwrongwrong ''")
   if (what < 8) return " -n " pick("node.session.iscsi.FirstBurstLength node.session.iscsi.MaxBurstLength node.conn[0].iscsi.MaxRecvDataSegmentLength") " -v " pick("512 4096 65536 262144 16776192")
   if (what < 9) return " -n " pick("node.nosuch node.name node.tpgt node.conn[0].address iface.mtu iface.transport_name node.conn[1].port discovery.startup") " -v " pick("1 x tcp")
-  integer = pick("abc 1 1x")
+  # What open-iscsi takes for a number shows in the records until the end of a group.
+  integer = is_last ? pick("abc 1 1x") : 1
   if (integer != "1") mark = " ~ checked-integers"
   return " -n node.session.timeo.replacement_timeout -v " integer
 }
@@ -117,7 +118,8 @@ function discovery_line(mode,    what, type) {
   if (what < 35) return type " -p" pick("$P $P2 $P:3261") " -o new"
   if (what < 50) return type " -p" pick("$P $P2 $P:3261") " " pick("-S -oshow --op=show -P1")
   if (what < 65) return type " -p" pick("$P $P2 $P:3261") " -o delete"
-  if (what < 80) return type " -p" pick("$P $P2 $P:3261") " -o update -n discovery.sendtargets." pick("auth.authmethod auth.username auth.password nosuch iscsi.MaxRecvDataSegmentLength") " -v " pick("None 8192 alice")
+  if (what < 80) return type " -p" pick("$P $P2 $P:3261") " -o update -n discovery.sendtargets." pick("auth.authmethod auth.username auth.password nosuch") " -v " pick("None 8192 alice")
+  if (what < 82) return type " -p" pick("$P $P2 $P:3261") " -o update -n discovery.sendtargets.iscsi.MaxRecvDataSegmentLength -v " pick("512 8192")
   return type " -p" pick("$P $P2 $P:3261") " " pick("-D --discover") (chance(20) ? " -P1" : "") (chance(20) ? " -o " pick("new delete update nonpersistent") : "")
 }
 
@@ -128,7 +130,7 @@ function line_of_a_mode(    what) {
   if (what < 80) return "-m iface" iface_line()
   if (what < 88) return "-m discovery" discovery_line("discovery")
   if (what < 96) return "-m discoverydb" discovery_line("discoverydb")
-  if (what < 98) return "-m host" " " pick("-P0 -P1 -P2 -P3 -H2 -P5")
+  if (what < 98) return "-m host" " " pick("-P0 -P1 -P2 -H2 -P5")
   return "-m " pick("fw node session bogus") " " pick("-x1 -a10.0.0.1 -Aipv4 -P9 --bogus -S extra")
 }
 
@@ -143,6 +145,7 @@ BEGIN {
       printf "%s== generated-%03d: %s\n", i ? "\n" : "", i / 20 + 1, start
     }
     mark = ""
+    is_last = i % 20 == 19
     line = line_of_a_mode()
     print line mark
   }

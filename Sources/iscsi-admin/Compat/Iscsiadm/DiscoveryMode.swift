@@ -61,6 +61,11 @@ struct DiscoveryMode {
       throw IscsiadmError(
         .invalidArgument, "Invalid command. Portal not needed or Possibly missing discovery --type.")
     }
+    // Either alone; with another operation the record is shown.
+    if [[.new], [.update]].contains(options.operations) {
+      throw IscsiadmError(
+        .invalidArgument, "Operations new and update for discovery mode is not supported. Use discoverydb mode.")
+    }
     let portal = try text.checked()
     guard let stored = try record(.sendTargets, portal) else {
       throw IscsiadmError(.invalidArgument, "Discovery record \(Self.label(portal)) not found!")
@@ -101,7 +106,7 @@ struct DiscoveryMode {
       let interfaces = try interfaces()
       let record = try machine.changing { (changes) throws(DatabaseError) -> DiscoveryRecord in
         if let stored = try machine.database.discoveries(kind, at: portal).records.first { return stored.record }
-        changes.save(standard)
+        if !options.operations.contains(.nonpersistent) { changes.save(standard) }
         return standard
       }
       return try discover(record, over: interfaces)

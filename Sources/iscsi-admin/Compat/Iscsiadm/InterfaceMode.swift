@@ -94,13 +94,13 @@ struct InterfaceMode {
     guard let valid = InterfaceName(name) else {
       throw IscsiadmError(.invalidArgument, "\(name.debugDescription) is refused as an interface's name.")
     }
+    if try isUsed(valid) { throw IscsiadmError(.sessionExists, "Could not create new interface \(name).") }
     guard !valid.isBuiltIn else {
       throw IscsiadmError(
         .invalidArgument,
         "iface \(name) is a special interface and is not stored in \(machine.database.root.appending("ifaces")).",
         "Could not create new interface \(name).")
     }
-    if try isUsed(valid) { throw IscsiadmError(.sessionExists, "Could not create new interface \(name).") }
     let record: InterfaceRecord
     do throws(RecordUpdateFailure) {
       record = try InterfaceRecord(name: valid).updated(by: options.parameters, console)
