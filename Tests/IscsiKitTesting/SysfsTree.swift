@@ -78,10 +78,12 @@ public struct SysfsTree: ~Copyable {
   ///   - number: `major:minor`.
   ///   - disk: The disk of which it is a partition.
   ///   - mapping: The name of a mapped device.
+  ///   - mappingUUID: Its UUID, which begins with what has made it: `mpath-`, `LVM-`, ...
   ///   - holders: The names of devices that are made of it.
   /// - Throws: What the file system says.
   public func addBlockDevice(
-    _ name: String, number: String, partitionOf disk: String? = nil, mapping: String? = nil, holders: [String] = []
+    _ name: String, number: String, partitionOf disk: String? = nil, mapping: String? = nil,
+    mappingUUID: String? = nil, holders: [String] = []
   ) throws(Errno) {
     let directory = disk.map { "class/block/\($0)/\(name)" } ?? "class/block/\(name)"
     // A session's disk is a link already, and so is a device that is added again.
@@ -95,6 +97,7 @@ public struct SysfsTree: ~Copyable {
     if let mapping {
       try makeDirectory("\(directory)/dm")
       try set("\(directory)/dm/name", to: .text(mapping))
+      try set("\(directory)/dm/uuid", to: mappingUUID.map { .text($0) } ?? .absent)
     }
     try makeDirectory("\(directory)/holders")
     for holder in holders { try makeDirectory("\(directory)/holders/\(holder)") }
@@ -129,6 +132,7 @@ public struct SysfsTree: ~Copyable {
       [
         ("proc_name", .text(host.driver ?? "iscsi_tcp")), ("scan", .text("")),
         ("state", .text(host.state ?? "running")),
+        ("eh_deadline", host.errorHandlingDeadline.map { .text($0 == -1 ? "off" : String($0)) } ?? .absent),
       ])
     try addEntry(
       "iscsi_host", name, under: device,
@@ -147,6 +151,11 @@ public struct SysfsTree: ~Copyable {
     for (name, attribute) in Self.attributes(of: device) { try write(attribute, to: "\(directory)/\(name)") }
     if let block = device.blockDevice {
       try addEntry("block", block, under: directory, [("size", .text(String((device.size ?? 0) / 512)))])
+      if let scheduler = device.scheduler {
+        let queue = "\(directory)/block/\(block)/queue"
+        try makeDirectory(queue)
+        try write(.text(scheduler == "none" ? "[none] mq-deadline" : "[\(scheduler)] none"), to: "\(queue)/scheduler")
+      }
     }
     try link("bus/scsi/devices", device.address, to: directory)
   }
@@ -202,7 +211,7 @@ extension SysfsTree {
   }
 
   /// Makes the link `directory/name`, relative, to `target`; both start at the root.
-  private func link(_ directory: String, _ name: String, to target: String) throws(Errno) {
+  public func link(_ directory: String, _ name: String, to target: String) throws(Errno) {
     try makeDirectory(directory)
     let up = directory.split(separator: "/").map { _ in "../" }.joined()
     try symbolicLink(at: "\(directory)/\(name)", to: up + target)

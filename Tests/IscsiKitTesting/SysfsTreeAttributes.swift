@@ -52,7 +52,8 @@ extension SysfsTree {
     return [
       ("delete", .text("")), ("model", padded(device.model, 16)), ("rescan", .text("")),
       ("rev", padded(device.revision, 4)), ("state", text(device.state)), ("type", number(device.type)),
-      ("vendor", padded(device.vendor, 8)),
+      ("vendor", padded(device.vendor, 8)), ("timeout", number(device.timeout)),
+      ("eh_timeout", number(device.errorHandlingTimeout)), ("queue_depth", number(device.queueDepth)),
     ]
   }
 
@@ -136,6 +137,7 @@ extension HostSnapshot {
     host.driver = "iscsi_tcp"
     host.state = "running"
     host.ipAddress = "10.0.0.2"
+    host.errorHandlingDeadline = -1
     return host
   }
 }
@@ -151,6 +153,10 @@ extension DeviceSnapshot {
     device.revision = "0001"
     device.blockDevice = block
     device.size = 33_554_432
+    device.timeout = 30
+    device.errorHandlingTimeout = 10
+    device.queueDepth = 32
+    device.scheduler = "mq-deadline"
     return device
   }
 }

@@ -18,7 +18,7 @@ extension Sysfs {
   func replacementTimeout(of id: SessionID) throws(SysfsError) -> Int32? {
     try reading("iscsi_session") { (sessions) throws(Errno) -> Int32? in
       guard let session = try sessions.directory("session\(id)") else { return nil }
-      return SysfsSessionReader.replacementTimeout(try session.text("recovery_tmo"))
+      return SysfsSessionReader.seconds(try session.text("recovery_tmo"))
     } ?? nil
   }
 }

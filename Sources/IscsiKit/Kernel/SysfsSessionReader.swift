@@ -57,8 +57,17 @@ struct SysfsSessionReader {
     return Sysfs.number(of: parts[parts.index(before: index)], after: "host").map(HostNumber.init)
   }
 
-  /// The number in `recovery_tmo`, which is a word for none.
-  static func replacementTimeout(_ text: String?) -> Int32? { text.flatMap { $0 == "off" ? -1 : Int32($0) } }
+  /// The number in `recovery_tmo` or `eh_deadline`, which is a word for none.
+  static func seconds(_ text: String?) -> Int32? { text.flatMap { $0 == "off" ? -1 : Int32($0) } }
+
+  /// The word in brackets of a choice such as `[mq-deadline] none`; the only word of a queue that leaves no choice.
+  private static func chosen(in text: String?) -> String? {
+    let words = text?.split(separator: " ") ?? []
+    guard let chosen = words.first(where: { $0.hasPrefix("[") && $0.hasSuffix("]") }) else {
+      return words.count == 1 ? words.first.map(String.init) : nil
+    }
+    return chosen.count > 2 ? String(chosen.dropFirst().dropLast()) : nil
+  }
 
   private func readDetails(
     of session: inout SessionSnapshot, in directory: borrowing SysfsDirectory
@@ -66,7 +75,7 @@ struct SysfsSessionReader {
     session.initiatorName = try directory.text("initiatorname")
     session.userName = try directory.text("username")
     session.userNameIn = try directory.text("username_in")
-    session.replacementTimeout = Self.replacementTimeout(try directory.text("recovery_tmo"))
+    session.replacementTimeout = Self.seconds(try directory.text("recovery_tmo"))
     session.abortTimeout = try directory.number("abort_tmo")
     session.luResetTimeout = try directory.number("lu_reset_tmo")
     session.targetResetTimeout = try directory.number("tgt_reset_tmo")
@@ -142,6 +151,12 @@ struct SysfsSessionReader {
         let (octets, overflow) = sectors.multipliedReportingOverflow(by: 512)
         device.size = overflow ? nil : octets
       }
+      device.timeout = try directory.number("timeout")
+      device.errorHandlingTimeout = try directory.number("eh_timeout")
+      device.queueDepth = try directory.number("queue_depth")
+      if let block = device.blockDevice {
+        device.scheduler = Self.chosen(in: try directory.text("block/\(block)/queue/scheduler"))
+      }
     }
     guard let state = try directory.contents("state") else { return false }
     device.state = state.isEmpty ? nil : state
@@ -170,6 +185,9 @@ extension HostSnapshot {
       hardwareAddress = try iscsi.text("hwaddress")
       networkDevice = try iscsi.text("netdev")
       initiatorName = try iscsi.text("initiatorname")
+    }
+    if detail >= .full {
+      errorHandlingDeadline = SysfsSessionReader.seconds(try directory.text("scsi_host/host\(number)/eh_deadline"))
     }
     guard let word = try directory.contents("scsi_host/host\(number)/state") else { return nil }
     state = word.isEmpty ? nil : word

@@ -34,6 +34,28 @@ public enum KernelTargetState: String, Hashable, Sendable, CaseIterable {
   case unbinding = "UNBINDING"
 }
 
+/// The kernel's word for a SCSI device's state (sysfs `scsi_device/state`; kernel: `enum scsi_device_state`).
+public enum KernelDeviceState: String, Hashable, Sendable, CaseIterable {
+  /// Made, and not looked at yet.
+  case created
+  /// In use.
+  case running
+  /// Being removed.
+  case cancel
+  /// Removed.
+  case deleted
+  /// Only commands of the kernel's own go through.
+  case quiesce
+  /// Given up by SCSI error handling; no relogin revives it.
+  case offline
+  /// Given up because its session was away for longer than the replacement timeout.
+  case transportOffline = "transport-offline"
+  /// Its session is away; commands wait.
+  case blocked
+  /// Made while its session was away.
+  case createdBlocked = "created-blocked"
+}
+
 /// A SCSI device of a session.
 public struct DeviceSnapshot: Hashable, Sendable {
   /// Its host, channel, target and LUN numbers, as in `/sys/bus/scsi/devices/H:C:T:L`.
@@ -58,6 +80,14 @@ public struct DeviceSnapshot: Hashable, Sendable {
   public var blockDevice: String?
   /// Size in octets, if it has a block device.
   public var size: UInt64?
+  /// Seconds that a command may take before error handling begins with its abort (sysfs `timeout`, 30 by default).
+  public var timeout: UInt32?
+  /// Seconds that each command of error handling's own may take (sysfs `eh_timeout`, 10 by default).
+  public var errorHandlingTimeout: UInt32?
+  /// How many commands may be under way at a time.
+  public var queueDepth: UInt32?
+  /// The block queue's I/O scheduler (`none`, `mq-deadline`, ...).
+  public var scheduler: String?
 
   /// A device from its address; the rest is unknown.
   public init(host: HostNumber, channel: UInt32, target: UInt32, lun: UInt64) {
@@ -69,6 +99,9 @@ public struct DeviceSnapshot: Hashable, Sendable {
 
   /// `H:C:T:L`.
   public var address: String { "\(host):\(channel):\(target):\(lun)" }
+
+  /// The state; nil for a word that we do not know.
+  public var kernelState: KernelDeviceState? { state.flatMap(KernelDeviceState.init) }
 
   /// Whether it was given up, by error handling or because its session was away for long, so that its I/O fails.
   public var isOffline: Bool { Self.isOffline(state) }
@@ -217,9 +250,18 @@ public struct HostSnapshot: Hashable, Sendable {
   public var networkDevice: String?
   /// The initiator name, if one was set on the host.
   public var initiatorName: String?
+  /// Seconds after which SCSI error handling goes straight to the reset of the host, which loses the session; -1 is
+  /// never (sysfs `off`).
+  public var errorHandlingDeadline: Int32?
 
   /// A host of which only the number is known.
   public init(number: HostNumber) { self.number = number }
+
+  /// Whether SCSI error handling is at work, during which no command goes to any device of the host (kernel:
+  /// `scsi_host_in_recovery`).
+  public var isHandlingErrors: Bool {
+    state.map { $0.split(separator: "/").last == "recovery" } ?? false
+  }
 
   /// The name of the iSCSI transport that the driver serves: the driver's name without `iscsi_`.
   public var transport: String? {

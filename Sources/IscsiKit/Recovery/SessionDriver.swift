@@ -326,6 +326,7 @@ actor SessionDriver {
 
   func note(_ notice: SessionMachine.Notice) {
     switch notice {
+    case .lost: noteReplacementTimeout()
     case .loginFailed(let cause): loginFailure = cause
     case .loggedOut(let problems): self.problems = problems
     case .removalFailed(let cause):
@@ -335,6 +336,12 @@ actor SessionDriver {
     }
     supervision.note(notice, of: machine)
     owner?.driver(self, noted: notice, supervision)
+  }
+
+  /// Reads how long I/O waits from now on, as long as that is what the kernel's timer has been started with.
+  private func noteReplacementTimeout() {
+    guard let session, let seconds = try? environment.sysfs.replacementTimeout(of: session) else { return }
+    _ = machine.handle(.replacementTimeout(seconds), at: .now)
   }
 
   /// The session is gone: lets go of everything, and answers those who wait when the owner has let go of it too.

@@ -75,6 +75,16 @@ extension SessionMachine {
     }
   }
 
+  /// The kernel starts its timer when it blocks the session, which is when it reports the loss, or when we stop the
+  /// connection because of what the target told. When a loss was found later, nobody knows when that was.
+  mutating func foundReplacementTimeout(_ seconds: Int32) -> [Action] {
+    switch outage?.cause {
+    case .kernel, .message: outage?.replacementTimeout = seconds
+    case .foundFailed, .unseen, nil: break
+    }
+    return []
+  }
+
   // MARK: - What the target tells
 
   /// The longest pause that a target is granted: the most that RFC 7143, section 13.15, allows for DefaultTime2Wait.

@@ -175,6 +175,7 @@ public struct SessionMachine: Sendable {
       return ended(kind, result, at: now)
     case .connectionFailed(let code): return connectionFailed(code, at: now)
     case .message(let message): return received(message, at: now)
+    case .replacementTimeout(let seconds): return foundReplacementTimeout(seconds)
     case .eventsLost: return doubt(at: now)
     case .observed(let state): return observed(state, at: now)
     case .sessionDestroyed: return sessionDestroyed()

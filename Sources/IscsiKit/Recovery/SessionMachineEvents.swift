@@ -13,6 +13,8 @@ extension SessionMachine {
     case connectionFailed(KernelErrorCode)
     /// The target sent an Asynchronous Message.
     case message(AsyncMessagePDU)
+    /// The replacement timeout that the kernel has, in seconds, as read right after a loss; -1 is for ever.
+    case replacementTimeout(Int32)
     /// Events of this session may have been lost.
     case eventsLost
     /// What sysfs says of the session, as `observe` asked for.
@@ -238,6 +240,9 @@ public struct Outage: Hashable, Sendable {
   public var lastFailure: FailedAttempt?
   /// When the next attempt is due; nil while one is under way.
   public var nextAttempt: ContinuousClock.Instant?
+  /// The replacement timeout that the kernel's timer was started with at the loss, in seconds; -1 is for ever, nil if it
+  /// is not known, or not when the timer was started. A timeout that is set later does not change it.
+  public var replacementTimeout: Int32?
 }
 
 /// The waits between attempts: none before the first, then doubled from a quarter of a second to three seconds, each

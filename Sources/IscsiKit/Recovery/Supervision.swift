@@ -3,18 +3,7 @@
 /// What is known of a session's supervision at one moment.
 public struct Supervision: Hashable, Sendable {
   /// Where a supervised session is.
-  public enum Phase: String, Hashable, Sendable, CaseIterable {
-    /// The first login is under way, or will be tried again.
-    case loggingIn
-    /// In full feature phase.
-    case up
-    /// The connection is lost, and the session is being logged in again.
-    case recovering
-    /// A logout is under way.
-    case loggingOut
-    /// The session is gone.
-    case gone
-  }
+  public typealias Phase = SupervisionPhase
 
   /// Where the session is.
   public var phase = Phase.loggingIn
@@ -22,6 +11,8 @@ public struct Supervision: Hashable, Sendable {
   public var session: SessionID?
   /// Where the session is connected to, or tries to.
   public var portal: Portal
+  /// What is wrong with the network device on the way to the portal, if that is known to be at fault.
+  public var network: NetworkFinding?
   /// The present outage; nil while there is none.
   public var outage: Outage?
   /// The last outage that ended.
@@ -46,6 +37,33 @@ public struct Supervision: Hashable, Sendable {
     phase = machine.supervisedPhase
     portal = machine.portal
     outage = machine.outage
+    network = machine.network
+  }
+}
+
+extension SupervisionFacts {
+  /// What a supervision tells of a session, with times of day in place of moments of the monotonic clock.
+  public init(_ supervision: Supervision) {
+    self.init(phase: supervision.phase)
+    network = supervision.network?.description
+    outage = supervision.outage.map(OutageFacts.init)
+  }
+}
+
+extension OutageFacts {
+  /// What is known of an outage.
+  init(_ outage: Outage) {
+    self.init(since: WallClock.time(of: outage.since), cause: outage.cause.description)
+    if case .kernel(let code) = outage.cause { kernelError = code.rawValue }
+    network = outage.network?.description
+    attempts = outage.attempts
+    lastFailure = outage.lastFailure.map { failure in
+      Attempt(
+        number: failure.number, portal: failure.portal.description, cause: failure.cause.description,
+        time: WallClock.time(of: failure.time))
+    }
+    nextAttempt = outage.nextAttempt.map(WallClock.time(of:))
+    deadline = outage.replacementTimeout.map { IODeadline(since: since, replacementTimeout: $0) }
   }
 }
 

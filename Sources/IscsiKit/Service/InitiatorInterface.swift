@@ -126,7 +126,9 @@ enum InitiatorInterface {
     type Attempt (number: int, portal: string, cause: string, time: float)
 
     # An outage: from the loss of the connection to its recovery. network is what the network device on the way to the
-    # portal suffers from. nextAttempt is missing while an attempt is under way.
+    # portal suffers from. nextAttempt is missing while an attempt is under way. I/O waits until the deadline, which is since
+    # and the replacementTimeout, as it was at the loss: -1 is for ever, without a deadline. Both are missing if it is not
+    # known when the kernel blocked the session, as for one that was found without a connection.
     type Outage (
       cause: string,
       kernelError: ?int,
@@ -136,17 +138,21 @@ enum InitiatorInterface {
       end: ?float,
       attempts: int,
       lastFailure: ?Attempt,
-      nextAttempt: ?float
+      nextAttempt: ?float,
+      replacementTimeout: ?int,
+      deadline: ?float
     )
 
     # Who asked for a session.
     type Owner (userID: int, processID: ?int, label: ?string, time: float)
 
-    # phase is loggingIn, up, recovering, loggingOut or gone.
+    # phase is loggingIn, up, recovering, loggingOut or gone. network is what is wrong now with the network device on the way
+    # to the portal, also of a session that is up still.
     type Recovery (
       phase: string,
       portal: string,
       recoveries: int,
+      network: ?string,
       outage: ?Outage,
       lastOutage: ?Outage,
       owner: ?Owner

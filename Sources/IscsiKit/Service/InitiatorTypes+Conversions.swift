@@ -110,19 +110,41 @@ extension InitiatorTypes.Target {
 
 extension InitiatorTypes.Outage {
   init(_ outage: Outage) {
+    let facts = OutageFacts(outage)
     self.init(
-      cause: outage.cause.description, network: outage.network?.description, since: WallClock.time(of: outage.since),
-      end: outage.end.map(WallClock.time(of:)), attempts: outage.attempts,
-      lastFailure: outage.lastFailure.map { failure in
+      cause: facts.cause, kernelError: facts.kernelError, network: facts.network, since: facts.since,
+      end: outage.end.map(WallClock.time(of:)), attempts: facts.attempts,
+      lastFailure: facts.lastFailure.map { failure in
         InitiatorTypes.Attempt(
-          number: failure.number, portal: failure.portal.description, cause: failure.cause.description,
-          time: WallClock.time(of: failure.time))
+          number: failure.number, portal: failure.portal, cause: failure.cause, time: failure.time)
       },
-      nextAttempt: outage.nextAttempt.map(WallClock.time(of:)))
-    if case .kernel(let code) = outage.cause {
-      kernelError = code.rawValue
-      kernelErrorName = code.name
+      nextAttempt: facts.nextAttempt, replacementTimeout: outage.replacementTimeout, deadline: facts.deadline?.time)
+    if case .kernel(let code) = outage.cause { kernelErrorName = code.name }
+  }
+}
+
+extension OutageFacts {
+  /// What the daemon tells of an outage.
+  public init(_ outage: InitiatorTypes.Outage) {
+    self.init(since: outage.since, cause: outage.cause)
+    kernelError = outage.kernelError
+    network = outage.network
+    attempts = outage.attempts
+    lastFailure = outage.lastFailure.map { failure in
+      Attempt(number: failure.number, portal: failure.portal, cause: failure.cause, time: failure.time)
     }
+    nextAttempt = outage.nextAttempt
+    deadline = outage.deadline.map(IODeadline.at) ?? (outage.replacementTimeout == -1 ? .never : nil)
+  }
+}
+
+extension SupervisionFacts {
+  /// What the daemon tells of a session; nil if it tells of a phase that this program does not know.
+  public init?(_ recovery: InitiatorTypes.Recovery) {
+    guard let phase = SupervisionPhase(rawValue: recovery.phase) else { return nil }
+    self.init(phase: phase)
+    network = recovery.network
+    outage = recovery.outage.map(OutageFacts.init)
   }
 }
 
@@ -130,6 +152,7 @@ extension InitiatorTypes.Recovery {
   init(_ supervision: Supervision, owner: SessionOwner?) {
     self.init(
       phase: supervision.phase.rawValue, portal: supervision.portal.description, recoveries: supervision.recoveries,
+      network: supervision.network?.description,
       outage: supervision.outage.map { .init($0) }, lastOutage: supervision.lastOutage.map { .init($0) }, owner: owner)
   }
 }

@@ -136,16 +136,23 @@ public enum InitiatorTypes {
     public var lastFailure: Attempt?
     /// When the next attempt is due; missing while one is under way.
     public var nextAttempt: Double?
+    /// The replacement timeout that the kernel's timer was started with; -1 is for ever. Missing if it is not known when
+    /// the timer was started.
+    public var replacementTimeout: Int32?
+    /// When I/O begins to fail; missing if that is not known, and if it waits for ever.
+    public var deadline: Double?
   }
 
   /// What the daemon knows of a session that it supervises.
   public struct Recovery: Hashable, Sendable, Codable {
-    /// Where it is, as ``Supervision/Phase`` names it.
+    /// Where it is, as ``SupervisionPhase`` names it.
     public var phase: String
     /// Where it is connected to, or tries to.
     public var portal: String
     /// How many outages ended well.
     public var recoveries: Int
+    /// What is wrong with the network device on the way to the portal, if that is known to be at fault.
+    public var network: String?
     /// The present outage.
     public var outage: Outage?
     /// The last outage that ended.

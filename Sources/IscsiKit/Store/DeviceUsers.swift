@@ -105,14 +105,17 @@ public struct DeviceUsers: Sendable {
   /// - Parameter disk: The name of a block device, as ``DeviceSnapshot/blockDevice`` has it.
   /// - Returns: The uses in the order of the devices' names; none for a disk that is not used.
   /// - Throws: `SysfsError.unreadable` if the process has no descriptors or no memory left to look.
-  public func uses(of disk: String) throws(SysfsError) -> [DeviceUse] {
+  public func uses(of disk: String) throws(SysfsError) -> [DeviceUse] { try walk(from: disk).uses }
+
+  /// What is made of a disk and how it is used, for ``DiskInventory``.
+  func walk(from disk: String) throws(SysfsError) -> Walk {
     let path = sysfs.appending("class/block")
     do throws(Errno) {
       var walk = Walk(disk: disk)
       try visit(disk, [], try SysfsDirectory(path: path), &walk)
-      return walk.uses
+      return walk
     } catch {
-      if error == .noSuchFileOrDirectory { return [] }
+      if error == .noSuchFileOrDirectory { return Walk(disk: disk) }
       throw .unreadable(path: path.string, error)
     }
   }
@@ -129,10 +132,18 @@ public struct DeviceUsers: Sendable {
     return uses
   }
 
-  private struct Walk {
+  /// What is found on the way from a disk through all that is made of it.
+  struct Walk {
     let disk: String
-    var visited: Set<String> = []
-    var uses: [DeviceUse] = []
+    fileprivate var visited: Set<String> = []
+    /// The uses.
+    fileprivate(set) var uses: [DeviceUse] = []
+    /// The devices that are made of it, in the order of the way.
+    fileprivate(set) var holders: [DeviceUse.Step] = []
+    /// The multipath map that it is a path of.
+    fileprivate(set) var multipathMap: DeviceUse.Step?
+
+    fileprivate init(disk: String) { self.disk = disk }
   }
 
   private func visit(
@@ -150,8 +161,14 @@ public struct DeviceUsers: Sendable {
       try visit(entry, steps + [DeviceUse.Step(entry)], blocks, &walk)
     }
     for holder in try directory.names(in: "holders").sorted() {
-      let mapping = Self.isName(holder) ? try blocks.text("\(holder)/dm/name") : nil
-      try visit(holder, steps + [DeviceUse.Step(holder, mapping: mapping)], blocks, &walk)
+      guard Self.isName(holder), !walk.visited.contains(holder) else { continue }
+      let step = DeviceUse.Step(holder, mapping: try blocks.text("\(holder)/dm/name"))
+      walk.holders.append(step)
+      // multipathd's own mark; a partition of a map has another one.
+      if walk.multipathMap == nil, try blocks.text("\(holder)/dm/uuid")?.hasPrefix("mpath-") == true {
+        walk.multipathMap = step
+      }
+      try visit(holder, steps + [step], blocks, &walk)
     }
   }
 

@@ -69,7 +69,10 @@ struct SysfsTests {
       (expected.devices[index].type, expected.devices[index].size) = (nil, nil)
       (expected.devices[index].vendor, expected.devices[index].model) = (nil, nil)
       expected.devices[index].revision = nil
+      (expected.devices[index].timeout, expected.devices[index].errorHandlingTimeout) = (nil, nil)
+      (expected.devices[index].queueDepth, expected.devices[index].scheduler) = (nil, nil)
     }
+    expected.host?.errorHandlingDeadline = nil
     #expect(try Sysfs(root: tree.root).sessions(.parameters) == [expected])
   }
 
@@ -175,6 +178,8 @@ struct SysfsTests {
       "device/connection1:0/iscsi_connection/connection1:0/port",
       "device/connection1:0/iscsi_connection/connection1:0/header_digest",
       "device/target1:0:0/1:0:0:1/type", "device/target1:0:0/1:0:0:1/block/sd1/size",
+      "device/target1:0:0/1:0:0:1/timeout", "device/target1:0:0/1:0:0:1/eh_timeout",
+      "device/target1:0:0/1:0:0:1/queue_depth", "device/../scsi_host/host1/eh_deadline",
     ]
     for name in names { try tree.set(name, of: id(1), to: .text(text)) }
     var expected = SessionSnapshot.example(1)
@@ -190,7 +195,31 @@ struct SysfsTests {
     expected.connection?.port = nil
     expected.devices[0].type = nil
     expected.devices[0].size = nil
+    (expected.devices[0].timeout, expected.devices[0].errorHandlingTimeout) = (nil, nil)
+    expected.devices[0].queueDepth = nil
+    expected.host?.errorHandlingDeadline = nil
     #expect(try Sysfs(root: tree.root).session(id(1)) == expected)
+  }
+
+  @Test(
+    "The scheduler is the word in brackets, or the only one",
+    arguments: [
+      ("[mq-deadline] kyber none", "mq-deadline"), ("mq-deadline [none]", "none"), ("none", "none"), ("a b", nil),
+      ("", nil), ("[] x", nil),
+    ] as [(String, String?)])
+  func scheduler(text: String, scheduler: String?) throws {
+    let tree = try SysfsTree()
+    try tree.add(.example(1))
+    try tree.set("device/target1:0:0/1:0:0:1/block/sd1/queue/scheduler", of: id(1), to: .text(text))
+    #expect(try Sysfs(root: tree.root).session(id(1))?.devices[0].scheduler == scheduler)
+  }
+
+  @Test("the deadline of error handling is a number, or off", arguments: [("off", -1), ("0", 0), ("60", 60)])
+  func errorHandlingDeadline(text: String, seconds: Int32) throws {
+    let tree = try SysfsTree()
+    try tree.add(.example(1))
+    try tree.set("class/scsi_host/host1/eh_deadline", to: .text(text))
+    #expect(try Sysfs(root: tree.root).session(id(1))?.host?.errorHandlingDeadline == seconds)
   }
 
   @Test("a size beyond 64 bits is nil and does not trap")

@@ -66,6 +66,20 @@ struct KernelRecoveryTests {
     #expect(fixture.base.registry.read(session)?.request.options.timeouts.luReset == .seconds(44))
   }
 
+  @Test("The deadline of I/O is the loss and the replacement timeout that was set then")
+  func deadline() async throws {
+    let fixture = try await SupervisedFixture()
+    let session = try await fixture.logIn()
+    try fixture.show(session) { $0.replacementTimeout = 9 }
+    fixture.kernel.failConnection(of: session)
+    #expect(await fixture.recoveries(session))
+    let outage = try #require(fixture.supervision(session)?.lastOutage)
+    #expect(outage.replacementTimeout == 9)
+    let told = InitiatorTypes.Outage(outage)
+    #expect(told.deadline == told.since + 9)
+    #expect(OutageFacts(told).deadline == .at(told.since + 9))
+  }
+
   @Test("Two changes at a time are both kept")
   func setTwice() async throws {
     let fixture = try await SupervisedFixture()

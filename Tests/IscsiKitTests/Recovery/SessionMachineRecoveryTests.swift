@@ -56,6 +56,24 @@ struct RecoveryTests {
     #expect(harness.operations == [.logIn, .stop, .relogIn])
   }
 
+  @Test(
+    "A loss whose time is known tells how long the kernel lets I/O wait, and one that was found later does not",
+    arguments: [(LossCause.kernel(.noopTimedOut), 30), (.unseen, nil)] as [(LossCause, Int32?)])
+  func replacementTimeout(cause: LossCause, known: Int32?) throws {
+    var harness = MachineHarness.up()
+    harness.handle(.replacementTimeout(7))
+    #expect(harness.machine.outage == nil)
+    switch cause {
+    case .kernel(let code): harness.handle(.connectionFailed(code))
+    default: harness.handle(.observed(.notUp))
+    }
+    harness.handle(.replacementTimeout(30))
+    let outage = try #require(harness.machine.outage)
+    #expect(outage.cause == cause && outage.replacementTimeout == known)
+    let facts = OutageFacts(outage)
+    #expect(facts.deadline == known.map { IODeadline(since: facts.since, replacementTimeout: $0) })
+  }
+
   @Test("Waits grow to three seconds, and two sessions do not wait the same")
   func waits() {
     func waits(seed: UInt64) -> [Duration] {

@@ -38,10 +38,12 @@ struct InitiatorInterfaceTests {
     let attempt = InitiatorTypes.Attempt(number: 2, portal: "10.0.0.1:3260", cause: "connection refused", time: 1.5)
     let outage = InitiatorTypes.Outage(
       cause: "lost", kernelError: 1020, kernelErrorName: "TCP_CONN_CLOSE", network: "eth0 is without carrier",
-      since: 1.25, end: 2.5, attempts: 2, lastFailure: attempt, nextAttempt: 3.5)
+      since: 1.25, end: 2.5, attempts: 2, lastFailure: attempt, nextAttempt: 3.5,
+      replacementTimeout: 120, deadline: 121.25)
     let owner = SessionOwner(userID: 0, processID: 7, label: "csi", time: 1.5)
     let recovery = InitiatorTypes.Recovery(
-      phase: "up", portal: "10.0.0.1:3260", recoveries: 1, outage: outage, lastOutage: outage, owner: owner)
+      phase: "up", portal: "10.0.0.1:3260", recoveries: 1, network: "eth0 is without carrier", outage: outage,
+      lastOutage: outage, owner: owner)
     var timeouts = LoginDescription.TimeoutsDescription(replacement: -1, noopInterval: 5, noopTimeout: 5)
     (timeouts.abort, timeouts.luReset, timeouts.targetReset) = (15, 30, 30)
     let shown = InitiatorTypes.Session(
