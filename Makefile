@@ -11,6 +11,7 @@ SWIFT ?= swift
 # What the scenarios run: a kernel, or both.
 KERNELS ?= 6.1 6.12
 ISCSI_ADMIN := .build/iscsi-admin
+EXAMPLE := .build/outage-example
 MANUAL := .build/man
 # A client of the daemon in another language, which the unit tests drive: PyPI's varlink.
 VARLINK_VERSION := 31.0.0
@@ -29,8 +30,8 @@ LINT_PACKAGES := shellcheck
 # are left out, and of equal ones all but one, which the tool chain's own linker can do.
 STATIC_FLAGS := -Xswiftc -static-executable -Xswiftc -Osize -Xswiftc -Xfrontend -Xswiftc -function-sections \
   -Xswiftc -use-ld=lld -Xlinker --gc-sections -Xlinker --icf=all \
-  -Xlinker --no-eh-frame-hdr -Xlinker -T -Xlinker $(CURDIR)/Scripts/without-unwind-tables.ld \
   -Xlinker -lrdmacm -Xlinker -libverbs -Xlinker -lnl-route-3 -Xlinker -lnl-3
+LEAN_FLAGS := $(STATIC_FLAGS) -Xlinker --no-eh-frame-hdr -Xlinker -T -Xlinker $(CURDIR)/Scripts/without-unwind-tables.ld
 
 SOURCES := $(shell find Sources -type f) Package.swift Makefile
 
@@ -39,8 +40,8 @@ SOURCES := $(shell find Sources -type f) Package.swift Makefile
 build: $(ISCSI_ADMIN) man ## build the static, stripped executable (.build/iscsi-admin) and its man pages (.build/man)
 
 $(ISCSI_ADMIN): $(SOURCES) Scripts/without-unwind-tables.ld | setup-build
-	$(SWIFT) build -c release --product iscsi-admin $(STATIC_FLAGS)
-	strip -o $@ "$$($(SWIFT) build -c release --show-bin-path $(STATIC_FLAGS))/iscsi-admin"
+	$(SWIFT) build -c release --product iscsi-admin $(LEAN_FLAGS)
+	strip -o $@ "$$($(SWIFT) build -c release --show-bin-path $(LEAN_FLAGS))/iscsi-admin"
 
 debug: setup-build ## build everything for debugging, tests included
 	$(SWIFT) build --build-tests
@@ -72,7 +73,12 @@ $(VARLINK_PYTHON): | setup-unit
 executable-test: $(ISCSI_ADMIN) ## that the executable is static, stripped and lean, and answers
 	Scripts/check-executable $(ISCSI_ADMIN)
 
-vm-test: $(ISCSI_ADMIN) setup-vm ## the scenarios, on each kernel of KERNELS
+# One of the examples, as the scenarios run it.
+$(EXAMPLE): $(SOURCES) $(wildcard Examples/*/*) | $(ISCSI_ADMIN)
+	$(SWIFT) build -c release --product Outage $(STATIC_FLAGS)
+	strip -o $@ "$$($(SWIFT) build -c release --show-bin-path $(STATIC_FLAGS))/Outage"
+
+vm-test: $(ISCSI_ADMIN) $(EXAMPLE) setup-vm ## the scenarios, on each kernel of KERNELS
 	Tests/VM/machine run --patience 2 $(addprefix --kernel ,$(KERNELS))
 
 # Not in `test`: an hour or more. SOAK_SEED repeats a run.

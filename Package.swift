@@ -34,6 +34,9 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"), .product(name: "SystemPackage", package: "swift-system"),
       ]),
     .executableTarget(name: "Tour", dependencies: ["IscsiKit"], path: "Examples/Tour"),
+    .executableTarget(
+      name: "Outage", dependencies: ["IscsiKit", .product(name: "SystemPackage", package: "swift-system")],
+      path: "Examples/Outage"),
     .target(
       name: "IscsiKitTesting",
       dependencies: ["IscsiKit", .product(name: "SystemPackage", package: "swift-system")],

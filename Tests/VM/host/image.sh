@@ -155,6 +155,9 @@ top_layer() {
     cp --dereference "$ISCSI_ADMIN" "$tree/usr/bin/iscsi-admin"
     chmod 755 "$tree/usr/bin/iscsi-admin"
   fi
+  if [[ -e $EXAMPLE ]]; then
+    cp "$EXAMPLE" "$tree/usr/bin/outage-example"
+  fi
   "$ROOT/Scripts/install-units" "$tree/etc/systemd/system" /usr/bin
   pack "$tree" "$1/top.cpio"
   rm -rf "$tree"

@@ -61,10 +61,12 @@ struct DiscoveryMode {
       throw IscsiadmError(
         .invalidArgument, "Invalid command. Portal not needed or Possibly missing discovery --type.")
     }
-    // Either alone; with another operation the record is shown.
-    if [[.new], [.update]].contains(options.operations) {
+    switch options.operations {
+    case [], .show: break
+    case .new, .update:
       throw IscsiadmError(
         .invalidArgument, "Operations new and update for discovery mode is not supported. Use discoverydb mode.")
+    default: throw IscsiadmError(.invalidArgument, "Invalid operation.")
     }
     let portal = try text.checked()
     guard let stored = try record(.sendTargets, portal) else {
