@@ -59,3 +59,7 @@ ip link set storagecard0001 name san0
 ip link add name san0.5 type dummy
 expect_exit 0 iscsistart -N
 expect_vlan vlan5
+
+echo '--- where not even /proc is mounted'
+unshare --mount bash -c 'mount -t tmpfs none /proc && iscsistart -f' >"$OUT/without-proc"
+grep -qx 'iface.initiatorname = iqn.2026-11.org.example:boot' "$OUT/without-proc" || fail 'it does not start without /proc'
