@@ -22,8 +22,9 @@ actor BackgroundDiscovery {
   let log: Logger
   private var schedule = DiscoverySchedule()
   private var nodes: [DiscoverySchedule.Key: DiscoveredNodes] = [:]
-  /// What was told of what, so that it is told once for as long as it lasts.
-  private var told: [String: String] = [:]
+  private var news = DiscoveryNews()
+  /// The nodes that are being left.
+  private var leaving: Set<SessionKey> = []
   private let signals: AsyncStream<Void>
   private let wake: AsyncStream<Void>.Continuation
 
@@ -48,8 +49,8 @@ actor BackgroundDiscovery {
           await look()
           nextLook = .now + Self.lookInterval
         }
-        for key in schedule.start(at: .now) {
-          group.addTask { await self.discover(key) }
+        for run in schedule.start(at: .now) {
+          group.addTask { await self.discover(run) }
         }
         timer?.cancel()
         timer = Reactor.shared.schedule(at: min(nextLook, schedule.nextStart ?? nextLook)) { [wake] in wake.yield() }
@@ -76,46 +77,52 @@ actor BackgroundDiscovery {
       let gone = schedule.update(found, isComplete: listing.problems.isEmpty, at: .now)
       for key in gone { forget(key) }
       for key in schedule.keys.subtracting(before) { log.info("\(key): repeated from now on") }
-      tell(listing.problems.map(\.description).joined(separator: "; "), of: "records")
+      tell(listing.problems.map(\.description).joined(separator: "; "), of: .records)
     } catch {
-      tell("the records of discoveries cannot be read: \(error)", of: "records")
+      tell("the records of discoveries cannot be read: \(error)", of: .records)
     }
   }
 
   private func forget(_ key: DiscoverySchedule.Key) {
     nodes[key] = nil
-    told["\(key)"] = nil
+    news.forget(key)
     log.info("\(key): not repeated any more; its sessions stay")
   }
 
   /// Tells what is wrong with something, once until it is something else; an empty text is that nothing is.
-  private func tell(_ text: String, of subject: String) {
-    guard told[subject] ?? "" != text else { return }
-    told[subject] = text.isEmpty ? nil : text
-    if !text.isEmpty { log.warning("\(text)") }
+  private func tell(_ text: String, of subject: DiscoveryNews.Subject) {
+    if news.isNews(text, of: subject) { log.warning("\(text)") }
   }
 
   // MARK: - One discovery
 
-  private func discover(_ key: DiscoverySchedule.Key) async {
-    defer { wake.yield() }
+  private func discover(_ run: DiscoverySchedule.Run) async {
+    let key = run.key
+    var departures: [DiscoveredNodes.Departure] = []
     do {
       guard let question = try await blocking(Self.readTimeout, { [records] in try records.question(key) }) else {
         // The next look does without it.
-        let gone = schedule.remove(key)
-        if gone { forget(key) }
+        if schedule.remove(run) { forget(key) }
+        wake.yield()
         return
       }
       let answer = try await ask(question, key)
       guard !answer.found.isEmpty else { throw answer.failures.first ?? WaitError.cancelled }
-      try await take(answer, of: question.record, key)
-      schedule.end(key, .answered, at: .now)
-      if answer.failures.isEmpty, told["\(key)"] != nil { log.info("\(key): answered again") }
-      tell(answer.failures.map { "\(key): \($0.description)" }.joined(separator: "; "), of: "\(key)")
+      departures = try await take(answer, of: question.record, run)
+      schedule.end(run, .answered, at: .now)
+      if answer.failures.isEmpty, news.has(.discovery(key)) { log.info("\(key): answered again") }
+      if schedule.isCurrent(run) {
+        tell(answer.failures.map { "\(key): \($0.description)" }.joined(separator: "; "), of: .discovery(key))
+      }
+      wake.yield()
+      // Not as a part of the discovery: a target may take an hour to take what is still to be written to it, and others are
+      // to have their turn.
+      await leave(departures, of: question.record, key)
     } catch {
-      schedule.end(key, .failed, at: .now)
       // Nothing follows from it: who does not answer has not said that anything is gone.
-      if !Task.isCancelled { tell("\(key): \(error)", of: "\(key)") }
+      if schedule.isCurrent(run), !Task.isCancelled { tell("\(key): \(error)", of: .discovery(key)) }
+      schedule.end(run, .failed, at: .now)
+      wake.yield()
     }
   }
 
@@ -124,35 +131,71 @@ actor BackgroundDiscovery {
     return await DiscoveryAnswer(to: question.record, over: question.interfaces, as: name, sysfs: sysfs.root)
   }
 
-  /// Makes records of what is new, and does what follows.
+  /// Makes records of what is new, and logs in to it.
+  ///
+  /// - Returns: What is gone and is to be left. It counts as being left from now on.
   private func take(
-    _ answer: DiscoveryAnswer, of record: DiscoveryRecord, _ key: DiscoverySchedule.Key
-  ) async throws {
+    _ answer: DiscoveryAnswer, of record: DiscoveryRecord, _ run: DiscoverySchedule.Run
+  ) async throws -> [DiscoveredNodes.Departure] {
+    let key = run.key
     let outcome = try await blocking(Self.writeTimeout) { [records, sysfs] in
       try records.takeOver(answer, of: record, sysfs: sysfs)
     }
-    guard let outcome, schedule.keys.contains(key) else { return }
+    guard let outcome, schedule.isCurrent(run) else { return [] }
     for node in outcome.added { log.info("\(key): found \(node)") }
-    var facts = DiscoveredNodes.Answer(found: outcome.found)
-    facts.wholeOver = answer.wholeOver
-    facts.recorded = outcome.recorded
-    facts.sessions = outcome.sessions
-    facts.foundElsewhere = nodes.reduce(into: []) { if $1.key != key { $0.formUnion($1.value.found) } }
-    switch outcome.exclusions {
-    case .success(let exclusions): (facts.exclusions, told["exclusions"]) = (exclusions, nil)
-    case .failure(let error):
-      facts.exclusions = nil
-      tell("no target that is gone is logged out of: \(error)", of: "exclusions")
-    }
+    let facts = facts(outcome, wholeOver: answer.wholeOver, key)
     let followUp = nodes[key, default: DiscoveredNodes(minimumAbsence: records.minimumAbsence)].follow(facts, at: .now)
     await logIn(followUp.logins, key)
-    for node in followUp.spared {
-      tell("\(key): \(Self.name(node)) is gone and stays: it is excluded", of: Self.name(node))
+    guard schedule.isCurrent(run) else { return [] }
+    explain(followUp, areExclusionsKnown: facts.exclusions != nil, key)
+    // What has come back, and goes again, is told again; so is what somebody has forgotten in between.
+    let names = Set(outcome.recorded.map(Self.name)).subtracting(outcome.found.map(Self.name))
+    news.keep(nodes: names, of: key)
+    return followUp.departures.filter { leaving.insert(SessionKey($0.record)).inserted }
+  }
+
+  /// What an answer comes to, besides what others know.
+  private func facts(
+    _ outcome: RecordSource.Outcome, wholeOver: Set<InterfaceName>, _ key: DiscoverySchedule.Key
+  ) -> DiscoveredNodes.Answer {
+    // A node that comes back while it is left is new when that is over.
+    var facts = DiscoveredNodes.Answer(found: outcome.found.filter { !leaving.contains(SessionKey($0)) })
+    facts.wholeOver = wholeOver
+    facts.recorded = outcome.recorded
+    facts.sessions = outcome.sessions
+    facts.activity = outcome.activity
+    facts.foundElsewhere = nodes.reduce(into: []) { if $1.key != key { $0.formUnion($1.value.found) } }
+    facts.isElsewhereKnown = unanswered(besides: key).isEmpty
+    switch outcome.exclusions {
+    case .success(let exclusions):
+      facts.exclusions = exclusions
+      news.forget(.exclusions)
+    case .failure(let error):
+      facts.exclusions = nil
+      let advice = error.advice.map { "; \($0)" } ?? ""
+      tell("no target that is gone is logged out of: \(error)\(advice)", of: .exclusions)
     }
-    try await leave(followUp.departures, of: record, key)
-    let gone = Set(followUp.spared.map(Self.name) + followUp.departures.map { Self.name($0.record) })
-    // What has come back, and goes again, is told again.
-    for node in outcome.found where !gone.contains(Self.name(node)) { told[Self.name(node)] = nil }
+    return facts
+  }
+
+  /// The other discoveries that have not answered since they are repeated by this daemon.
+  private func unanswered(besides key: DiscoverySchedule.Key) -> [DiscoverySchedule.Key] {
+    schedule.keys.filter { $0 != key && nodes[$0] == nil }
+  }
+
+  /// Tells why nodes that are gone stay.
+  private func explain(
+    _ followUp: DiscoveredNodes.FollowUp, areExclusionsKnown: Bool, _ key: DiscoverySchedule.Key
+  ) {
+    let others = unanswered(besides: key).map(\.description).sorted().joined(separator: ", ")
+    let reasons = [
+      (followUp.spared, areExclusionsKnown ? "it is excluded" : "it may be excluded"),
+      (followUp.undecided, "others may find it that have not answered: \(others)"),
+      (followUp.busy, "its disks are read or written"),
+    ]
+    for (records, reason) in reasons {
+      for name in records.map(Self.name) { tell("\(key): \(name) is gone and stays: \(reason)", of: .node(name, key)) }
+    }
   }
 
   private static func name(_ node: NodeRecord) -> String { RecordSubject.node(node).description }
@@ -186,17 +229,44 @@ actor BackgroundDiscovery {
     }
   }
 
-  /// Logs out of nodes that are gone, unless their disks are in use, and removes the records of those without a session.
+  /// Logs out of nodes that are gone, unless somebody has their disks, and removes the records of those without a session.
   private func leave(
     _ departures: [DiscoveredNodes.Departure], of record: DiscoveryRecord, _ key: DiscoverySchedule.Key
-  ) async throws {
+  ) async {
     guard !departures.isEmpty else { return }
-    let sessions = departures.flatMap(\.sessions)
-    for departure in departures where !departure.sessions.isEmpty && told[Self.name(departure.record)] == nil {
-      log.notice("\(key): \(Self.name(departure.record)) is gone; logging out")
+    defer { leaving.subtract(departures.map { SessionKey($0.record) }) }
+    for name in departures.filter({ !$0.sessions.isEmpty }).map({ Self.name($0.record) })
+    where !news.has(.node(name, key)) {
+      log.notice("\(key): \(name) is gone; logging out")
     }
+    let left = await logOut(departures, key)
+    guard !left.isEmpty else { return }
+    do {
+      let plan = try await blocking(Self.writeTimeout) { [records, sysfs] in
+        try records.remove(left, of: record, sysfs: sysfs)
+      }
+      for step in plan.steps {
+        let name = step.subject.description
+        if step.action == .deleted {
+          news.forget(.node(name, key))
+          log.notice("\(key): forgot \(name)")
+        } else {
+          tell("\(key): \(name) is gone; its record stays, because somebody has edited it", of: .node(name, key))
+        }
+      }
+      tell(plan.refusals.map { "\(key): \($0)" }.joined(separator: "; "), of: .removal(key))
+    } catch {
+      tell("\(key): the records of what is gone stay: \(error)", of: .removal(key))
+    }
+  }
+
+  /// Logs out of nodes, and returns the records of those that have no session any more.
+  private func logOut(
+    _ departures: [DiscoveredNodes.Departure], _ key: DiscoverySchedule.Key
+  ) async -> [NodeRecord] {
+    let sessions = departures.flatMap(\.sessions)
     let timeout = departures.map(\.record.logoutTimeout).max() ?? .seconds(15)
-    let results = await manager.logOut(sessions, timeout: timeout, sparingUsed: true)
+    let results = await manager.logOut(sessions, timeout: timeout, sparing: .claimed)
     var failures: [SessionID: OperationError] = [:]
     for (session, result) in zip(sessions, results) {
       if case .failure(let error) = result, error.cause != .noSession { failures[session] = error }
@@ -205,19 +275,13 @@ actor BackgroundDiscovery {
     for departure in departures {
       let name = Self.name(departure.record)
       if let failure = departure.sessions.compactMap({ failures[$0] }).first {
-        tell("\(key): \(name) is gone and stays: \(failure)", of: name)
+        tell("\(key): \(name) is gone and stays: \(failure)", of: .node(name, key))
       } else {
-        told[name] = nil
+        if !departure.sessions.isEmpty { news.forget(.node(name, key)) }
         left.append(departure.record)
       }
     }
-    guard !left.isEmpty else { return }
-    let nodes = left
-    let plan = try await blocking(Self.writeTimeout) { [records, sysfs] in
-      try records.remove(nodes, of: record, sysfs: sysfs)
-    }
-    for step in plan.steps { log.notice("\(key): forgot \(step.subject)") }
-    for refusal in plan.refusals { tell("\(key): \(refusal)", of: "\(refusal)") }
+    return left
   }
 }
 

@@ -126,6 +126,103 @@ struct BackgroundDiscoveryTests {
     }
   }
 
+  @Test("Without a list of exclusions nobody is logged out of, and it is told which file is to be mended and how")
+  func unknownExclusions() async throws {
+    let repeating = try RepeatingMachine()
+    let machine = repeating.machine
+    try AtomicFile.makeDirectory(repeating.files.root.appending("list"))
+    machine.records?.exclusionsFile = repeating.files.root.appending("list")
+    repeating.answer.portals.withLock { $0 = [repeating.found] }
+    try await machine.withDaemon { initiator in
+      #expect(await eventually { machine.kernel.snapshot(of: SessionID(rawValue: 1))?.state == .loggedIn })
+      try machine.show(1)
+      repeating.answer.portals.withLock { $0 = [] }
+      #expect(await eventually { repeating.hasLogged("is gone and stays: it may be excluded") })
+      let path = "\(repeating.files.root)/list"
+      let told = machine.logged.all.filter { $0.hasPrefix("no target that is gone is logged out of: ") }
+      #expect(told.count == 1 && told.allSatisfy { $0.contains("excluded targets \(path) cannot be read: ") })
+      #expect(told.allSatisfy { $0.hasSuffix("; put a file in the place of the folder \(path), or remove it") })
+      #expect(try await initiator.ping().sessions == 1)
+    }
+  }
+
+  @Test("Nothing is gone before all discoveries have answered: another may find it")
+  func otherSilent() async throws {
+    let repeating = try RepeatingMachine()
+    let machine = repeating.machine
+    let silent = try LoopbackTarget { _ in SilentNode() }
+    var other = DiscoveryRecord(.sendTargets, at: silent.portal.host, port: silent.portal.port)
+    other.isRepeated = true
+    (other.loginTimeout, other.activeTimeout, other.pollInterval) = (.seconds(1), .seconds(1), 1)
+    let record = other
+    try repeating.files.database.change { (changes) throws(DatabaseError) in changes.save(record) }
+    repeating.answer.portals.withLock { $0 = [repeating.found] }
+    try await machine.withDaemon { initiator in
+      #expect(await eventually { machine.kernel.snapshot(of: SessionID(rawValue: 1))?.state == .loggedIn })
+      try machine.show(1)
+      repeating.answer.portals.withLock { $0 = [] }
+      let reason = "is gone and stays: others may find it that have not answered: discovery sendtargets at "
+      #expect(await eventually { repeating.hasLogged(reason + silent.portal.address) })
+      #expect(try await initiator.ping().sessions == 1 && repeating.nodeCount == 1)
+      try repeating.files.database.change { (changes) throws(DatabaseError) in
+        let stored = try repeating.files.database.discoveries(.sendTargets, at: record.portal).records.first
+        if let stored { try changes.delete(stored) { _ in true } }
+      }
+      #expect(await eventually { () async in (try? await initiator.ping().sessions) == 0 })
+    }
+  }
+
+  @Test("A logout that lasts holds up neither its discovery nor others, and is not begun again")
+  func slowLogout() async throws {
+    let repeating = try RepeatingMachine()
+    let machine = repeating.machine
+    let second = try LoopbackTarget { _ in SilentNode() }
+    repeating.answer.portals.withLock { $0 = [repeating.found] }
+    try await machine.withDaemon { _ in
+      #expect(await eventually { machine.kernel.snapshot(of: SessionID(rawValue: 1))?.state == .loggedIn })
+      try machine.show(1)
+      // The target takes its time for what is still to be written.
+      machine.kernel.inject(.withoutEvent, into: .unbindSession)
+      repeating.answer.portals.withLock { $0 = [] }
+      #expect(await eventually { machine.kernel.requests.contains { $0.type == .unbindSession } })
+      var portal = second.portal
+      portal.tag = PortalGroupTag(1)
+      let found = portal
+      repeating.answer.portals.withLock { $0 = [found] }
+      #expect(await eventually { machine.kernel.snapshot(of: SessionID(rawValue: 2))?.state == .loggedIn })
+      #expect(machine.kernel.requests.count { $0.type == .unbindSession } == 1)
+      #expect(machine.logged.all.count { $0.contains("is gone; logging out") } == 1)
+    }
+  }
+
+  @Test("A record that somebody has edited outlives its node, which is told once")
+  func edited() async throws {
+    let repeating = try RepeatingMachine()
+    let machine = repeating.machine
+    repeating.answer.portals.withLock { $0 = [repeating.found] }
+    try await machine.withDaemon { initiator in
+      #expect(await eventually { machine.kernel.snapshot(of: SessionID(rawValue: 1))?.state == .loggedIn })
+      try machine.show(1)
+      let database = repeating.files.database
+      try database.change { (changes) throws(DatabaseError) in
+        guard let stored = try database.nodes().records.first else { return }
+        var record = stored.record
+        record.startup = .automatic
+        changes.save(record, over: stored)
+      }
+      repeating.answer.portals.withLock { $0 = [] }
+      #expect(await eventually { () async in (try? await initiator.ping().sessions) == 0 })
+      machine.tree.remove("class/iscsi_session/session1")
+      let text = "is gone; its record stays, because somebody has edited it"
+      #expect(await eventually { repeating.hasLogged(text) })
+      // It comes back, to be gone again.
+      repeating.answer.portals.withLock { $0 = [repeating.found] }
+      #expect(await eventually { machine.kernel.snapshot(of: SessionID(rawValue: 2))?.state == .loggedIn })
+      #expect(try database.nodes().records.map(\.record.startup) == [.automatic])
+      #expect(machine.logged.all.count { $0.contains(text) } == 1)
+    }
+  }
+
   @Test("A record is noticed that is made while the daemon runs, and one that cannot be read is told of once")
   func noticed() async throws {
     let repeating = try RepeatingMachine()
