@@ -232,14 +232,16 @@ lio_add_many() {
   done
 }
 
-# lio_share_disk COUNT MIB: gives the targets of target_add_many the same disk as LUN 0.
+# lio_share_disk COUNT MIB [LUNS]: gives the targets of target_add_many the same disk as so many LUNs (1), from 0 on.
 lio_share_disk() {
-  local number store=$LIO/core/fileio_1/shared
+  local number lun store=$LIO/core/fileio_1/shared
   file_size "$TARGET_FILES/shared" "$2"
   mkdir -p "$store"
   printf 'fd_dev_name=%s,fd_dev_size=%s' "$TARGET_FILES/shared" $(($2 << 20)) >"$store/control"
   echo 1 >"$store/enable"
-  for ((number = 1; number <= $1; number++)); do echo "$LIO/iscsi/$IQN-$number/tpgt_1/lun/lun_0"; done >"$WORK/luns"
+  for ((number = 1; number <= $1; number++)); do
+    for ((lun = 0; lun < ${3:-1}; lun++)); do echo "$LIO/iscsi/$IQN-$number/tpgt_1/lun/lun_$lun"; done
+  done >"$WORK/luns"
   xargs mkdir <"$WORK/luns"
   sed 's/$/\/store/' "$WORK/luns" | xargs -n 1 ln -s "$store"
 }
