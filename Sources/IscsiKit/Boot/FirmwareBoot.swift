@@ -152,7 +152,8 @@ public struct FirmwareBoot: Hashable, Sendable {
   public var targets: [Target] = []
   /// By which of the kernel's initiators the targets are reached: `tcp`, or the driver of the card.
   public var transport = "tcp"
-  /// What is wrong: entries of which this is told are not among the others.
+  /// What is wrong: cards and targets of which this is told are not among the others, and such fields of the initiator are
+  /// nil.
   public var problems: [FirmwareError] = []
 
   /// Nothing, from a source.

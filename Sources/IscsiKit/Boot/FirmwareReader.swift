@@ -21,8 +21,8 @@ public struct FirmwareReader: Sendable {
 
   /// All that firmware has left: the table's part first, and then that of each card by its number.
   ///
-  /// An entry without flags is not in use, and left out; one that is broken is told of in `problems`. Only root can read
-  /// names and secrets of CHAP.
+  /// An entry without flags is not in use, and left out; one that is broken is told of in `problems`, and so is a broken
+  /// field of the initiator, which is as if it were missing. Only root can read names and secrets of CHAP.
   ///
   /// - Returns: What there is; nothing without firmware.
   /// - Throws: A shortage of descriptors or memory, with the folder that could not be read.
@@ -54,9 +54,7 @@ public struct FirmwareReader: Sendable {
     }
     if let directory = try folder.directory("initiator") {
       let fields = FirmwareFields(directory: directory, path: "\(source)/initiator")
-      boot.initiator = try Self.read(fields, into: &boot.problems) { (fields) throws(FirmwareFault) in
-        try Self.initiator(fields)
-      }
+      boot.initiator = try Self.initiator(fields, &boot.problems)
     }
     for (name, number) in Self.numbered(names, "ethernet") {
       guard let directory = try folder.directory(name) else { continue }
@@ -115,19 +113,32 @@ public struct FirmwareReader: Sendable {
     }
   }
 
+  /// Reads who logs in, each field for itself: no login needs more than the name, which nothing else may hide.
   private static func initiator(
-    _ fields: borrowing FirmwareFields
-  ) throws(FirmwareFault) -> FirmwareBoot.Initiator? {
+    _ fields: borrowing FirmwareFields, _ problems: inout [FirmwareError]
+  ) throws(Errno) -> FirmwareBoot.Initiator {
     // Its flags say nothing that counts: cards do not show them, and open-iscsi does not look at them.
-    let flags = FirmwareBoot.Flags(rawValue: try fields.number("flags") ?? 0)
-    var initiator = FirmwareBoot.Initiator(index: try fields.number("index") ?? 0, flags: flags)
-    initiator.name = try fields.value("initiator-name") { (text) throws(ISCSINameError) in try InitiatorName(text) }
-    initiator.isid = try fields.text("isid")
-    initiator.isnsServer = try fields.address("isns-server")
-    initiator.slpServer = try fields.address("slp-server")
-    initiator.primaryRadiusServer = try fields.address("pri-radius-server")
-    initiator.secondaryRadiusServer = try fields.address("sec-radius-server")
+    let flags: UInt8? = try read(fields, into: &problems) { (fields) throws(FirmwareFault) in
+      try fields.number("flags")
+    }
+    var initiator = FirmwareBoot.Initiator(flags: FirmwareBoot.Flags(rawValue: flags ?? 0))
+    initiator.index =
+      try read(fields, into: &problems) { (fields) throws(FirmwareFault) in try fields.number("index") } ?? 0
+    initiator.name = try read(fields, into: &problems) { (fields) throws(FirmwareFault) in
+      try fields.value("initiator-name") { (text) throws(ISCSINameError) in try InitiatorName(text) }
+    }
+    initiator.isid = try read(fields, into: &problems) { (fields) throws(FirmwareFault) in try fields.text("isid") }
+    initiator.isnsServer = try address("isns-server", fields, &problems)
+    initiator.slpServer = try address("slp-server", fields, &problems)
+    initiator.primaryRadiusServer = try address("pri-radius-server", fields, &problems)
+    initiator.secondaryRadiusServer = try address("sec-radius-server", fields, &problems)
     return initiator
+  }
+
+  private static func address(
+    _ name: String, _ fields: borrowing FirmwareFields, _ problems: inout [FirmwareError]
+  ) throws(Errno) -> FirmwareAddress? {
+    try read(fields, into: &problems) { (fields) throws(FirmwareFault) in try fields.address(name) }
   }
 
   private static func ethernet(

@@ -128,6 +128,31 @@ struct FirmwareReaderTests {
     #expect((boot.problems + entries.problems).first?.field == "ibft/\(field)")
   }
 
+  @Test(
+    "A broken field of the initiator is told, and hides none of its others",
+    arguments: ["isns-server", "slp-server", "pri-radius-server", "sec-radius-server", "index", "flags"])
+  func brokenInitiator(field: String) throws {
+    let tree = try SysfsTree()
+    try tree.addFirmware()
+    try tree.set("firmware/ibft/initiator/\(field)", to: .text("x"))
+    let boot = try #require(try boots(tree).first)
+    #expect(boot.problems.map(\.field) == ["ibft/initiator/\(field)"])
+    #expect(
+      boot.entries().found.map { $0.initiator?.name?.description } == [
+        "iqn.2026-11.org.example:boot", "iqn.2026-11.org.example:boot",
+      ])
+  }
+
+  @Test("An initiator whose name is none is one without a name")
+  func brokenName() throws {
+    let tree = try SysfsTree()
+    try tree.addFirmware()
+    try tree.set("firmware/ibft/initiator/initiator-name", to: .text("../evil"))
+    let boot = try #require(try boots(tree).first)
+    #expect(boot.problems.map(\.field) == ["ibft/initiator/initiator-name"])
+    #expect(boot.initiator?.flags == [.valid, .bootSelected] && boot.initiator?.name == nil)
+  }
+
   @Test("A card's own device goes before one with its address")
   func device() throws {
     let tree = try SysfsTree()
