@@ -36,7 +36,9 @@ struct DaemonExclusion: Sendable {
       lock = nil
       // Who lacks the rights hears of it from the kernel.
       if reason != .system(.permissionDenied) {
-        log.warning("the daemon's lock \(configuration.exclusiveLock) cannot be had: \(reason)")
+        let path = configuration.exclusiveLock
+        let advice = reason.advice(on: path.removingLastComponent()).map { "; \($0)" } ?? ""
+        log.warning("the daemon's lock \(path) cannot be had: \(reason)\(advice)")
       }
     }
     do throws(LegacyDaemonNameError) {

@@ -41,7 +41,8 @@ struct Directory: ~Copyable {
     // The kernel fills the structure.
     guard unsafe fstat(descriptor, &status) == 0 else { return .system(failure) }
     guard status.st_uid == 0 || status.st_uid == geteuid() else { return .foreign(user: status.st_uid) }
-    return status.st_mode & S_IWOTH == 0 ? nil : .writableByAll
+    if status.st_mode & S_IWOTH != 0 { return .writableByAll }
+    return status.st_mode & S_IWGRP == 0 ? nil : .writableByGroup(status.st_gid)
   }
 
   private init(owning descriptor: CInt) { self.descriptor = descriptor }
@@ -236,6 +237,8 @@ enum DirectoryRefusal: Error, Hashable, CustomStringConvertible {
   case foreign(user: UInt32)
   /// Every user can write to it.
   case writableByAll
+  /// The users of a group, by its number, can write to it.
+  case writableByGroup(UInt32)
 
   /// The reason in words.
   var description: String {
@@ -243,6 +246,16 @@ enum DirectoryRefusal: Error, Hashable, CustomStringConvertible {
     case .system(let errno): "\(errno)"
     case .foreign(let user): "it belongs to user \(user)"
     case .writableByAll: "every user can write to it"
+    case .writableByGroup(let group): "the users of group \(group) can write to it"
+    }
+  }
+
+  /// How to make a directory fit for use that has more in it than can be thrown away.
+  func advice(on path: FilePath) -> String? {
+    switch self {
+    case .system: nil
+    case .foreign: "find out who made it, then: chown root \(path)"
+    case .writableByAll, .writableByGroup: "find out who let them, then: chmod go-w \(path)"
     }
   }
 }

@@ -31,7 +31,8 @@ public enum DatabaseError: DiagnosableError, Hashable {
   public var advice: String? {
     switch self {
     case .locked: "end the iscsiadm that hangs; a lock without a living owner is removed by itself"
-    case .unsafeLocks(let path, _): "find out who made it, then remove it: rm -r \(path)"
+    // What others may have put there is no lock either; the next writer makes the folder anew.
+    case .unsafeLocks(let path, _): "find out who made it so, then remove it: rm -r \(path)"
     case .failed: nil
     }
   }

@@ -49,7 +49,8 @@ struct DatabaseLock: ~Copyable {
       switch error {
       // So the kernel calls a symbolic link in the place of a directory.
       case .system(let errno): throw .failed("lock", path: directory.string, errno)
-      case .foreign, .writableByAll: throw .unsafeLocks(path: directory.string, reason: error.description)
+      case .foreign, .writableByAll, .writableByGroup:
+        throw .unsafeLocks(path: directory.string, reason: error.description)
       }
     }
   }

@@ -61,6 +61,10 @@ struct DatabaseLockTests {
     #expect(error?.exitStatus == .database && error?.advice?.contains("rm -r") == true)
     #expect(try Directory(path: files.locks).names() == [])
     #expect(unsafe chmod(files.locks.string, 0o770) == 0)
+    let ofGroup = #expect(throws: DatabaseError.self) { try take() }
+    #expect(
+      ofGroup == .unsafeLocks(path: files.locks.string, reason: "the users of group \(getegid()) can write to it"))
+    #expect(unsafe chmod(files.locks.string, 0o755) == 0)
     #expect(try take())
     let other = files.base.appending("link")
     try Directory(path: files.base).makeLink("link", to: files.locks)
