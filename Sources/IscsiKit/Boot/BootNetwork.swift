@@ -25,6 +25,18 @@ public enum BootNetworkError: DiagnosableError, Hashable {
   }
 }
 
+extension BootNetworkError {
+  /// What became of a request to the kernel.
+  fileprivate init(_ error: WaitError, on device: String) {
+    self =
+      switch error {
+      case .failed(let errno): .failed(device: device, errno)
+      case .timedOut: .failed(device: device, .timedOut)
+      case .cancelled: .cancelled
+      }
+  }
+}
+
 /// What has to be set up so that a target of firmware can be reached.
 struct BootNetworkPlan: Hashable, Sendable {
   /// The device of the card.
@@ -64,8 +76,10 @@ struct BootNetworkPlan: Hashable, Sendable {
     self.gateway = target.isIn(networkOf: self.address, prefix) || gateway?.isIPv6 != target.isIPv6 ? nil : gateway
   }
 
-  /// The device that the address is for.
-  var addressedDevice: String { vlan.map { "\(device).\($0)" } ?? device }
+  /// The names that the device of the VLAN may get, the usual one first: those that are not too long for the kernel.
+  var vlanNames: [String] {
+    vlan.map { ["\(device).\($0)", "vlan\($0)"].filter(PortalHost.isInterfaceName) } ?? []
+  }
 }
 
 extension IPAddress {
@@ -85,6 +99,8 @@ public struct BootNetwork: Sendable {
   /// How long a card may take to find its link, which can be some seconds after it is switched on.
   private static let carrierTimeout = Duration.seconds(10)
 
+  private static let timeout = Duration.seconds(10)
+
   private let devices: NetworkDevices
 
   /// The network of this namespace.
@@ -100,17 +116,39 @@ public struct BootNetwork: Sendable {
     // Before the device is switched on, so that its link is not missed.
     let monitor = try? NetworkMonitor()
     let card = try index(of: plan.device)
-    var changes = [NetworkChangeRequest.up(card)]
-    if let vlan = plan.vlan, devices.index(of: plan.addressedDevice) == nil {
-      changes.append(NetworkChangeRequest.vlan(vlan, named: plan.addressedDevice, on: card))
-    }
-    try await perform(changes, on: plan.device)
-    let device = try index(of: plan.addressedDevice)
-    changes = plan.vlan == nil ? [] : [NetworkChangeRequest.up(device)]
+    try await perform([NetworkChangeRequest.up(card)], on: plan.device)
+    let name = if let vlan = plan.vlan { try await self.vlan(vlan, on: card, plan) } else { plan.device }
+    let device = try index(of: name)
+    var changes = plan.vlan == nil ? [] : [NetworkChangeRequest.up(device)]
     changes.append(NetworkChangeRequest.address(plan.address, prefixLength: plan.prefixLength, on: device))
     changes.append(NetworkChangeRequest.route(to: plan.target, over: plan.gateway, on: device))
-    try await perform(changes, on: plan.addressedDevice)
-    if let monitor { await waitForCarrier(of: plan.addressedDevice, by: monitor) }
+    try await perform(changes, on: name)
+    if let monitor { await waitForCarrier(of: name, by: monitor) }
+  }
+
+  /// The device of a VLAN, by whatever name; it is made if there is none.
+  private func vlan(
+    _ number: UInt16, on card: UInt32, _ plan: BootNetworkPlan
+  ) async throws(BootNetworkError) -> String {
+    if let name = try await existing(number, on: card, plan) { return name }
+    // A device of that name is something else.
+    guard let name = plan.vlanNames.first(where: { devices.index(of: $0) == nil }) else {
+      throw .failed(device: plan.vlanNames.last ?? plan.device, .fileExists)
+    }
+    try await perform([NetworkChangeRequest.vlan(number, named: name, on: card)], on: name)
+    // Somebody else may have been faster, by a name of his own.
+    guard let made = try await existing(number, on: card, plan) else { throw .noDevice(name) }
+    return made
+  }
+
+  private func existing(
+    _ number: UInt16, on card: UInt32, _ plan: BootNetworkPlan
+  ) async throws(BootNetworkError) -> String? {
+    do throws(WaitError) {
+      return try await devices.vlan(number, on: card, until: .now + Self.timeout)
+    } catch {
+      throw BootNetworkError(error, on: plan.device)
+    }
   }
 
   private func index(of name: String) throws(BootNetworkError) -> UInt32 {
@@ -120,13 +158,9 @@ public struct BootNetwork: Sendable {
 
   private func perform(_ changes: [[UInt8]], on device: String) async throws(BootNetworkError) {
     do throws(WaitError) {
-      try await NetworkSetup().perform(changes, until: .now + .seconds(10))
+      try await NetworkSetup().perform(changes, until: .now + Self.timeout)
     } catch {
-      switch error {
-      case .failed(let errno): throw .failed(device: device, errno)
-      case .timedOut: throw .failed(device: device, .timedOut)
-      case .cancelled: throw .cancelled
-      }
+      throw BootNetworkError(error, on: device)
     }
   }
 

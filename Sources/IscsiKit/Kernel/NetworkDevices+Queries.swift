@@ -59,6 +59,35 @@ extension NetworkDevices {
     }
   }
 
+  /// The device of a VLAN on another device, whatever its name is.
+  ///
+  /// - Parameters:
+  ///   - number: The VLAN, as 802.1Q has it.
+  ///   - link: The kernel's number of the device below.
+  ///   - deadline: When to give up.
+  /// - Returns: The device's name; nil if there is none.
+  /// - Throws: `.failed` with what the kernel answers, `.timedOut`, `.cancelled`.
+  func vlan(
+    _ number: UInt16, on link: UInt32, until deadline: ContinuousClock.Instant?
+  ) async throws(WaitError) -> String? {
+    // Sysfs shows what is made on another device, but not as what.
+    let names = namesAbove(link)
+    guard !names.isEmpty else { return nil }
+    return try await Self.ask(until: deadline) { () throws(Errno) -> String? in
+      let handle = try NetlinkHandle(protocol: NetlinkHandle.route)
+      for name in names {
+        do throws(Errno) {
+          let answer = try handle.exchange(LinkQuery.request(for: name))
+          if LinkQuery.vlan(in: answer) == LinkQuery.VLAN(number: number, link: link) { return name }
+        } catch {
+          // It is gone by now.
+          guard error.rawValue == ENODEV else { throw error }
+        }
+      }
+      return nil
+    }
+  }
+
   private static func ask<Answer: Sendable>(
     until deadline: ContinuousClock.Instant?, _ body: @escaping @Sendable () throws(Errno) -> Answer
   ) async throws(WaitError) -> Answer {
@@ -139,6 +168,38 @@ enum LinkQuery {
     // IFF_LOWER_UP is the carrier; a device may have one and still wait to be allowed to use it.
     let hasCarrier = flags & (1 << 16) != 0
     return hasCarrier && fault == nil ? .up : .noCarrier(fault)
+  }
+}
+
+extension LinkQuery {
+  private static let linkBelow: UInt16 = 5
+  private static let linkInformation: UInt16 = 18
+  private static let namespaceBelow: UInt16 = 37
+  private static let kind: UInt16 = 1
+  private static let data: UInt16 = 2
+  private static let vlanNumber: UInt16 = 1
+  private static let vlanProtocol: UInt16 = 5
+  /// ETH_P_8021Q, in network byte order.
+  private static let standardProtocol: [UInt8] = [0x81, 0x00]
+
+  /// A VLAN on a device (kernel: `linux/if_link.h`).
+  struct VLAN: Hashable {
+    /// `IFLA_VLAN_ID`.
+    let number: UInt16
+    /// `IFLA_LINK`: the kernel's number of the device below.
+    let link: UInt32
+  }
+
+  /// The VLAN that a device is for; nil if it is for none of 802.1Q, or for one on a device of another namespace.
+  static func vlan(in answer: NetlinkMessage) -> VLAN? {
+    guard answer.type == newLink, let attributes = answer.attributes(after: 16), attributes[namespaceBelow] == nil,
+      let link = attributes.number(linkBelow, as: UInt32.self),
+      let information = attributes[linkInformation].map(NetlinkAttributes.init), information.text(kind) == "vlan",
+      let settings = information[data].map(NetlinkAttributes.init),
+      let number = settings.number(vlanNumber, as: UInt16.self),
+      settings[vlanProtocol].map({ Array($0) == standardProtocol }) ?? true
+    else { return nil }
+    return VLAN(number: number, link: link)
   }
 }
 

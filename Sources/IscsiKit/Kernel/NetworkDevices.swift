@@ -32,6 +32,18 @@ public struct NetworkDevices: Sendable {
     return found
   }
 
+  /// The names of the devices that are made on another one, by its number.
+  func namesAbove(_ link: UInt32) -> [String] {
+    guard let devices = try? SysfsDirectory(path: root.appending("class/net")) else { return [] }
+    let names = (try? devices.names()) ?? []
+    return names.sorted().filter { name in
+      // Of what is made on nothing, both are the same.
+      guard let below: UInt32 = try? devices.number("\(name)/iflink"), below == link else { return false }
+      let own: UInt32? = (try? devices.number("\(name)/ifindex")) ?? nil
+      return own != link
+    }
+  }
+
   /// The name of the device with this MAC address; the first by name, should several (a bond and its members) have it.
   public func name(of address: HardwareAddress) -> String? {
     guard let devices = try? SysfsDirectory(path: root.appending("class/net")) else { return nil }

@@ -19,7 +19,7 @@ struct BootNetworkTests {
   @Test("A target on the network is reached directly, another one over the gateway")
   func routes() throws {
     let near = try BootNetworkPlan(try entry())
-    #expect(near.device == "san0" && near.addressedDevice == "san0" && near.vlan == nil && near.gateway == nil)
+    #expect(near.device == "san0" && near.vlanNames == [] && near.vlan == nil && near.gateway == nil)
     #expect(near.address == IPAddress("10.0.0.2") && near.prefixLength == 24 && near.target == IPAddress("10.0.0.1"))
     let far = try entry { $0.target.address = try #require(FirmwareAddress("10.0.1.1")) }
     #expect(try BootNetworkPlan(far).gateway == IPAddress("10.0.0.1"))
@@ -30,10 +30,55 @@ struct BootNetworkTests {
     #expect(try BootNetworkPlan(lone).gateway == nil)
   }
 
-  @Test("A VLAN has a device of its own")
-  func vlan() throws {
-    let plan = try BootNetworkPlan(try entry { $0.ethernet.vlan = 5 })
-    #expect(plan.vlan == 5 && plan.addressedDevice == "san0.5")
+  @Test(
+    "A VLAN has a device of its own, whose name is short enough for the kernel",
+    arguments: [
+      ("san0", 5, ["san0.5", "vlan5"]), ("enp129s0f1np", 22, ["enp129s0f1np.22", "vlan22"]),
+      ("enp129s0f1np1", 22, ["vlan22"]), ("enp129s0f1np1s2", 4095, ["vlan4095"]),
+    ] as [(String, UInt16, [String])])
+  func vlan(device: String, number: UInt16, names: [String]) throws {
+    let plan = try BootNetworkPlan(
+      try entry {
+        $0.ethernet.vlan = number
+        $0.ethernet.device = device
+      })
+    #expect(plan.vlan == number && plan.vlanNames == names)
+  }
+
+  /// What the kernel tells of a device on another one.
+  private func link(
+    _ kind: String = "vlan", number: UInt16 = 5, on link: UInt32 = 7, protocol name: [UInt8] = [0x81, 0],
+    isElsewhere: Bool = false
+  ) throws -> LinkQuery.VLAN? {
+    var (tag, data, information) = ([UInt8](), [UInt8](), [UInt8]())
+    tag.appendHostInteger(number)
+    data.appendAttribute(1, tag)
+    data.appendAttribute(5, name)
+    information.appendAttribute(1, Array(kind.utf8) + [0])
+    information.appendAttribute(2, data)
+    var payload = [UInt8](repeating: 0, count: 16)
+    payload.appendAttribute(5, number: link)
+    payload.appendAttribute(18, information)
+    if isElsewhere { payload.appendAttribute(37, number: 0) }
+    let octets = NetlinkMessage.request(type: 16, payload)
+    return LinkQuery.vlan(in: try #require(NetlinkMessage.messages(in: octets).first))
+  }
+
+  @Test("A device is known as a VLAN's by what it is, not by its name")
+  func existing() throws {
+    #expect(try link() == LinkQuery.VLAN(number: 5, link: 7))
+    #expect(try link("macvlan") == nil && link(protocol: [0x88, 0xA8]) == nil && link(isElsewhere: true) == nil)
+  }
+
+  @Test("Only devices on the card are asked")
+  func above() throws {
+    let tree = try SysfsTree()
+    for (name, index, below) in [("san0", 7, 7), ("storage", 9, 7), ("san0.5", 8, 7), ("lo", 1, 1), ("eth1.5", 10, 6)] {
+      try tree.addNetworkDevice(name, "52:54:00:12:34:56")
+      try tree.set("class/net/\(name)/ifindex", to: .text("\(index)"))
+      try tree.set("class/net/\(name)/iflink", to: .text("\(below)"))
+    }
+    #expect(NetworkDevices(sysfs: tree.root).namesAbove(7) == ["san0.5", "storage"])
   }
 
   @Test("Without a prefix the netmask counts, and one of them has to be there")

@@ -8,7 +8,7 @@ GUEST_MODULES=(
   scsi_mod sd_mod scsi_transport_iscsi libiscsi libiscsi_tcp iscsi_tcp iscsi_boot_sysfs iscsi_ibft
   crc32c_generic crc32c-intel crc32c md5 sha1_generic sha256_generic sha3_generic
   target_core_mod target_core_file target_core_iblock iscsi_target_mod configfs
-  dummy veth bridge loop scsi_debug sch_netem inet_diag tcp_diag dm_mod dm_multipath ext4
+  dummy veth 8021q bridge loop scsi_debug sch_netem inet_diag tcp_diag dm_mod dm_multipath ext4
 )
 
 # pack TREE ARCHIVE: a cpio archive, stored as it is (unpacking costs more boot time than loading).
