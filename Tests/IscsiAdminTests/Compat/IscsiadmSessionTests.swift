@@ -222,6 +222,30 @@ struct IscsiadmSessionTests {
     #expect(run.status == .noObjectsFound)
   }
 
+  @Test("A session that goes between the listing and its logout is one that the daemon does not know")
+  func goneMeanwhile() throws {
+    let errors = Errors()
+    let console = IscsiadmConsole(say: { _ in }, complain: { errors.lines.append($0) })
+    let actions = SessionActions(machine: Iscsiadm.Machine(), console: console)
+    let sessions = [Self.session(1), Self.session(2)]
+    let results = try sessions.map { session in
+      let failure = OperationError(.logout(session.id, target: nil), .noSession)
+      return InitiatorTypes.LogoutResult(
+        session.id.rawValue == 1 ? .failure(failure) : .success(try Samples.logout(2)), of: session.id)
+    }
+    let error = #expect(throws: IscsiadmError.self) { try actions.report(.success(results), of: sessions) }
+    #expect(error == IscsiadmError(.sessionNotFound, "Could not logout of all requested sessions"))
+    #expect(
+      errors.lines == [
+        "iscsiadm: Could not logout of [sid: 1, target: iqn.2026-11.org.example:root, portal: 10.0.0.1,3260].",
+        "iscsiadm: initiator reported error (2 - session not found)",
+      ])
+  }
+
+  private final class Errors {
+    var lines: [String] = []
+  }
+
   @Test("A rescan needs no daemon")
   func rescanWithoutDaemon() async throws {
     var session = Self.session(1)

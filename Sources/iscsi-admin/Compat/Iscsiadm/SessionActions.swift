@@ -38,15 +38,25 @@ struct SessionActions {
   ///
   /// - Returns: The code of the first that failed.
   private func logOut(of sessions: [SessionSnapshot]) throws(IscsiadmError) -> ExitStatus {
-    let nothing = IscsiadmError(.noObjectsFound, "No matching sessions found")
-    guard !sessions.isEmpty else { throw nothing }
+    guard !sessions.isEmpty else { throw Self.noSessions }
     for session in sessions { console.say("Logging out of session \(session.bracketed)\n") }
     var input = InitiatorTypes.LogoutInput(sessions: sessions.map(\.id.rawValue))
     input.force = !machine.protectsUsedDisks
     let call = input
+    return try report(
+      machine.ask { (daemon) async throws(InitiatorError) in try await daemon.logOut(call) }, of: sessions)
+  }
+
+  private static let noSessions = IscsiadmError(.noObjectsFound, "No matching sessions found")
+
+  /// Tells how logouts went. A session that has gone since it was listed is one that the daemon does not know (2), as for
+  /// open-iscsi's, also where a node's name was given: it was found, so that it is not "no objects" (21).
+  func report(
+    _ answer: Result<[InitiatorTypes.LogoutResult], InitiatorError>, of sessions: [SessionSnapshot]
+  ) throws(IscsiadmError) -> ExitStatus {
     var outcomes: [SessionID: ExitStatus] = [:]
     var failure: ExitStatus?
-    switch machine.ask({ (daemon) async throws(InitiatorError) in try await daemon.logOut(call) }) {
+    switch answer {
     case .success(let results):
       for result in results {
         outcomes[SessionID(rawValue: result.session)] = result.failure?.exitStatus ?? .success
@@ -67,7 +77,7 @@ struct SessionActions {
     }
     guard let first else { return .success }
     // A request that never reached a daemon is not counted as a session that was found.
-    if failure == .daemonNotConnected { throw nothing }
+    if failure == .daemonNotConnected { throw Self.noSessions }
     throw IscsiadmError(first, "Could not logout of all requested sessions")
   }
 
