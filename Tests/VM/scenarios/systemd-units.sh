@@ -39,11 +39,17 @@ remember_connection() {
 
 target_start lio
 modprobe -r iscsi_tcp
+# A machine on which nothing is configured yet.
+mv /etc/iscsi "$WORK/iscsi"
 systemd_start
 
 echo '--- started by a connection, with the kernel driver that it loads'
 expect_exit 0 systemctl start iscsi-admin.socket
 expect_properties ActiveState=inactive
+run timeout $((30 * PATIENCE)) iscsi-admin login "$IQN" --portal "$TARGET_ADDRESS" "${QUICK[@]}"
+expect_sessions 0
+expect_equal drwxr-xr-x "$(stat -c %A /etc/iscsi)"
+cp -a "$WORK/iscsi/." /etc/iscsi/
 # A service that never becomes ready leaves its client waiting.
 expect_exit 0 timeout $((30 * PATIENCE)) iscsi-admin login "$IQN" --portal "$TARGET_ADDRESS" "${QUICK[@]}"
 SID=$(sid_of "$IQN")
