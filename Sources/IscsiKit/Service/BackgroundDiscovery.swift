@@ -142,7 +142,8 @@ actor BackgroundDiscovery {
     case .success(let exclusions): (facts.exclusions, told["exclusions"]) = (exclusions, nil)
     case .failure(let error):
       facts.exclusions = nil
-      tell("no target that is gone is logged out of: \(error)", of: "exclusions")
+      let advice = error.advice.map { "; \($0)" } ?? ""
+      tell("no target that is gone is logged out of: \(error)\(advice)", of: "exclusions")
     }
     let followUp = nodes[key, default: DiscoveredNodes(minimumAbsence: records.minimumAbsence)].follow(facts, at: .now)
     await logIn(followUp.logins, key)

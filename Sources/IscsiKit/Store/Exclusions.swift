@@ -13,8 +13,8 @@ public enum ExclusionsError: DiagnosableError, Hashable {
   /// What is wrong, and where.
   public var description: String {
     switch self {
-    case .unreadable(let path, let errno): "\(path) cannot be read: \(errno.label)"
-    case .tooLarge(let path, let limit): "\(path) has more than \(limit) octets"
+    case .unreadable(let path, let errno): "the list of excluded targets \(path) cannot be read: \(errno.label)"
+    case .tooLarge(let path, let limit): "the list of excluded targets \(path) has more than \(limit) octets"
     case .badLine(let path, let line, let text):
       "line \(line) of \(path) is no target name and no beginning of one: \(text.debugDescription)"
     }
@@ -32,7 +32,11 @@ public enum ExclusionsError: DiagnosableError, Hashable {
   public var advice: String? {
     switch self {
     case .badLine: "write one name a line; a * at its end stands for any end, # begins a comment"
-    case .unreadable, .tooLarge: nil
+    case .unreadable(let path, .isDirectory): "put a file in the place of the folder \(path), or remove it"
+    case .unreadable(let path, .permissionDenied), .unreadable(let path, .notPermitted):
+      "run as root, and let root read it: chmod u+r \(path)"
+    case .unreadable(let path, _): "look at it with: ls -l \(path); if no target is to be excluded, remove it"
+    case .tooLarge: "use a * for the ends of many names"
     }
   }
 }

@@ -49,12 +49,21 @@ struct ExclusionsTests {
     }
   }
 
+  @Test(
+    "Whatever keeps the file from being read, it is said what to do",
+    arguments: [Errno.isDirectory, .permissionDenied, .ioError])
+  func advice(errno: Errno) {
+    #expect(ExclusionsError.unreadable(path: "/etc/x", errno).advice?.contains("/etc/x") == true)
+  }
+
   @Test("A file that is too large or cannot be read is no empty list")
   func unreadable() throws {
     let file = try TemporaryFile(String(repeating: "#", count: Exclusions.sizeLimit + 1))
     #expect(throws: ExclusionsError.tooLarge(path: file.path.string, limit: Exclusions.sizeLimit)) {
       try Exclusions(path: file.path)
     }
-    #expect(throws: ExclusionsError.unreadable(path: "/tmp", .isDirectory)) { try Exclusions(path: "/tmp") }
+    let error = #expect(throws: ExclusionsError.self) { try Exclusions(path: "/tmp") }
+    #expect(error == .unreadable(path: "/tmp", .isDirectory))
+    #expect(error?.description.hasPrefix("the list of excluded targets /tmp cannot be read: ") == true)
   }
 }
