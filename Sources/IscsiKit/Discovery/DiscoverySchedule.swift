@@ -20,6 +20,13 @@ struct DiscoverySchedule: Sendable {
     var portal: Portal { Portal(host: host, port: port) }
   }
 
+  /// A discovery that was begun. One that is switched off and on again while it runs is another from then on, of which the
+  /// former's answer says nothing.
+  struct Run: Hashable, Sendable {
+    let key: Key
+    fileprivate let generation: UInt64
+  }
+
   /// How a discovery ended.
   enum Ending: Hashable, Sendable {
     /// It was answered.
@@ -36,6 +43,7 @@ struct DiscoverySchedule: Sendable {
   }
 
   private struct Entry: Sendable {
+    let generation: UInt64
     /// Nil is once.
     var interval: Duration?
     var state: State
@@ -47,6 +55,7 @@ struct DiscoverySchedule: Sendable {
   static let retryInterval = Duration.seconds(30)
 
   private var entries: [Key: Entry] = [:]
+  private var lastGeneration: UInt64 = 0
 
   /// The discoveries that there are.
   var keys: Set<Key> { Set(entries.keys) }
@@ -69,12 +78,13 @@ struct DiscoverySchedule: Sendable {
       missing.remove(key)
       guard record.isRepeated else {
         // What the record says is known, whatever is wrong with others.
-        if remove(key) { gone.insert(key) }
+        if entries.removeValue(forKey: key) != nil { gone.insert(key) }
         continue
       }
       let interval: Duration? = record.pollInterval > 0 ? .seconds(Int64(record.pollInterval)) : nil
       guard var entry = entries[key] else {
-        entries[key] = Entry(interval: interval, state: .waiting(until: now))
+        lastGeneration += 1
+        entries[key] = Entry(generation: lastGeneration, interval: interval, state: .waiting(until: now))
         continue
       }
       guard entry.interval != interval else { continue }
@@ -93,32 +103,38 @@ struct DiscoverySchedule: Sendable {
     return gone.union(missing)
   }
 
-  /// Takes a discovery away, as its record says; false if it was not there.
-  @discardableResult
-  mutating func remove(_ key: Key) -> Bool { entries.removeValue(forKey: key) != nil }
+  /// Whether what was begun still is what is to be repeated.
+  func isCurrent(_ run: Run) -> Bool { entries[run.key]?.generation == run.generation }
+
+  /// Takes a discovery away, as its record says; false if it was not there any more.
+  mutating func remove(_ run: Run) -> Bool {
+    guard isCurrent(run) else { return false }
+    entries[run.key] = nil
+    return true
+  }
 
   /// The discoveries that are to begin now, the longest due first; they count as running from now on.
-  mutating func start(at now: ContinuousClock.Instant) -> [Key] {
+  mutating func start(at now: ContinuousClock.Instant) -> [Run] {
     let room = Self.concurrency - entries.values.count { $0.state == .running }
     guard room > 0 else { return [] }
-    let due = entries.compactMap { key, entry -> (key: Key, time: ContinuousClock.Instant)? in
+    let due = entries.compactMap { key, entry -> (run: Run, time: ContinuousClock.Instant)? in
       guard case .waiting(let time) = entry.state, time <= now else { return nil }
-      return (key, time)
+      return (Run(key: key, generation: entry.generation), time)
     }
-    let chosen = due.sorted { $0.time < $1.time }.prefix(room).map(\.key)
-    for key in chosen { entries[key]?.state = .running }
+    let chosen = due.sorted { $0.time < $1.time }.prefix(room).map(\.run)
+    for run in chosen { entries[run.key]?.state = .running }
     return chosen
   }
 
   /// Notes that a discovery has ended; one that is no more is passed over.
-  mutating func end(_ key: Key, _ ending: Ending, at now: ContinuousClock.Instant) {
-    guard let entry = entries[key], entry.state == .running else { return }
-    switch (ending, entry.interval) {
-    case (.answered, nil): entries[key]?.state = .over
-    case (.answered, let interval?): entries[key]?.state = .waiting(until: now + interval)
-    case (.failed, let interval):
-      entries[key]?.state = .waiting(until: now + min(interval ?? Self.retryInterval, Self.retryInterval))
-    }
+  mutating func end(_ run: Run, _ ending: Ending, at now: ContinuousClock.Instant) {
+    guard let entry = entries[run.key], isCurrent(run), entry.state == .running else { return }
+    entries[run.key]?.state =
+      switch (ending, entry.interval) {
+      case (.answered, nil): .over
+      case (.answered, let interval?): .waiting(until: now + interval)
+      case (.failed, let interval): .waiting(until: now + min(interval ?? Self.retryInterval, Self.retryInterval))
+      }
   }
 
   /// When the next discovery is due; nil if none is, or as many run as may.

@@ -48,8 +48,8 @@ actor BackgroundDiscovery {
           await look()
           nextLook = .now + Self.lookInterval
         }
-        for key in schedule.start(at: .now) {
-          group.addTask { await self.discover(key) }
+        for run in schedule.start(at: .now) {
+          group.addTask { await self.discover(run) }
         }
         timer?.cancel()
         timer = Reactor.shared.schedule(at: min(nextLook, schedule.nextStart ?? nextLook)) { [wake] in wake.yield() }
@@ -97,23 +97,25 @@ actor BackgroundDiscovery {
 
   // MARK: - One discovery
 
-  private func discover(_ key: DiscoverySchedule.Key) async {
+  private func discover(_ run: DiscoverySchedule.Run) async {
+    let key = run.key
     defer { wake.yield() }
     do {
       guard let question = try await blocking(Self.readTimeout, { [records] in try records.question(key) }) else {
         // The next look does without it.
-        let gone = schedule.remove(key)
-        if gone { forget(key) }
+        if schedule.remove(run) { forget(key) }
         return
       }
       let answer = try await ask(question, key)
       guard !answer.found.isEmpty else { throw answer.failures.first ?? WaitError.cancelled }
-      try await take(answer, of: question.record, key)
-      schedule.end(key, .answered, at: .now)
+      try await take(answer, of: question.record, run)
+      guard schedule.isCurrent(run) else { return }
+      schedule.end(run, .answered, at: .now)
       if answer.failures.isEmpty, told["\(key)"] != nil { log.info("\(key): answered again") }
       tell(answer.failures.map { "\(key): \($0.description)" }.joined(separator: "; "), of: "\(key)")
     } catch {
-      schedule.end(key, .failed, at: .now)
+      guard schedule.isCurrent(run) else { return }
+      schedule.end(run, .failed, at: .now)
       // Nothing follows from it: who does not answer has not said that anything is gone.
       if !Task.isCancelled { tell("\(key): \(error)", of: "\(key)") }
     }
@@ -126,12 +128,13 @@ actor BackgroundDiscovery {
 
   /// Makes records of what is new, and does what follows.
   private func take(
-    _ answer: DiscoveryAnswer, of record: DiscoveryRecord, _ key: DiscoverySchedule.Key
+    _ answer: DiscoveryAnswer, of record: DiscoveryRecord, _ run: DiscoverySchedule.Run
   ) async throws {
+    let key = run.key
     let outcome = try await blocking(Self.writeTimeout) { [records, sysfs] in
       try records.takeOver(answer, of: record, sysfs: sysfs)
     }
-    guard let outcome, schedule.keys.contains(key) else { return }
+    guard let outcome, schedule.isCurrent(run) else { return }
     for node in outcome.added { log.info("\(key): found \(node)") }
     var facts = DiscoveredNodes.Answer(found: outcome.found)
     facts.wholeOver = answer.wholeOver
@@ -147,6 +150,7 @@ actor BackgroundDiscovery {
     }
     let followUp = nodes[key, default: DiscoveredNodes(minimumAbsence: records.minimumAbsence)].follow(facts, at: .now)
     await logIn(followUp.logins, key)
+    guard schedule.isCurrent(run) else { return }
     for node in followUp.spared {
       tell("\(key): \(Self.name(node)) is gone and stays: it is excluded", of: Self.name(node))
     }

@@ -21,10 +21,11 @@ struct DiscoveryScheduleTests {
     private var value = DiscoverySchedule()
     var keys: Set<DiscoverySchedule.Key> { value.keys }
     var nextStart: ContinuousClock.Instant? { value.nextStart }
-    func start(at now: ContinuousClock.Instant) -> [DiscoverySchedule.Key] { value.start(at: now) }
-    func remove(_ key: DiscoverySchedule.Key) -> Bool { value.remove(key) }
-    func end(_ key: DiscoverySchedule.Key, _ ending: DiscoverySchedule.Ending, at now: ContinuousClock.Instant) {
-      value.end(key, ending, at: now)
+    func start(at now: ContinuousClock.Instant) -> [DiscoverySchedule.Run] { value.start(at: now) }
+    func isCurrent(_ run: DiscoverySchedule.Run) -> Bool { value.isCurrent(run) }
+    func remove(_ run: DiscoverySchedule.Run) -> Bool { value.remove(run) }
+    func end(_ run: DiscoverySchedule.Run, _ ending: DiscoverySchedule.Ending, at now: ContinuousClock.Instant) {
+      value.end(run, ending, at: now)
     }
     @discardableResult
     func update(
@@ -45,7 +46,7 @@ struct DiscoveryScheduleTests {
     let wanted = try record()
     let schedule = schedule([wanted, try record("10.0.0.2", isRepeated: false)])
     #expect(schedule.nextStart == start)
-    #expect(schedule.start(at: start) == [.init(wanted)])
+    #expect(schedule.start(at: start).map(\.key) == [.init(wanted)])
     #expect(schedule.start(at: start + .seconds(1000)) == [], "it runs")
     #expect(schedule.nextStart == nil)
   }
@@ -60,9 +61,9 @@ struct DiscoveryScheduleTests {
   func intervals(_ interval: Int32, _ ending: DiscoverySchedule.Ending, _ pause: Int64?) throws {
     let wanted = try record(every: interval)
     let schedule = schedule([wanted])
-    let key = try #require(schedule.start(at: start).first)
+    let run = try #require(schedule.start(at: start).first)
     let end = start + .seconds(7)
-    schedule.end(key, ending, at: end)
+    schedule.end(run, ending, at: end)
     #expect(schedule.nextStart == pause.map { end + .seconds($0) })
     guard let pause else {
       // Once is once, also when the records are read again.
@@ -71,13 +72,14 @@ struct DiscoveryScheduleTests {
       return
     }
     #expect(schedule.start(at: end + .seconds(pause) - .milliseconds(1)) == [])
-    #expect(schedule.start(at: end + .seconds(pause)) == [key])
+    #expect(schedule.start(at: end + .seconds(pause)) == [run])
   }
 
   @Test("A record that is gone, or that says No, ends it; what cannot be read does not")
   func gone() throws {
     let (one, two) = (try record(), try record("10.0.0.2"))
     let schedule = schedule([one, two])
+    let runs = schedule.start(at: start)
     #expect(schedule.update([], isComplete: false, at: start) == [])
     #expect(schedule.keys == [.init(one), .init(two)])
     let off = try record(isRepeated: false)
@@ -85,28 +87,45 @@ struct DiscoveryScheduleTests {
     #expect(schedule.update([off], isComplete: true, at: start) == [.init(two)])
     #expect(schedule.keys.isEmpty && schedule.start(at: start) == [])
     // One that ran meanwhile does not come back by its end.
-    schedule.end(.init(one), .answered, at: start)
+    for run in runs { schedule.end(run, .answered, at: start) }
     #expect(schedule.nextStart == nil)
+  }
+
+  @Test("The late end of one that was switched off and on again is none of the new one")
+  func generations() throws {
+    let one = try record()
+    let schedule = schedule([one])
+    let former = try #require(schedule.start(at: start).first)
+    schedule.update([try record(isRepeated: false)], isComplete: true, at: start)
+    schedule.update([one], isComplete: true, at: start)
+    #expect(!schedule.isCurrent(former))
+    let latter = try #require(schedule.start(at: start).first)
+    #expect(latter.key == former.key && schedule.isCurrent(latter))
+    schedule.end(former, .failed, at: start)
+    #expect(!schedule.remove(former) && schedule.nextStart == nil, "the new one still runs")
+    schedule.end(latter, .answered, at: start)
+    #expect(schedule.nextStart == start + .seconds(30))
   }
 
   @Test("A record that says No when it is looked at is taken away once")
   func removed() throws {
     let one = try record()
     let schedule = schedule([one])
-    #expect(schedule.remove(.init(one)))
-    #expect(!schedule.remove(.init(one)))
+    let run = try #require(schedule.start(at: start).first)
+    #expect(schedule.remove(run))
+    #expect(!schedule.remove(run))
   }
 
   @Test("Another interval counts from when it is known, and may make due what was over")
   func changed() throws {
     let schedule = schedule([try record(every: 3600)])
-    let key = try #require(schedule.start(at: start).first)
-    schedule.end(key, .answered, at: start)
+    let run = try #require(schedule.start(at: start).first)
+    schedule.end(run, .answered, at: start)
     schedule.update([try record(every: 10)], isComplete: true, at: start + .seconds(5))
     #expect(schedule.nextStart == start + .seconds(15))
-    #expect(schedule.start(at: start + .seconds(15)) == [key])
+    #expect(schedule.start(at: start + .seconds(15)) == [run])
     schedule.update([try record(every: 0)], isComplete: true, at: start + .seconds(15))
-    schedule.end(key, .answered, at: start + .seconds(16))
+    schedule.end(run, .answered, at: start + .seconds(16))
     #expect(schedule.nextStart == nil)
     schedule.update([try record(every: 20)], isComplete: true, at: start + .seconds(100))
     #expect(schedule.nextStart == start + .seconds(120))
@@ -119,7 +138,7 @@ struct DiscoveryScheduleTests {
     let first = schedule.start(at: start)
     #expect(first.count == DiscoverySchedule.concurrency)
     #expect(schedule.start(at: start) == [] && schedule.nextStart == nil)
-    for key in first { schedule.end(key, .answered, at: start) }
+    for run in first { schedule.end(run, .answered, at: start) }
     let second = schedule.start(at: start + .seconds(30))
     #expect(second.count == DiscoverySchedule.concurrency && Set(second).isDisjoint(with: first))
   }
