@@ -22,8 +22,7 @@ actor BackgroundDiscovery {
   let log: Logger
   private var schedule = DiscoverySchedule()
   private var nodes: [DiscoverySchedule.Key: DiscoveredNodes] = [:]
-  /// What was told of what, so that it is told once for as long as it lasts.
-  private var told: [String: String] = [:]
+  private var news = DiscoveryNews()
   private let signals: AsyncStream<Void>
   private let wake: AsyncStream<Void>.Continuation
 
@@ -76,23 +75,21 @@ actor BackgroundDiscovery {
       let gone = schedule.update(found, isComplete: listing.problems.isEmpty, at: .now)
       for key in gone { forget(key) }
       for key in schedule.keys.subtracting(before) { log.info("\(key): repeated from now on") }
-      tell(listing.problems.map(\.description).joined(separator: "; "), of: "records")
+      tell(listing.problems.map(\.description).joined(separator: "; "), of: .records)
     } catch {
-      tell("the records of discoveries cannot be read: \(error)", of: "records")
+      tell("the records of discoveries cannot be read: \(error)", of: .records)
     }
   }
 
   private func forget(_ key: DiscoverySchedule.Key) {
     nodes[key] = nil
-    told["\(key)"] = nil
+    news.forget(key)
     log.info("\(key): not repeated any more; its sessions stay")
   }
 
   /// Tells what is wrong with something, once until it is something else; an empty text is that nothing is.
-  private func tell(_ text: String, of subject: String) {
-    guard told[subject] ?? "" != text else { return }
-    told[subject] = text.isEmpty ? nil : text
-    if !text.isEmpty { log.warning("\(text)") }
+  private func tell(_ text: String, of subject: DiscoveryNews.Subject) {
+    if news.isNews(text, of: subject) { log.warning("\(text)") }
   }
 
   // MARK: - One discovery
@@ -111,13 +108,13 @@ actor BackgroundDiscovery {
       try await take(answer, of: question.record, run)
       guard schedule.isCurrent(run) else { return }
       schedule.end(run, .answered, at: .now)
-      if answer.failures.isEmpty, told["\(key)"] != nil { log.info("\(key): answered again") }
-      tell(answer.failures.map { "\(key): \($0.description)" }.joined(separator: "; "), of: "\(key)")
+      if answer.failures.isEmpty, news.has(.discovery(key)) { log.info("\(key): answered again") }
+      tell(answer.failures.map { "\(key): \($0.description)" }.joined(separator: "; "), of: .discovery(key))
     } catch {
       guard schedule.isCurrent(run) else { return }
       schedule.end(run, .failed, at: .now)
       // Nothing follows from it: who does not answer has not said that anything is gone.
-      if !Task.isCancelled { tell("\(key): \(error)", of: "\(key)") }
+      if !Task.isCancelled { tell("\(key): \(error)", of: .discovery(key)) }
     }
   }
 
@@ -142,22 +139,24 @@ actor BackgroundDiscovery {
     facts.sessions = outcome.sessions
     facts.foundElsewhere = nodes.reduce(into: []) { if $1.key != key { $0.formUnion($1.value.found) } }
     switch outcome.exclusions {
-    case .success(let exclusions): (facts.exclusions, told["exclusions"]) = (exclusions, nil)
+    case .success(let exclusions):
+      facts.exclusions = exclusions
+      news.forget(.exclusions)
     case .failure(let error):
       facts.exclusions = nil
       let advice = error.advice.map { "; \($0)" } ?? ""
-      tell("no target that is gone is logged out of: \(error)\(advice)", of: "exclusions")
+      tell("no target that is gone is logged out of: \(error)\(advice)", of: .exclusions)
     }
     let followUp = nodes[key, default: DiscoveredNodes(minimumAbsence: records.minimumAbsence)].follow(facts, at: .now)
     await logIn(followUp.logins, key)
     guard schedule.isCurrent(run) else { return }
-    for node in followUp.spared {
-      tell("\(key): \(Self.name(node)) is gone and stays: it is excluded", of: Self.name(node))
+    for name in followUp.spared.map(Self.name) {
+      tell("\(key): \(name) is gone and stays: it is excluded", of: .node(name, key))
     }
     try await leave(followUp.departures, of: record, key)
-    let gone = Set(followUp.spared.map(Self.name) + followUp.departures.map { Self.name($0.record) })
-    // What has come back, and goes again, is told again.
-    for node in outcome.found where !gone.contains(Self.name(node)) { told[Self.name(node)] = nil }
+    // What has come back, and goes again, is told again; so is what somebody has forgotten in between.
+    let names = Set(outcome.recorded.map(Self.name)).subtracting(outcome.found.map(Self.name))
+    news.keep(nodes: names, of: key)
   }
 
   private static func name(_ node: NodeRecord) -> String { RecordSubject.node(node).description }
@@ -197,8 +196,9 @@ actor BackgroundDiscovery {
   ) async throws {
     guard !departures.isEmpty else { return }
     let sessions = departures.flatMap(\.sessions)
-    for departure in departures where !departure.sessions.isEmpty && told[Self.name(departure.record)] == nil {
-      log.notice("\(key): \(Self.name(departure.record)) is gone; logging out")
+    for name in departures.filter({ !$0.sessions.isEmpty }).map({ Self.name($0.record) })
+    where !news.has(.node(name, key)) {
+      log.notice("\(key): \(name) is gone; logging out")
     }
     let timeout = departures.map(\.record.logoutTimeout).max() ?? .seconds(15)
     let results = await manager.logOut(sessions, timeout: timeout, sparingUsed: true)
@@ -210,9 +210,9 @@ actor BackgroundDiscovery {
     for departure in departures {
       let name = Self.name(departure.record)
       if let failure = departure.sessions.compactMap({ failures[$0] }).first {
-        tell("\(key): \(name) is gone and stays: \(failure)", of: name)
+        tell("\(key): \(name) is gone and stays: \(failure)", of: .node(name, key))
       } else {
-        told[name] = nil
+        news.forget(.node(name, key))
         left.append(departure.record)
       }
     }
@@ -222,7 +222,7 @@ actor BackgroundDiscovery {
       try records.remove(nodes, of: record, sysfs: sysfs)
     }
     for step in plan.steps { log.notice("\(key): forgot \(step.subject)") }
-    for refusal in plan.refusals { tell("\(key): \(refusal)", of: "\(refusal)") }
+    tell(plan.refusals.map { "\(key): \($0)" }.joined(separator: "; "), of: .removal(key))
   }
 }
 
