@@ -90,7 +90,9 @@ public struct RecordSource: Sendable {
 
   /// Removes the records of nodes that are gone, but those in use.
   func remove(_ nodes: [NodeRecord], of record: DiscoveryRecord, sysfs: Sysfs) throws -> RecordPlan {
-    let uses = NodeUses(try sysfs.sessions(.summary))
-    return try open().1.carryOut(VanishedNodesEdit(nodes: nodes, discovery: record, uses: uses))
+    let edit = VanishedNodesEdit(nodes: nodes, discovery: record) {
+      () throws(SysfsError) in try sysfs.sessions(.summary)
+    }
+    return try open().1.carryOut(edit)
   }
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import SystemPackage
 
 /// What a discovery has found over an interface, over which it is to be logged in to.
 public struct FoundTargets: Sendable {
@@ -105,12 +106,18 @@ extension RecordPlan {
 struct VanishedNodesEdit: RecordEdit {
   let nodes: [NodeRecord]
   let discovery: DiscoveryRecord
-  let uses: NodeUses
+  /// Reads the sessions that there are; called when nobody else can change records.
+  let sessions: @Sendable () throws(SysfsError) -> [SessionSnapshot]
 
   /// What another has taken over meanwhile is left alone, and so is all where the discovery is not repeated any more.
   func plan(on database: RecordDatabase) throws(DatabaseError) -> RecordPlan {
     var plan = RecordPlan()
     guard try database.isRepeated(discovery) else { return plan }
+    let uses: NodeUses
+    do throws(SysfsError) { uses = NodeUses(try sessions()) } catch {
+      guard case .unreadable(let path, let errno) = error else { throw .failed("read", path: "sessions", .ioError) }
+      throw .failed("read", path: path, errno)
+    }
     for node in nodes {
       guard let stored = try database.node(at: NodeLocation(of: node)), stored.record.isFound(by: discovery) else {
         continue

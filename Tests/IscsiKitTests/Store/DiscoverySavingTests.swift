@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import SystemPackage
 import Testing
 
 @testable import IscsiKit
@@ -28,6 +29,10 @@ struct DiscoverySavingTests {
     try database.carryOut(
       FoundNodesEdit(
         [FoundTargets(over: interface, targets)], foundBy: other ?? discovery, configuration: configuration))
+  }
+
+  private func vanished(_ nodes: [NodeRecord], sessions: [SessionSnapshot] = []) -> VanishedNodesEdit {
+    VanishedNodesEdit(nodes: nodes, discovery: discovery) { sessions }
   }
 
   private func actions(_ plan: RecordPlan) -> [String] {
@@ -85,8 +90,7 @@ struct DiscoverySavingTests {
     var session = SessionSnapshot(id: SessionID(rawValue: 3))
     session.targetName = "iqn.2026-11.org.example:b"
     let all = try database.nodes().records.map(\.record)
-    let edit = VanishedNodesEdit(nodes: all, discovery: discovery, uses: NodeUses([session]))
-    let plan = try database.carryOut(edit)
+    let plan = try database.carryOut(vanished(all, sessions: [session]))
     #expect(actions(plan) == ["a at 10.0.0.1:3260,1 over default: deleted"])
     #expect(plan.refusals == [.inUse(.node(all[1]), SessionID(rawValue: 3))])
     #expect(try database.nodes().records.map(\.record.target.description.last) == ["b", "c", "d"])
@@ -96,9 +100,39 @@ struct DiscoverySavingTests {
   func notRepeated() throws {
     _ = try keep([try target("a")])
     let nodes = try database.nodes(foundBy: discovery)
-    let edit = VanishedNodesEdit(nodes: nodes, discovery: discovery, uses: NodeUses([]))
-    #expect(try database.carryOut(edit).steps.isEmpty)
+    #expect(try database.carryOut(vanished(nodes)).steps.isEmpty)
     #expect(nodes.count == 1)
+  }
+
+  @Test("Whether nodes are in use is looked at when nobody else can change records")
+  func usesUnderLock() throws {
+    _ = try database.carryOut(DiscoveryCreationEdit(discovery, configuration: configuration))
+    _ = try keep([try target("a")])
+    let locks = files.locks
+    let looks = Notes<Bool>()
+    let nodes = try database.nodes(foundBy: discovery)
+    let edit = VanishedNodesEdit(nodes: nodes, discovery: discovery) {
+      do {
+        _ = try DatabaseLock(in: locks, patience: .zero)
+        looks.add(false)
+      } catch {
+        looks.add(true)
+      }
+      return []
+    }
+    _ = try database.carryOut(edit)
+    #expect(looks.all == [true])
+  }
+
+  @Test("Sessions that cannot be read keep all records")
+  func unreadableSessions() throws {
+    _ = try database.carryOut(DiscoveryCreationEdit(discovery, configuration: configuration))
+    _ = try keep([try target("a")])
+    let edit = VanishedNodesEdit(
+      nodes: try database.nodes(foundBy: discovery), discovery: discovery
+    ) { () throws(SysfsError) in throw .unreadable(path: "/sys/x", .tooManyOpenFiles) }
+    #expect(throws: DatabaseError.failed("read", path: "/sys/x", .tooManyOpenFiles)) { try database.carryOut(edit) }
+    #expect(try database.nodes().records.count == 1)
   }
 
   @Test("What an iSNS server has found before it had a record is known, too")
