@@ -212,7 +212,7 @@ actor BackgroundDiscovery {
       if let failure = departure.sessions.compactMap({ failures[$0] }).first {
         tell("\(key): \(name) is gone and stays: \(failure)", of: .node(name, key))
       } else {
-        news.forget(.node(name, key))
+        if !departure.sessions.isEmpty { news.forget(.node(name, key)) }
         left.append(departure.record)
       }
     }
@@ -221,7 +221,15 @@ actor BackgroundDiscovery {
     let plan = try await blocking(Self.writeTimeout) { [records, sysfs] in
       try records.remove(nodes, of: record, sysfs: sysfs)
     }
-    for step in plan.steps { log.notice("\(key): forgot \(step.subject)") }
+    for step in plan.steps {
+      let name = step.subject.description
+      if step.action == .deleted {
+        news.forget(.node(name, key))
+        log.notice("\(key): forgot \(name)")
+      } else {
+        tell("\(key): \(name) is gone; its record stays, because somebody has edited it", of: .node(name, key))
+      }
+    }
     tell(plan.refusals.map { "\(key): \($0)" }.joined(separator: "; "), of: .removal(key))
   }
 }

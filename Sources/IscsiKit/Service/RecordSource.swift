@@ -88,11 +88,14 @@ public struct RecordSource: Sendable {
       recorded: try database.nodes(foundBy: record), sessions: try sysfs.sessions(.summary), exclusions: exclusions)
   }
 
-  /// Removes the records of nodes that are gone, but those in use.
+  /// Removes the records of nodes that are gone, but those in use and those that were edited.
   func remove(_ nodes: [NodeRecord], of record: DiscoveryRecord, sysfs: Sysfs) throws -> RecordPlan {
-    let edit = VanishedNodesEdit(nodes: nodes, discovery: record) {
+    let (configuration, database) = try open()
+    let edit = VanishedNodesEdit(nodes: nodes, discovery: record, configuration: configuration) {
       () throws(SysfsError) in try sysfs.sessions(.summary)
     }
-    return try open().1.carryOut(edit)
+    let plan = try database.carryOut(edit, isTrial: true)
+    // An edited record is looked at after each answer, and the lock is for who has something to write.
+    return plan.steps.contains { $0.action == .deleted } ? try database.carryOut(edit) : plan
   }
 }

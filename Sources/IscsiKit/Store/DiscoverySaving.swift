@@ -102,14 +102,18 @@ extension RecordPlan {
   }
 }
 
-/// Deletes records of nodes that a discovery has found and does not find any more, but those in use.
+/// Deletes records of nodes that a discovery has found and does not find any more, but those in use, and those that
+/// somebody has edited: they would not be made again as they were.
 struct VanishedNodesEdit: RecordEdit {
   let nodes: [NodeRecord]
   let discovery: DiscoveryRecord
+  /// What new records are like.
+  let configuration: InitiatorConfiguration
   /// Reads the sessions that there are; called when nobody else can change records.
   let sessions: @Sendable () throws(SysfsError) -> [SessionSnapshot]
 
-  /// What another has taken over meanwhile is left alone, and so is all where the discovery is not repeated any more.
+  /// What another has taken over meanwhile is left alone, and so is all where the discovery is not repeated any more. A
+  /// record that was edited has a step that changes nothing.
   func plan(on database: RecordDatabase) throws(DatabaseError) -> RecordPlan {
     var plan = RecordPlan()
     guard try database.isRepeated(discovery) else { return plan }
@@ -118,13 +122,31 @@ struct VanishedNodesEdit: RecordEdit {
       guard case .unreadable(let path, let errno) = error else { throw .failed("read", path: "sessions", .ioError) }
       throw .failed("read", path: path, errno)
     }
+    let interfaces = InterfaceRecord.builtIn + (try database.interfaces().records.map(\.record))
     for node in nodes {
       guard let stored = try database.node(at: NodeLocation(of: node)), stored.record.isFound(by: discovery) else {
         continue
       }
-      plan.delete(stored, unless: uses)
+      if isEdited(stored, among: interfaces) {
+        plan.change(stored, to: stored.record)
+      } else {
+        plan.delete(stored, unless: uses)
+      }
     }
     return plan
+  }
+
+  /// Whether a record is another than the discovery would make of the node now. So is one that was made before the
+  /// configuration was changed: one record too many does less harm than one too few.
+  private func isEdited(_ stored: RecordDatabase.Stored<NodeRecord>, among interfaces: [InterfaceRecord]) -> Bool {
+    let record = stored.record
+    let interface = interfaces.first { $0.name == record.interface.name } ?? record.interface
+    let made = configuration.node(record.target, at: record.portal, over: interface, foundBy: discovery)
+    guard SettingChange.list(from: made, to: record).isEmpty else { return true }
+    // A key that is not known here was written by somebody.
+    return stored.text.lines.contains { line in
+      if case .entry(let key, _) = line { NodeRecord.keys[key] == nil } else { false }
+    }
   }
 }
 

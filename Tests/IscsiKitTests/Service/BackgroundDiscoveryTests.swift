@@ -126,6 +126,34 @@ struct BackgroundDiscoveryTests {
     }
   }
 
+  @Test("A record that somebody has edited outlives its node, which is told once")
+  func edited() async throws {
+    let repeating = try RepeatingMachine()
+    let machine = repeating.machine
+    repeating.answer.portals.withLock { $0 = [repeating.found] }
+    try await machine.withDaemon { initiator in
+      #expect(await eventually { machine.kernel.snapshot(of: SessionID(rawValue: 1))?.state == .loggedIn })
+      try machine.show(1)
+      let database = repeating.files.database
+      try database.change { (changes) throws(DatabaseError) in
+        guard let stored = try database.nodes().records.first else { return }
+        var record = stored.record
+        record.startup = .automatic
+        changes.save(record, over: stored)
+      }
+      repeating.answer.portals.withLock { $0 = [] }
+      #expect(await eventually { () async in (try? await initiator.ping().sessions) == 0 })
+      machine.tree.remove("class/iscsi_session/session1")
+      let text = "is gone; its record stays, because somebody has edited it"
+      #expect(await eventually { repeating.hasLogged(text) })
+      // It comes back, to be gone again.
+      repeating.answer.portals.withLock { $0 = [repeating.found] }
+      #expect(await eventually { machine.kernel.snapshot(of: SessionID(rawValue: 2))?.state == .loggedIn })
+      #expect(try database.nodes().records.map(\.record.startup) == [.automatic])
+      #expect(machine.logged.all.count { $0.contains(text) } == 1)
+    }
+  }
+
   @Test("A record is noticed that is made while the daemon runs, and one that cannot be read is told of once")
   func noticed() async throws {
     let repeating = try RepeatingMachine()

@@ -32,7 +32,7 @@ struct DiscoverySavingTests {
   }
 
   private func vanished(_ nodes: [NodeRecord], sessions: [SessionSnapshot] = []) -> VanishedNodesEdit {
-    VanishedNodesEdit(nodes: nodes, discovery: discovery) { sessions }
+    VanishedNodesEdit(nodes: nodes, discovery: discovery, configuration: configuration) { sessions }
   }
 
   private func actions(_ plan: RecordPlan) -> [String] {
@@ -104,6 +104,26 @@ struct DiscoverySavingTests {
     #expect(nodes.count == 1)
   }
 
+  @Test("A record that somebody has edited stays as it is when its node is gone")
+  func edited() throws {
+    _ = try database.carryOut(DiscoveryCreationEdit(discovery, configuration: configuration))
+    _ = try keep([try target("a"), try target("b"), try target("c")])
+    let stored = try #require(try database.nodes().records.first)
+    var record = stored.record
+    record.startup = .automatic
+    let edited = record
+    try database.change { (changes) throws(DatabaseError) in changes.save(edited, over: stored) }
+    let path = "nodes/iqn.2026-11.org.example:b/10.0.0.1,3260,1/default"
+    try files.write("others.key = 5\n" + files.read(path), to: path)
+    let plan = try database.carryOut(vanished(try database.nodes(foundBy: discovery)))
+    #expect(
+      actions(plan) == [
+        "a at 10.0.0.1:3260,1 over default: unchanged", "b at 10.0.0.1:3260,1 over default: unchanged",
+        "c at 10.0.0.1:3260,1 over default: deleted",
+      ])
+    #expect(try database.nodes().records.map(\.record.startup) == [.automatic, .manual])
+  }
+
   @Test("Whether nodes are in use is looked at when nobody else can change records")
   func usesUnderLock() throws {
     _ = try database.carryOut(DiscoveryCreationEdit(discovery, configuration: configuration))
@@ -111,7 +131,7 @@ struct DiscoverySavingTests {
     let locks = files.locks
     let looks = Notes<Bool>()
     let nodes = try database.nodes(foundBy: discovery)
-    let edit = VanishedNodesEdit(nodes: nodes, discovery: discovery) {
+    let edit = VanishedNodesEdit(nodes: nodes, discovery: discovery, configuration: configuration) {
       do {
         _ = try DatabaseLock(in: locks, patience: .zero)
         looks.add(false)
@@ -129,7 +149,7 @@ struct DiscoverySavingTests {
     _ = try database.carryOut(DiscoveryCreationEdit(discovery, configuration: configuration))
     _ = try keep([try target("a")])
     let edit = VanishedNodesEdit(
-      nodes: try database.nodes(foundBy: discovery), discovery: discovery
+      nodes: try database.nodes(foundBy: discovery), discovery: discovery, configuration: configuration
     ) { () throws(SysfsError) in throw .unreadable(path: "/sys/x", .tooManyOpenFiles) }
     #expect(throws: DatabaseError.failed("read", path: "/sys/x", .tooManyOpenFiles)) { try database.carryOut(edit) }
     #expect(try database.nodes().records.count == 1)
