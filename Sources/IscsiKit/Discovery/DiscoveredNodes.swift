@@ -18,6 +18,8 @@ struct DiscoveredNodes: Sendable {
     var sessions: [SessionSnapshot] = []
     /// What the last answers to other discoveries had. Two of them may find the same node by two portals of one target.
     var foundElsewhere: Set<SessionKey> = []
+    /// Whether all other discoveries have answered. Until then any of them may find what is missing here.
+    var isElsewhereKnown = true
     /// The targets that are never logged out of; nil if they are not known.
     var exclusions: Exclusions? = Exclusions()
   }
@@ -38,6 +40,8 @@ struct DiscoveredNodes: Sendable {
     var departures: [Departure] = []
     /// The nodes that are gone and stay, because of the exclusions.
     var spared: [NodeRecord] = []
+    /// The nodes that are gone and stay until all other discoveries have answered.
+    var undecided: [NodeRecord] = []
   }
 
   private enum Login: Hashable, Sendable {
@@ -123,10 +127,12 @@ struct DiscoveredNodes: Sendable {
       absence.count += 1
       absences[key] = absence
       guard absence.count >= Self.patience, now - absence.since >= minimum else { continue }
-      if let exclusions = answer.exclusions, !exclusions.contains(key.target) {
-        followUp.departures.append(Departure(record: record, sessions: sessions[key] ?? []))
-      } else {
+      if answer.exclusions?.contains(key.target) ?? true {
         followUp.spared.append(record)
+      } else if !answer.isElsewhereKnown {
+        followUp.undecided.append(record)
+      } else {
+        followUp.departures.append(Departure(record: record, sessions: sessions[key] ?? []))
       }
     }
     absences = absences.filter { known.contains($0.key) }

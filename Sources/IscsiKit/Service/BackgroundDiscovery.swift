@@ -138,6 +138,7 @@ actor BackgroundDiscovery {
     facts.recorded = outcome.recorded
     facts.sessions = outcome.sessions
     facts.foundElsewhere = nodes.reduce(into: []) { if $1.key != key { $0.formUnion($1.value.found) } }
+    facts.isElsewhereKnown = unanswered(besides: key).isEmpty
     switch outcome.exclusions {
     case .success(let exclusions):
       facts.exclusions = exclusions
@@ -150,13 +151,30 @@ actor BackgroundDiscovery {
     let followUp = nodes[key, default: DiscoveredNodes(minimumAbsence: records.minimumAbsence)].follow(facts, at: .now)
     await logIn(followUp.logins, key)
     guard schedule.isCurrent(run) else { return }
-    for name in followUp.spared.map(Self.name) {
-      tell("\(key): \(name) is gone and stays: it is excluded", of: .node(name, key))
-    }
+    explain(followUp, areExclusionsKnown: facts.exclusions != nil, key)
     try await leave(followUp.departures, of: record, key)
     // What has come back, and goes again, is told again; so is what somebody has forgotten in between.
     let names = Set(outcome.recorded.map(Self.name)).subtracting(outcome.found.map(Self.name))
     news.keep(nodes: names, of: key)
+  }
+
+  /// The other discoveries that have not answered since they are repeated by this daemon.
+  private func unanswered(besides key: DiscoverySchedule.Key) -> [DiscoverySchedule.Key] {
+    schedule.keys.filter { $0 != key && nodes[$0] == nil }
+  }
+
+  /// Tells why nodes that are gone stay.
+  private func explain(
+    _ followUp: DiscoveredNodes.FollowUp, areExclusionsKnown: Bool, _ key: DiscoverySchedule.Key
+  ) {
+    let others = unanswered(besides: key).map(\.description).sorted().joined(separator: ", ")
+    let reasons = [
+      (followUp.spared, areExclusionsKnown ? "it is excluded" : "it may be excluded"),
+      (followUp.undecided, "others may find it that have not answered: \(others)"),
+    ]
+    for (records, reason) in reasons {
+      for name in records.map(Self.name) { tell("\(key): \(name) is gone and stays: \(reason)", of: .node(name, key)) }
+    }
   }
 
   private static func name(_ node: NodeRecord) -> String { RecordSubject.node(node).description }

@@ -181,6 +181,18 @@ struct DiscoveredNodesTests {
     #expect(nodes.found == [SessionKey(two)])
   }
 
+  @Test("While another discovery has not answered, whatever is missing here may be found there")
+  func elsewhere() throws {
+    let one = try node("a")
+    var answer = absence(of: [one])
+    answer.isElsewhereKnown = false
+    _ = nodes.follow(answer, at: start)
+    let followUp = nodes.follow(answer, at: start)
+    #expect(followUp.departures == [] && followUp.undecided == [one])
+    answer.isElsewhereKnown = true
+    #expect(nodes.follow(answer, at: start).departures.map(\.record) == [one])
+  }
+
   @Test("Excluded targets stay, and all do while it is not known which those are")
   func exclusions() throws {
     let (one, two) = (try node("a"), try node("b"))

@@ -126,6 +126,52 @@ struct BackgroundDiscoveryTests {
     }
   }
 
+  @Test("Without a list of exclusions nobody is logged out of, and it is told which file is to be mended and how")
+  func unknownExclusions() async throws {
+    let repeating = try RepeatingMachine()
+    let machine = repeating.machine
+    try AtomicFile.makeDirectory(repeating.files.root.appending("list"))
+    machine.records?.exclusionsFile = repeating.files.root.appending("list")
+    repeating.answer.portals.withLock { $0 = [repeating.found] }
+    try await machine.withDaemon { initiator in
+      #expect(await eventually { machine.kernel.snapshot(of: SessionID(rawValue: 1))?.state == .loggedIn })
+      try machine.show(1)
+      repeating.answer.portals.withLock { $0 = [] }
+      #expect(await eventually { repeating.hasLogged("is gone and stays: it may be excluded") })
+      let path = "\(repeating.files.root)/list"
+      let told = machine.logged.all.filter { $0.hasPrefix("no target that is gone is logged out of: ") }
+      #expect(told.count == 1 && told.allSatisfy { $0.contains("excluded targets \(path) cannot be read: ") })
+      #expect(told.allSatisfy { $0.hasSuffix("; put a file in the place of the folder \(path), or remove it") })
+      #expect(try await initiator.ping().sessions == 1)
+    }
+  }
+
+  @Test("Nothing is gone before all discoveries have answered: another may find it")
+  func otherSilent() async throws {
+    let repeating = try RepeatingMachine()
+    let machine = repeating.machine
+    let silent = try LoopbackTarget { _ in SilentNode() }
+    var other = DiscoveryRecord(.sendTargets, at: silent.portal.host, port: silent.portal.port)
+    other.isRepeated = true
+    (other.loginTimeout, other.activeTimeout, other.pollInterval) = (.seconds(1), .seconds(1), 1)
+    let record = other
+    try repeating.files.database.change { (changes) throws(DatabaseError) in changes.save(record) }
+    repeating.answer.portals.withLock { $0 = [repeating.found] }
+    try await machine.withDaemon { initiator in
+      #expect(await eventually { machine.kernel.snapshot(of: SessionID(rawValue: 1))?.state == .loggedIn })
+      try machine.show(1)
+      repeating.answer.portals.withLock { $0 = [] }
+      let reason = "is gone and stays: others may find it that have not answered: discovery sendtargets at "
+      #expect(await eventually { repeating.hasLogged(reason + silent.portal.address) })
+      #expect(try await initiator.ping().sessions == 1 && repeating.nodeCount == 1)
+      try repeating.files.database.change { (changes) throws(DatabaseError) in
+        let stored = try repeating.files.database.discoveries(.sendTargets, at: record.portal).records.first
+        if let stored { try changes.delete(stored) { _ in true } }
+      }
+      #expect(await eventually { () async in (try? await initiator.ping().sessions) == 0 })
+    }
+  }
+
   @Test("A record that somebody has edited outlives its node, which is told once")
   func edited() async throws {
     let repeating = try RepeatingMachine()
