@@ -16,6 +16,8 @@ struct DiscoveredNodes: Sendable {
     var recorded: [NodeRecord] = []
     /// The sessions that there are.
     var sessions: [SessionSnapshot] = []
+    /// What was done with the disks of sessions whose nodes are missing: a text that changes with each read and write.
+    var activity: [SessionID: String] = [:]
     /// What the last answers to other discoveries had. Two of them may find the same node by two portals of one target.
     var foundElsewhere: Set<SessionKey> = []
     /// Whether all other discoveries have answered. Until then any of them may find what is missing here.
@@ -42,6 +44,8 @@ struct DiscoveredNodes: Sendable {
     var spared: [NodeRecord] = []
     /// The nodes that are gone and stay until all other discoveries have answered.
     var undecided: [NodeRecord] = []
+    /// The nodes that are gone and stay, because somebody reads or writes their disks.
+    var busy: [NodeRecord] = []
   }
 
   private enum Login: Hashable, Sendable {
@@ -49,6 +53,29 @@ struct DiscoveredNodes: Sendable {
     case done
     /// It was begun, and if it fails is begun again after this time; later and later.
     case begun(again: ContinuousClock.Instant, delay: Duration)
+  }
+
+  /// In how many answers in a row a node was missing, and since when; and likewise nothing was done with its disks.
+  private struct Absence: Sendable {
+    var missing: Count
+    var idle: Count
+    var activity: [String]
+
+    struct Count: Sendable {
+      var answers = 0
+      let since: ContinuousClock.Instant
+
+      func isEnough(_ minimum: Duration, at now: ContinuousClock.Instant) -> Bool {
+        answers >= DiscoveredNodes.patience && now - since >= minimum
+      }
+    }
+
+    /// Notes one more answer that lacks the node.
+    mutating func note(_ activity: [String], at now: ContinuousClock.Instant) {
+      if activity != self.activity { (self.activity, idle) = (activity, Count(since: now)) }
+      missing.answers += 1
+      idle.answers += 1
+    }
   }
 
   /// How many answers in a row must lack a node. A target that starts answers before it has all that it will have.
@@ -61,8 +88,7 @@ struct DiscoveredNodes: Sendable {
   let minimumAbsence: Duration
 
   private var logins: [SessionKey: Login] = [:]
-  /// In how many answers in a row a node was missing, and since when.
-  private var absences: [SessionKey: (count: Int, since: ContinuousClock.Instant)] = [:]
+  private var absences: [SessionKey: Absence] = [:]
   /// What the last answer had.
   private(set) var found: Set<SessionKey> = []
 
@@ -123,16 +149,21 @@ struct DiscoveredNodes: Sendable {
         absences[key] = nil
         continue
       }
-      var absence = absences[key] ?? (count: 0, since: now)
-      absence.count += 1
+      let ids = sessions[key] ?? []
+      let activity = ids.map { answer.activity[$0] ?? "" }
+      let none = Absence.Count(since: now)
+      var absence = absences[key] ?? Absence(missing: none, idle: none, activity: activity)
+      absence.note(activity, at: now)
       absences[key] = absence
-      guard absence.count >= Self.patience, now - absence.since >= minimum else { continue }
+      guard absence.missing.isEnough(minimum, at: now) else { continue }
       if answer.exclusions?.contains(key.target) ?? true {
         followUp.spared.append(record)
       } else if !answer.isElsewhereKnown {
         followUp.undecided.append(record)
+      } else if !absence.idle.isEnough(minimumAbsence, at: now) {
+        followUp.busy.append(record)
       } else {
-        followUp.departures.append(Departure(record: record, sessions: sessions[key] ?? []))
+        followUp.departures.append(Departure(record: record, sessions: ids))
       }
     }
     absences = absences.filter { known.contains($0.key) }

@@ -169,13 +169,30 @@ public final class SessionManager: Sendable {
   public func logOut(
     _ sessions: [SessionID], timeout: Duration = .seconds(15), sparingUsed: Bool = false
   ) async -> [Result<LogoutReport, OperationError>] {
-    let users = sparingUsed ? RecentDeviceUsers(proc: environment.proc, sysfs: environment.sysfs.root) : nil
+    await logOut(sessions, timeout: timeout, sparing: sparingUsed ? .used : .none)
+  }
+
+  /// Which sessions a logout leaves alone.
+  enum Sparing: Hashable, Sendable {
+    /// None.
+    case none
+    /// Those whose disks are in use, as far as that can be told. Who asks for the logout knows what he does.
+    case used
+    /// Those whose disks anybody has, whether it shows that they are used or not. Nobody has asked for the logout.
+    case claimed
+  }
+
+  /// Logs out of many sessions, but those that are to be spared.
+  func logOut(
+    _ sessions: [SessionID], timeout: Duration, sparing: Sparing
+  ) async -> [Result<LogoutReport, OperationError>] {
+    let users = sparing == .none ? nil : RecentDeviceUsers(proc: environment.proc, sysfs: environment.sysfs.root)
     return await inParallel(sessions, limit: Self.concurrency) { [self] _, session in
       let driver: SessionDriver
       do throws(OperationError.Cause) {
         guard !Task.isCancelled else { throw .cancelled }
         if let leaving = driverLoggingOut(of: session) { return await leaving.logOut(timeout: timeout) }
-        if let users { try spare(session, users) }
+        if let users { try spare(session, users, evenClaimed: sparing == .claimed) }
         driver = try await self.driver(of: session, toRemove: true)
       } catch {
         return .failure(OperationError(.logout(session, target: nil), error))
@@ -193,16 +210,20 @@ public final class SessionManager: Sendable {
     }
   }
 
-  /// Refuses a session whose disks are in use.
-  private func spare(_ session: SessionID, _ users: RecentDeviceUsers) throws(OperationError.Cause) {
-    let uses: [DeviceUse]
+  /// Refuses a session whose disks are in use, or only claimed.
+  private func spare(
+    _ session: SessionID, _ users: RecentDeviceUsers, evenClaimed: Bool
+  ) throws(OperationError.Cause) {
+    var uses: [String]
     do throws(SysfsError) {
       guard let found = try environment.sysfs.devices(of: session, .summary) else { return }
-      uses = try users.get(at: .now).uses(of: found.devices)
+      let users = try users.get(at: .now)
+      uses = try users.uses(of: found.devices).map(\.description)
+      if uses.isEmpty, evenClaimed { uses = try users.claims(of: found.devices) }
     } catch {
       throw .useUnknown(error)
     }
-    guard uses.isEmpty else { throw .inUse(uses.map(\.description).joined(separator: ", ")) }
+    guard uses.isEmpty else { throw .inUse(uses.joined(separator: ", ")) }
   }
 
   /// The driver of a session, which is taken up if it is in the kernel and was made by somebody else.

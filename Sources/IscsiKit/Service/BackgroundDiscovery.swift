@@ -137,6 +137,7 @@ actor BackgroundDiscovery {
     facts.wholeOver = answer.wholeOver
     facts.recorded = outcome.recorded
     facts.sessions = outcome.sessions
+    facts.activity = outcome.activity
     facts.foundElsewhere = nodes.reduce(into: []) { if $1.key != key { $0.formUnion($1.value.found) } }
     facts.isElsewhereKnown = unanswered(besides: key).isEmpty
     switch outcome.exclusions {
@@ -171,6 +172,7 @@ actor BackgroundDiscovery {
     let reasons = [
       (followUp.spared, areExclusionsKnown ? "it is excluded" : "it may be excluded"),
       (followUp.undecided, "others may find it that have not answered: \(others)"),
+      (followUp.busy, "its disks are read or written"),
     ]
     for (records, reason) in reasons {
       for name in records.map(Self.name) { tell("\(key): \(name) is gone and stays: \(reason)", of: .node(name, key)) }
@@ -208,7 +210,7 @@ actor BackgroundDiscovery {
     }
   }
 
-  /// Logs out of nodes that are gone, unless their disks are in use, and removes the records of those without a session.
+  /// Logs out of nodes that are gone, unless somebody has their disks, and removes the records of those without a session.
   private func leave(
     _ departures: [DiscoveredNodes.Departure], of record: DiscoveryRecord, _ key: DiscoverySchedule.Key
   ) async throws {
@@ -219,7 +221,7 @@ actor BackgroundDiscovery {
       log.notice("\(key): \(name) is gone; logging out")
     }
     let timeout = departures.map(\.record.logoutTimeout).max() ?? .seconds(15)
-    let results = await manager.logOut(sessions, timeout: timeout, sparingUsed: true)
+    let results = await manager.logOut(sessions, timeout: timeout, sparing: .claimed)
     var failures: [SessionID: OperationError] = [:]
     for (session, result) in zip(sessions, results) {
       if case .failure(let error) = result, error.cause != .noSession { failures[session] = error }

@@ -69,6 +69,8 @@ public struct RecordSource: Sendable {
     var recorded: [NodeRecord]
     /// The sessions that there are.
     var sessions: [SessionSnapshot]
+    /// What was done with the disks of those whose nodes were not found.
+    var activity: [SessionID: String]
     /// The targets that are never logged out of, or why they are not known.
     var exclusions: Result<Exclusions, ExclusionsError>
   }
@@ -82,10 +84,17 @@ public struct RecordSource: Sendable {
     // The lock is for who has something to write: mostly there is nothing new.
     if plan.steps.contains(where: { $0.action == .created }) { plan = try database.carryOut(edit) }
     let exclusions = Result { () throws(ExclusionsError) in try Exclusions(path: exclusionsFile) }
+    let recorded = try database.nodes(foundBy: record)
+    let missing = Set(recorded.map { SessionKey($0) }).subtracting(plan.nodes.map { SessionKey($0) })
+    let sessions = try sysfs.sessions(.summary)
+    var activity: [SessionID: String] = [:]
+    for session in sessions where missing.contains(SessionKey(session)) {
+      activity[session.id] = DiskActivity.text(of: session.devices, sysfs: sysfs.root)
+    }
     return Outcome(
       found: plan.nodes,
       added: plan.steps.filter { $0.action == .created }.map(\.subject.description),
-      recorded: try database.nodes(foundBy: record), sessions: try sysfs.sessions(.summary), exclusions: exclusions)
+      recorded: recorded, sessions: sessions, activity: activity, exclusions: exclusions)
   }
 
   /// Removes the records of nodes that are gone, but those in use and those that were edited.

@@ -59,14 +59,15 @@ public struct DeviceUse: Hashable, Sendable, CustomStringConvertible {
 /// In use, as open-iscsi's `safe_logout` has it, is a disk that is mounted or swap, or of which a partition or a device
 /// made of it (device mapper, md), or one made of that, is. A device made of a disk that is itself neither mounted nor
 /// swap does not count: multipath and LVM take each disk that they see, which says nothing about a user. So a database
-/// that uses a logical volume without a file system is not seen, nor is what only a container has mounted.
+/// that uses a logical volume without a file system is not seen, nor is what only a container has mounted; ``claims(of:)``
+/// sees them.
 public struct DeviceUsers: Sendable {
   /// The most octets that are read of a file: some hundred thousand mounts.
   private static let sizeLimit = 32 << 20
   /// The longest row of devices that is followed.
   private static let depthLimit = 16
 
-  private let sysfs: FilePath
+  let sysfs: FilePath
   private var mountsByNumber: [String: [String]] = [:]
   private var mountsByName: [String: [String]] = [:]
   private var swaps: Set<String> = []
@@ -202,7 +203,7 @@ public struct DeviceUsers: Sendable {
     }
   }
 
-  private static func isName(_ name: String) -> Bool { !name.isEmpty && name != ".." && !name.contains("/") }
+  static func isName(_ name: String) -> Bool { !name.isEmpty && name != ".." && !name.contains("/") }
 
   private static func lines(of path: FilePath) throws(SysfsError) -> [Substring] {
     let octets: [UInt8]

@@ -193,6 +193,23 @@ struct DiscoveredNodesTests {
     #expect(nodes.follow(answer, at: start).departures.map(\.record) == [one])
   }
 
+  @Test("A node stays for as long as its disks are read or written, and some time more")
+  func activity() throws {
+    var nodes = DiscoveredNodes(minimumAbsence: .seconds(10))
+    let (one, two) = (try node("a"), try node("b"))
+    var answer = absence(of: [one, two])
+    answer.found = [try node("c")]
+    for second in 0..<30 {
+      answer.activity = [SessionID(rawValue: 1): "\(second / 5)", SessionID(rawValue: 2): "7"]
+      let followUp = nodes.follow(answer, at: start + .seconds(second))
+      #expect(followUp.departures.map(\.record) == (second < 10 ? [] : [two]), "\(second)")
+      #expect(followUp.busy == (second < 10 ? [] : [one]), "\(second)")
+    }
+    // The last change was seen at 25.
+    #expect(nodes.follow(answer, at: start + .seconds(34)).busy == [one])
+    #expect(nodes.follow(answer, at: start + .seconds(35)).departures.map(\.record) == [one, two])
+  }
+
   @Test("Excluded targets stay, and all do while it is not known which those are")
   func exclusions() throws {
     let (one, two) = (try node("a"), try node("b"))

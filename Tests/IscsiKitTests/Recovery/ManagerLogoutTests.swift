@@ -264,6 +264,22 @@ struct ManagerLogoutTests {
     #expect(try #require(await sessions.logOut([snapshot.id]).first).get().problems == [])
   }
 
+  @Test("Who asks may log out of a session whose disk is only held; nobody else may")
+  func claimed() async throws {
+    let fixture = try await SessionFixture()
+    let snapshot = try await loggedIn(fixture)
+    let disk = try #require(snapshot.devices.first?.blockDevice)
+    try fixture.tree.addBlockDevice(disk, number: "8:0", holders: ["dm-0"])
+    try fixture.tree.addBlockDevice("dm-0", number: "253:0", mapping: "mpatha")
+    let results = await fixture.sessions.logOut([snapshot.id], timeout: .seconds(60), sparing: .claimed)
+    guard case .failure(let error)? = results.first else {
+      Issue.record("it was logged out")
+      return
+    }
+    #expect(error.cause == .inUse("\(disk) is held by dm-0 (mpatha)") && error.exitStatus == .busy)
+    #expect(try #require(await fixture.sessions.logOut([snapshot.id], sparingUsed: true).first).get().problems == [])
+  }
+
   @Test("A session that is gone since the listing is not there, and the kernel is not asked")
   func goneSinceListing() async throws {
     let fixture = try await SessionFixture()

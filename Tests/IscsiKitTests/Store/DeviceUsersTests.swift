@@ -127,6 +127,48 @@ struct DeviceUsersTests {
     #expect(try users.uses(of: session).map(\.disk) == ["sda", "sdb"])
   }
 
+  private func claims(_ tree: borrowing SysfsTree, of disk: String = "sda") throws -> [String] {
+    try tree.set("proc/self/mountinfo", to: .text(""))
+    var device = DeviceSnapshot(host: HostNumber(rawValue: 1), channel: 0, target: 0, lun: 0)
+    device.blockDevice = disk
+    let users = try DeviceUsers(proc: tree.root.appending("proc"), sysfs: tree.root)
+    #expect(try users.uses(of: [device]) == [])
+    return try users.claims(of: [device])
+  }
+
+  @Test("Who may take no disk from anybody is told of all that is made of it, used or not")
+  func holders() throws {
+    let tree = try tree()
+    #expect(try claims(tree) == ["sda1 is held by dm-0 (vg-data)", "sda2 is held by md0"])
+    #expect(try claims(tree, of: "sdb") == ["sdb is held by md0"])
+    #expect(try claims(tree, of: "dm-1") == [] && claims(tree, of: "sdz") == [] && claims(tree, of: "..") == [])
+  }
+
+  @Test(
+    "A file system is there whoever has mounted it", arguments: ["ext4/sdc1", "xfs/sdc1", "btrfs/5f0d/devices/sdc1"])
+  func foreignMount(path: String) throws {
+    let tree = try tree()
+    try tree.addBlockDevice("sdc", number: "8:32")
+    try tree.addBlockDevice("sdc1", number: "8:33", partitionOf: "sdc")
+    #expect(try claims(tree, of: "sdc") == [])
+    try tree.makeDirectory("fs/\(path)")
+    let kind = path.split(separator: "/")[0]
+    #expect(try claims(tree, of: "sdc") == ["sdc1 has a file system (\(kind)) that is mounted somewhere"])
+    #expect(try claims(tree, of: "sdb") == ["sdb is held by md0"])
+  }
+
+  @Test("What is done with a disk shows in its counters")
+  func activity() throws {
+    let tree = try tree()
+    var device = DeviceSnapshot(host: HostNumber(rawValue: 1), channel: 0, target: 0, lun: 0)
+    device.blockDevice = "sda"
+    try tree.set("class/block/sda/stat", to: .text("1 0 8 0"))
+    let before = DiskActivity.text(of: [device], sysfs: tree.root)
+    #expect(before == DiskActivity.text(of: [device], sysfs: tree.root))
+    try tree.set("class/block/sda/stat", to: .text("2 0 16 0"))
+    #expect(before != DiskActivity.text(of: [device], sysfs: tree.root))
+  }
+
   @Test("The mounts of one process are enough, of the first or of this one", arguments: ["1", "self"])
   func oneProcess(process: String) throws {
     let tree = try tree()
