@@ -23,6 +23,8 @@ actor BackgroundDiscovery {
   private var schedule = DiscoverySchedule()
   private var nodes: [DiscoverySchedule.Key: DiscoveredNodes] = [:]
   private var news = DiscoveryNews()
+  /// The nodes that are being left.
+  private var leaving: Set<SessionKey> = []
   private let signals: AsyncStream<Void>
   private let wake: AsyncStream<Void>.Continuation
 
@@ -96,25 +98,31 @@ actor BackgroundDiscovery {
 
   private func discover(_ run: DiscoverySchedule.Run) async {
     let key = run.key
-    defer { wake.yield() }
+    var departures: [DiscoveredNodes.Departure] = []
     do {
       guard let question = try await blocking(Self.readTimeout, { [records] in try records.question(key) }) else {
         // The next look does without it.
         if schedule.remove(run) { forget(key) }
+        wake.yield()
         return
       }
       let answer = try await ask(question, key)
       guard !answer.found.isEmpty else { throw answer.failures.first ?? WaitError.cancelled }
-      try await take(answer, of: question.record, run)
-      guard schedule.isCurrent(run) else { return }
+      departures = try await take(answer, of: question.record, run)
       schedule.end(run, .answered, at: .now)
       if answer.failures.isEmpty, news.has(.discovery(key)) { log.info("\(key): answered again") }
-      tell(answer.failures.map { "\(key): \($0.description)" }.joined(separator: "; "), of: .discovery(key))
+      if schedule.isCurrent(run) {
+        tell(answer.failures.map { "\(key): \($0.description)" }.joined(separator: "; "), of: .discovery(key))
+      }
+      wake.yield()
+      // Not as a part of the discovery: a target may take an hour to take what is still to be written to it, and others are
+      // to have their turn.
+      await leave(departures, of: question.record, key)
     } catch {
-      guard schedule.isCurrent(run) else { return }
-      schedule.end(run, .failed, at: .now)
       // Nothing follows from it: who does not answer has not said that anything is gone.
-      if !Task.isCancelled { tell("\(key): \(error)", of: .discovery(key)) }
+      if schedule.isCurrent(run), !Task.isCancelled { tell("\(key): \(error)", of: .discovery(key)) }
+      schedule.end(run, .failed, at: .now)
+      wake.yield()
     }
   }
 
@@ -123,18 +131,36 @@ actor BackgroundDiscovery {
     return await DiscoveryAnswer(to: question.record, over: question.interfaces, as: name, sysfs: sysfs.root)
   }
 
-  /// Makes records of what is new, and does what follows.
+  /// Makes records of what is new, and logs in to it.
+  ///
+  /// - Returns: What is gone and is to be left. It counts as being left from now on.
   private func take(
     _ answer: DiscoveryAnswer, of record: DiscoveryRecord, _ run: DiscoverySchedule.Run
-  ) async throws {
+  ) async throws -> [DiscoveredNodes.Departure] {
     let key = run.key
     let outcome = try await blocking(Self.writeTimeout) { [records, sysfs] in
       try records.takeOver(answer, of: record, sysfs: sysfs)
     }
-    guard let outcome, schedule.isCurrent(run) else { return }
+    guard let outcome, schedule.isCurrent(run) else { return [] }
     for node in outcome.added { log.info("\(key): found \(node)") }
-    var facts = DiscoveredNodes.Answer(found: outcome.found)
-    facts.wholeOver = answer.wholeOver
+    let facts = facts(outcome, wholeOver: answer.wholeOver, key)
+    let followUp = nodes[key, default: DiscoveredNodes(minimumAbsence: records.minimumAbsence)].follow(facts, at: .now)
+    await logIn(followUp.logins, key)
+    guard schedule.isCurrent(run) else { return [] }
+    explain(followUp, areExclusionsKnown: facts.exclusions != nil, key)
+    // What has come back, and goes again, is told again; so is what somebody has forgotten in between.
+    let names = Set(outcome.recorded.map(Self.name)).subtracting(outcome.found.map(Self.name))
+    news.keep(nodes: names, of: key)
+    return followUp.departures.filter { leaving.insert(SessionKey($0.record)).inserted }
+  }
+
+  /// What an answer comes to, besides what others know.
+  private func facts(
+    _ outcome: RecordSource.Outcome, wholeOver: Set<InterfaceName>, _ key: DiscoverySchedule.Key
+  ) -> DiscoveredNodes.Answer {
+    // A node that comes back while it is left is new when that is over.
+    var facts = DiscoveredNodes.Answer(found: outcome.found.filter { !leaving.contains(SessionKey($0)) })
+    facts.wholeOver = wholeOver
     facts.recorded = outcome.recorded
     facts.sessions = outcome.sessions
     facts.activity = outcome.activity
@@ -149,14 +175,7 @@ actor BackgroundDiscovery {
       let advice = error.advice.map { "; \($0)" } ?? ""
       tell("no target that is gone is logged out of: \(error)\(advice)", of: .exclusions)
     }
-    let followUp = nodes[key, default: DiscoveredNodes(minimumAbsence: records.minimumAbsence)].follow(facts, at: .now)
-    await logIn(followUp.logins, key)
-    guard schedule.isCurrent(run) else { return }
-    explain(followUp, areExclusionsKnown: facts.exclusions != nil, key)
-    try await leave(followUp.departures, of: record, key)
-    // What has come back, and goes again, is told again; so is what somebody has forgotten in between.
-    let names = Set(outcome.recorded.map(Self.name)).subtracting(outcome.found.map(Self.name))
-    news.keep(nodes: names, of: key)
+    return facts
   }
 
   /// The other discoveries that have not answered since they are repeated by this daemon.
@@ -213,13 +232,39 @@ actor BackgroundDiscovery {
   /// Logs out of nodes that are gone, unless somebody has their disks, and removes the records of those without a session.
   private func leave(
     _ departures: [DiscoveredNodes.Departure], of record: DiscoveryRecord, _ key: DiscoverySchedule.Key
-  ) async throws {
+  ) async {
     guard !departures.isEmpty else { return }
-    let sessions = departures.flatMap(\.sessions)
+    defer { leaving.subtract(departures.map { SessionKey($0.record) }) }
     for name in departures.filter({ !$0.sessions.isEmpty }).map({ Self.name($0.record) })
     where !news.has(.node(name, key)) {
       log.notice("\(key): \(name) is gone; logging out")
     }
+    let left = await logOut(departures, key)
+    guard !left.isEmpty else { return }
+    do {
+      let plan = try await blocking(Self.writeTimeout) { [records, sysfs] in
+        try records.remove(left, of: record, sysfs: sysfs)
+      }
+      for step in plan.steps {
+        let name = step.subject.description
+        if step.action == .deleted {
+          news.forget(.node(name, key))
+          log.notice("\(key): forgot \(name)")
+        } else {
+          tell("\(key): \(name) is gone; its record stays, because somebody has edited it", of: .node(name, key))
+        }
+      }
+      tell(plan.refusals.map { "\(key): \($0)" }.joined(separator: "; "), of: .removal(key))
+    } catch {
+      tell("\(key): the records of what is gone stay: \(error)", of: .removal(key))
+    }
+  }
+
+  /// Logs out of nodes, and returns the records of those that have no session any more.
+  private func logOut(
+    _ departures: [DiscoveredNodes.Departure], _ key: DiscoverySchedule.Key
+  ) async -> [NodeRecord] {
+    let sessions = departures.flatMap(\.sessions)
     let timeout = departures.map(\.record.logoutTimeout).max() ?? .seconds(15)
     let results = await manager.logOut(sessions, timeout: timeout, sparing: .claimed)
     var failures: [SessionID: OperationError] = [:]
@@ -236,21 +281,7 @@ actor BackgroundDiscovery {
         left.append(departure.record)
       }
     }
-    guard !left.isEmpty else { return }
-    let nodes = left
-    let plan = try await blocking(Self.writeTimeout) { [records, sysfs] in
-      try records.remove(nodes, of: record, sysfs: sysfs)
-    }
-    for step in plan.steps {
-      let name = step.subject.description
-      if step.action == .deleted {
-        news.forget(.node(name, key))
-        log.notice("\(key): forgot \(name)")
-      } else {
-        tell("\(key): \(name) is gone; its record stays, because somebody has edited it", of: .node(name, key))
-      }
-    }
-    tell(plan.refusals.map { "\(key): \($0)" }.joined(separator: "; "), of: .removal(key))
+    return left
   }
 }
 

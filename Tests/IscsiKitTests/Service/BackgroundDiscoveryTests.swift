@@ -172,6 +172,29 @@ struct BackgroundDiscoveryTests {
     }
   }
 
+  @Test("A logout that lasts holds up neither its discovery nor others, and is not begun again")
+  func slowLogout() async throws {
+    let repeating = try RepeatingMachine()
+    let machine = repeating.machine
+    let second = try LoopbackTarget { _ in SilentNode() }
+    repeating.answer.portals.withLock { $0 = [repeating.found] }
+    try await machine.withDaemon { _ in
+      #expect(await eventually { machine.kernel.snapshot(of: SessionID(rawValue: 1))?.state == .loggedIn })
+      try machine.show(1)
+      // The target takes its time for what is still to be written.
+      machine.kernel.inject(.withoutEvent, into: .unbindSession)
+      repeating.answer.portals.withLock { $0 = [] }
+      #expect(await eventually { machine.kernel.requests.contains { $0.type == .unbindSession } })
+      var portal = second.portal
+      portal.tag = PortalGroupTag(1)
+      let found = portal
+      repeating.answer.portals.withLock { $0 = [found] }
+      #expect(await eventually { machine.kernel.snapshot(of: SessionID(rawValue: 2))?.state == .loggedIn })
+      #expect(machine.kernel.requests.count { $0.type == .unbindSession } == 1)
+      #expect(machine.logged.all.count { $0.contains("is gone; logging out") } == 1)
+    }
+  }
+
   @Test("A record that somebody has edited outlives its node, which is told once")
   func edited() async throws {
     let repeating = try RepeatingMachine()
