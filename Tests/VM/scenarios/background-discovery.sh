@@ -57,6 +57,12 @@ target_hide "$TARGET" "$IQN"
 wait_until 30 has_logged "$IQN .* is gone and stays: .*mounted"
 is_logged_in "$IQN" || fail 'a session was logged out of whose disk is mounted'
 ! is_forgotten "$IQN" || fail 'the record of a session is gone'
+# An answer without any target may come from one that starts: nothing follows for a minute.
+target_hide "$TARGET" $TWO
+expect_exit 21 iscsi-admin discover "$TARGET_ADDRESS"
+sleep 3
+is_logged_in $TWO || fail 'a session was logged out of after an answer without targets'
+target_unhide "$TARGET" $TWO
 target_unhide "$TARGET" "$IQN"
 wait_until 15 is_up "$IQN"
 echo text >"$WORK/mounted/file"
