@@ -10,6 +10,7 @@ extension SysfsWriter {
   ///   - device: The disk.
   ///   - id: Its session.
   ///   - isTrial: Whether nothing is written.
+  /// - Returns: What became of each.
   /// - Throws: `noSession` or `noDevice` if they are gone.
   func set(
     _ settings: DeviceSettings, of device: DeviceSnapshot, _ id: SessionID, isTrial: Bool = false
@@ -83,6 +84,6 @@ extension SysfsWriter {
     _ attribute: String, in sessions: borrowing SysfsDirectory, isScheduler: Bool
   ) throws(Errno) -> String? {
     let text = try sessions.text(attribute)
-    return isScheduler ? text.flatMap(IOScheduler.used) : text
+    return isScheduler ? SysfsSessionReader.chosen(in: text) : text
   }
 }

@@ -157,12 +157,4 @@ public enum IOScheduler: String, Hashable, Sendable, CaseIterable, CustomStringC
 
   /// The name of the setting on the command line and in JSON.
   public static let settingName = "io-scheduler"
-
-  /// The one in use, which the kernel writes in brackets: `[none] mq-deadline`; the word itself if there is but one.
-  static func used(in text: String) -> String? {
-    guard let start = text.firstIndex(of: "["), let end = text.firstIndex(of: "]"), start < end else {
-      return text.contains(" ") || text.isEmpty ? nil : text
-    }
-    return String(text[text.index(after: start)..<end])
-  }
 }

@@ -53,7 +53,7 @@ public struct TuningReport: Sendable {
 
 extension TuningReport.Entry {
   /// What the daemon tells of a session.
-  init(_ result: InitiatorTypes.SetResult, of session: SessionSnapshot) {
+  public init(_ result: InitiatorTypes.SetResult, of session: SessionSnapshot) {
     self.init(
       subject: .session(session.id, target: session.targetName),
       place: TimeoutPlace(rawValue: result.place) ?? .session, device: result.device, setting: result.setting,

@@ -263,6 +263,7 @@ extension SessionTimeouts {
   /// What the kernel is told to change timeouts of a session that is up.
   ///
   /// - Parameter settings: Which change; these timeouts have the change already.
+  /// - Returns: The parameters.
   func kernelParameters(changing settings: TimeoutSettings) -> [KernelParameter] {
     var parameters: [KernelParameter] = []
     if settings[.replacement] != nil { parameters.append(.recoveryTimeout(replacement)) }

@@ -90,15 +90,6 @@ struct TimeoutTests {
     #expect(Timeout.noopInterval.words(0) == "0 s (it is never asked)")
   }
 
-  @Test("The scheduler in use is the one in brackets")
-  func scheduler() {
-    #expect(IOScheduler.used(in: "[none] mq-deadline") == "none")
-    #expect(IOScheduler.used(in: "mq-deadline kyber [bfq] none") == "bfq")
-    #expect(IOScheduler.used(in: "none") == "none")
-    #expect(IOScheduler.used(in: "") == nil && IOScheduler.used(in: "none kyber") == nil)
-    #expect(IOScheduler.used(in: "]a[") == "]a[")
-  }
-
   @Test("Profiles set the same timeouts, and udev has to set what the kernel has otherwise")
   func profiles() {
     let names = Set(TuningProfile.allCases.map { $0.settings.all.map(\.timeout) })

@@ -32,16 +32,11 @@ private final class TunedFixture {
       try? AtomicFile.write(Array("\(shown)\n".utf8), to: root.appending("class").appending(name))
     }
     try addDisk(1, "sda")
-    try fixture.base.tree.set("class/scsi_host/host\(host)/eh_deadline", to: .text("off"))
   }
 
   /// Lets sysfs show a disk with the kernel's own timers.
   func addDisk(_ lun: UInt64, _ block: String) throws {
     try base.show(session) { $0.devices = [.example(host: self.host, lun: lun, block: block)] }
-    try set("timeout", of: lun, to: "30")
-    try set("eh_timeout", of: lun, to: "10")
-    try base.base.tree.makeDirectory("\(path(lun))/block/\(block)/queue")
-    try set("block/\(block)/queue/scheduler", of: lun, to: "[mq-deadline] none")
   }
 
   private func path(_ lun: UInt64) -> String {
