@@ -83,7 +83,7 @@ extension TuningReport {
           Entry(
             subject: .record(record), place: .record, device: nil, setting: timeout.rawValue, old: old,
             new: value.description, result: change == nil ? .unchanged : .changed, note: nil,
-            message: live[timeout] == nil ? "takes effect \(timeout.recordEffect)" : nil))
+            message: change != nil && live[timeout] == nil ? "takes effect \(timeout.recordEffect)" : nil))
       }
     }
   }

@@ -143,7 +143,7 @@ public struct DeviceRules: Hashable, Sendable {
   private static let patience = Duration.seconds(10)
 
   /// Changes the rules. The file has the old ones or the new ones, whenever the machine stops; without rules there is none.
-  /// udev takes them up by itself.
+  /// udev takes them up by itself, within three seconds.
   ///
   /// - Parameters:
   ///   - path: The file. Its folder is made if it is not there.

@@ -19,24 +19,15 @@ private final class TunedFixture {
     session = try await fixture.logIn(change)
     let host = try #require(fixture.kernel.sessions[session]).host
     self.host = host
-    let root = fixture.base.tree.root
-    let files: [UInt32: String] = [19: "recovery_tmo", 27: "abort_tmo", 28: "lu_reset_tmo", 35: "tgt_reset_tmo"]
-    let ofConnection: [UInt32: String] = [30: "ping_tmo", 31: "recv_tmo"]
-    fixture.kernel.tellParameters { session, number, text in
-      guard !ignored.contains(number) else { return }
-      let name = files[number].map { "iscsi_session/session\(session)/\($0)" }
-      guard let name = name ?? ofConnection[number].map({ "iscsi_connection/connection\(session):0/\($0)" }) else {
-        return
-      }
-      let shown = text == "-1" ? "off" : text
-      try? AtomicFile.write(Array("\(shown)\n".utf8), to: root.appending("class").appending(name))
-    }
+    fixture.kernel.showTimeouts(in: fixture.base.tree.root, ignoring: ignored)
     try addDisk(1, "sda")
   }
 
-  /// Lets sysfs show a disk with the kernel's own timers.
+  /// Lets sysfs show a disk with the kernel's own timers. What is written into a file of this sysfs leaves what is behind it:
+  /// the texts of the tests are of one length.
   func addDisk(_ lun: UInt64, _ block: String) throws {
     try base.show(session) { $0.devices = [.example(host: self.host, lun: lun, block: block)] }
+    try set("block/\(block)/queue/scheduler", of: lun, to: "bfq ")
   }
 
   private func path(_ lun: UInt64) -> String {
@@ -96,11 +87,11 @@ struct SessionSettingTests {
     // From then on the kernel ignores requests, and answers as ever.
     let fixture = try await TunedFixture(ignoring: [19])
     try fixture.base.base.tree.set("recovery_tmo", of: fixture.session, to: .text("77"))
-    let outcomes = try await fixture.set(TimeoutSettings([.replacement: 5]))
-    #expect(TunedFixture.words(outcomes) == ["replacement-timeout 77 5 changed handWritten"])
+    let outcomes = try await fixture.set(TimeoutSettings([.replacement: 55]))
+    #expect(TunedFixture.words(outcomes) == ["replacement-timeout 77 55 changed handWritten"])
     #expect(outcomes.first?.note == .handWritten("77"))
-    #expect(try fixture.recoveryTimeout == "5")
-    #expect(try await fixture.set(TimeoutSettings([.replacement: 5])).map(\.result) == [.unchanged])
+    #expect(try fixture.recoveryTimeout == "55")
+    #expect(try await fixture.set(TimeoutSettings([.replacement: 55])).map(\.result) == [.unchanged])
   }
 
   @Test("What the kernel takes and does not have afterwards has failed")
@@ -138,16 +129,16 @@ struct SessionSettingTests {
   @Test("Disks are set, and so are those that a later scan finds, also by a later manager")
   func disks() async throws {
     let fixture = try await TunedFixture { $0.options.scan = .all }
-    let wanted = TimeoutSettings([.device: 90, .deviceErrorHandling: 5], scheduler: IOScheduler.none)
+    let wanted = TimeoutSettings([.device: 90, .deviceErrorHandling: 12], scheduler: IOScheduler.none)
     let expected = [
-      "device-timeout 30 90 changed -", "device-eh-timeout 10 5 changed -", "io-scheduler mq-deadline none changed -",
+      "device-timeout 30 90 changed -", "device-eh-timeout 10 12 changed -", "io-scheduler bfq none changed -",
     ]
     #expect(TunedFixture.words(try await fixture.set(wanted, isTrial: true)) == expected)
     #expect(try fixture.contents("timeout") == "30")
     let outcomes = try await fixture.set(wanted)
     #expect(TunedFixture.words(outcomes) == expected)
     #expect(outcomes.allSatisfy { $0.place == .device("\(fixture.host):0:0:1") })
-    #expect(try fixture.contents("timeout") == "90" && fixture.contents("eh_timeout") == "5")
+    #expect(try fixture.contents("timeout") == "90" && fixture.contents("eh_timeout") == "12")
     #expect(try fixture.contents("block/sda/queue/scheduler") == "none")
     let request = try #require(fixture.base.base.registry.read(fixture.session)).request
     #expect(request.options.devices == DeviceSettings(wanted))
@@ -158,7 +149,7 @@ struct SessionSettingTests {
     try fixture.addDisk(2, "sdb")
     let found = await fixture.base.manager.rescan([fixture.session])
     #expect(try found.first?.get().count == 2)
-    #expect(try fixture.contents("timeout", of: 2) == "90" && fixture.contents("eh_timeout", of: 2) == "5")
+    #expect(try fixture.contents("timeout", of: 2) == "90" && fixture.contents("eh_timeout", of: 2) == "12")
     #expect(try fixture.contents("block/sdb/queue/scheduler", of: 2) == "none")
     try fixture.set("timeout", of: 2, to: "30")
     fixture.base.kernel.failConnection(of: fixture.session)

@@ -20,6 +20,7 @@ struct TuningTests {
     try database.database.change { (changes) throws(DatabaseError) in records.forEach { changes.save($0) } }
     try await machine.withDaemon { initiator in
       let session = SessionID(rawValue: try await machine.logIn(initiator))
+      machine.kernel.showTimeouts(in: machine.tree.root)
       let tuning = Tuning(
         initiator: initiator, database: database.database, sysfs: Sysfs(root: machine.tree.root))
       try await body(machine, database, tuning, session)
@@ -96,7 +97,6 @@ struct TuningTests {
       #expect(report.entries.count == 3)
       #expect(try replacements(database) == [nil, nil])
       #expect(machine.kernel.sessions[session]?.parameters[19] == "-1")
-      try machine.show(session.rawValue)
       let again = try await tuning.carryOut(request([.replacement: .off]) { $0.isForAll = true }, isTrial: true)
       #expect(again.isSettled)
     }
@@ -145,6 +145,7 @@ struct TuningTests {
     try await withSession { machine, database, tuning, session in
       var foreign = SessionSnapshot.example(9)
       foreign.transport = "iser"
+      foreign.host?.driver = "iscsi_iser"
       try machine.tree.add(foreign)
       let report = try await tuning.carryOut(request([.replacement: 5]) { $0.isForAll = true })
       #expect(report.failures.map(\.exitStatus) == [.notSupported])

@@ -29,11 +29,15 @@ expect_equal '90 none' "$(disk_settings "$(disk_with "$IQN" "$lun")")"
 cat $rules
 
 echo '--- a new disk, found by somebody else'
+# udev looks for changed rules no more often than every three seconds.
+sleep 4
 host=$(basename "$(readlink -f "$(session_of "$IQN")/device/..")")
 echo "0 0 $((lun + 1))" >"/sys/class/scsi_host/$host/scan"
 wait_until 5 disk_with "$IQN" $((lun + 1))
+udevadm settle
+udevadm test --action=add "/sys/class/block/$(disk_with "$IQN" $((lun + 1)))" >"$OUT/test" 2>&1 || true
+grep -E 'ID_PATH|iscsi-admin' "$OUT/test" || true
 wait_until 10 is_set_to "$IQN" $((lun + 1)) '90 none'
-udevadm test --action=add "/sys/class/block/$(disk_with "$IQN" $((lun + 1)))" >"$OUT/test" 2>&1
 grep -q "61-iscsi-admin.rules.*ATTR.*timeout.*90" "$OUT/test" || fail 'udev does not say that it is our rule'
 
 echo '--- the same at the next login, by another program'
