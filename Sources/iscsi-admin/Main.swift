@@ -17,7 +17,8 @@ struct IscsiAdmin: ParsableCommand {
     version: "iscsi-admin \(versionText)",
     subcommands: [
       DiscoverCommand.self, LoginCommand.self, LogoutCommand.self, SessionCommand.self, MonitorCommand.self,
-      ProbeCommand.self, NodeCommand.self, InterfaceCommand.self, DiscoveryRecordCommand.self,
+      ProbeCommand.self, SetCommand.self, TuneCommand.self, NodeCommand.self, InterfaceCommand.self,
+      DiscoveryRecordCommand.self,
       InitiatorNameCommand.self, DaemonCommand.self, VersionCommand.self,
     ])
 }

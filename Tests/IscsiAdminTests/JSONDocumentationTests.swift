@@ -12,6 +12,7 @@ struct JSONDocumentationTests {
     DiscoveryDocument.kind, LoginDocument.kind, LogoutDocument.kind, SessionListDocument.kind, SessionShowDocument.kind,
     RescanDocument.kind, SetDocument.kind, StatisticsDocument.kind, ProbeDocument.kind, VersionDocument.kind,
     NodeListDocument.kind, NodeShowDocument.kind, InterfaceListDocument.kind, InterfaceShowDocument.kind,
+    SetSettingsDocument.kind, TuneDocument.kind, TimeoutListDocument.kind, ProfileListDocument.kind,
     DiscoveryListDocument.kind, DiscoveryShowDocument.kind, RecordChangesDocument.kind, InitiatorNameDocument.kind,
   ]
 

@@ -195,6 +195,7 @@ extension ScriptedKernel.State {
       guard let count = UInt16(text), count > 0, count & (count - 1) == 0 else { return .error(.invalidArgument) }
     }
     sessions[request.session]?.parameters[request.parameter] = text
+    parameterSet(request.session, request.parameter, text)
     return .reply([])
   }
 

@@ -70,6 +70,7 @@ public final class ScriptedKernel: KernelChannel {
     var withheld: [KernelDatagram] = []
     var target: @Sendable (SessionID, ScriptedPDU) -> [ScriptedPDU] = { _, _ in [] }
     var scsiCommands: UInt32 = 0
+    var parameterSet: @Sendable (SessionID, UInt32, String) -> Void = { _, _, _ in }
   }
 
   /// The port of the link's socket, which its sessions have as their creator.
@@ -120,6 +121,11 @@ public final class ScriptedKernel: KernelChannel {
 
   /// Sets what GET_STATS tells of SCSI commands.
   public func setSCSICommands(_ count: UInt32) { state.withLock { $0.scsiCommands = count } }
+
+  /// Sets who is told of each parameter that is set, with its number and its text; it runs on the link's thread.
+  public func tellParameters(to body: @escaping @Sendable (SessionID, UInt32, String) -> Void) {
+    state.withLock { $0.parameterSet = body }
+  }
 
   /// Adds a session as another program left it.
   @discardableResult

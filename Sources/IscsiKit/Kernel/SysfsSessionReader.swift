@@ -61,7 +61,7 @@ struct SysfsSessionReader {
   static func seconds(_ text: String?) -> Int32? { text.flatMap { $0 == "off" ? -1 : Int32($0) } }
 
   /// The word in brackets of a choice such as `[mq-deadline] none`; the only word of a queue that leaves no choice.
-  private static func chosen(in text: String?) -> String? {
+  static func chosen(in text: String?) -> String? {
     let words = text?.split(separator: " ") ?? []
     guard let chosen = words.first(where: { $0.hasPrefix("[") && $0.hasSuffix("]") }) else {
       return words.count == 1 ? words.first.map(String.init) : nil

@@ -86,7 +86,7 @@ public struct SysfsWriter: Sendable {
     }
   }
 
-  private static func path(of device: DeviceSnapshot, _ id: SessionID) -> String {
+  static func path(of device: DeviceSnapshot, _ id: SessionID) -> String {
     "session\(id)/device/target\(device.host):\(device.channel):\(device.target)/\(device.address)"
   }
 
@@ -94,7 +94,7 @@ public struct SysfsWriter: Sendable {
     root.appending("class/iscsi_session").appending(relative)
   }
 
-  private func open(_ id: SessionID) throws(SysfsError) -> SysfsDirectory {
+  func open(_ id: SessionID) throws(SysfsError) -> SysfsDirectory {
     do {
       return try SysfsDirectory(path: path(""))
     } catch {

@@ -170,6 +170,8 @@ public struct SessionOptions: Hashable, Sendable {
   public var fastAbort = true
   /// What to scan for after the login.
   public var scan = ScanMode.all
+  /// What each disk is set to when a scan has found it.
+  public var devices = DeviceSettings()
   /// `node.session.reopen_max`: how many attempts one recovery may take; nil (there: 0) is no limit.
   public var recoveryLimit: Int?
   /// `node.session.nr_sessions`: how many sessions of one target, portal and interface there may be, 1 or more.

@@ -106,6 +106,9 @@ public struct DeviceSnapshot: Hashable, Sendable {
   /// Whether it was given up, by error handling or because its session was away for long, so that its I/O fails.
   public var isOffline: Bool { Self.isOffline(state) }
 
+  /// Whether it is a disk, by its type or by its block device.
+  var isDisk: Bool { type == 0 || blockDevice != nil }
+
   static func isOffline(_ state: String?) -> Bool { state == "offline" || state == "transport-offline" }
 }
 

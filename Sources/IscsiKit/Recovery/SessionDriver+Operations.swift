@@ -101,6 +101,7 @@ extension SessionDriver {
     switch await login(request).again(session, at: portal, until: .now + time) {
     case .up(let session, _):
       held = .up(session)
+      areNOPsIdle = false
       return .done
     case .redirected(let session, let redirect):
       held = .broken(session)
@@ -182,31 +183,5 @@ extension SessionDriver {
       held = .broken(session)
       return .failed(error.isUnknownSession ? .noSession : .kernel(error))
     }
-  }
-}
-
-// MARK: - Timeouts
-
-extension SessionDriver {
-  /// How long a write to sysfs may take that waits for nothing but the kernel.
-  private static let writeTimeout = Duration.seconds(10)
-
-  /// Sees to it that the kernel has a new replacement timeout. Once somebody has written it in sysfs, as multipathd does,
-  /// the kernel takes no other from requests, and says that it did.
-  func insist(on replacement: Duration?, of session: SessionID) async throws(OperationError.Cause) {
-    let sysfs = environment.sysfs
-    let seconds = replacement.map { Int32(clamping: $0.components.seconds) } ?? -1
-    let outcome: Result<Void, SysfsError>
-    do throws(WaitError) {
-      outcome = try await BlockingWork.devices.run(until: .now + Self.writeTimeout) {
-        Result { () throws(SysfsError) in
-          guard let shown = try sysfs.replacementTimeout(of: session), shown != seconds else { return }
-          try SysfsWriter(root: sysfs.root).setReplacementTimeout(seconds, of: session)
-        }
-      }
-    } catch {
-      throw .transport(TransportError(error))
-    }
-    if case .failure(let error) = outcome { throw .sysfs(error) }
   }
 }

@@ -11,7 +11,7 @@ extension SessionDriver {
     guard let session, let request = identity.request, !isFirst || request.options.scan != .none else {
       return answerLogin()
     }
-    let scan = SessionScan(sysfs: environment.sysfs)
+    let scan = SessionScan(sysfs: environment.sysfs, settings: request.options.devices)
     guard scanning == nil else {
       isScanDue = true
       // One at a time: a target can ask without end.

@@ -73,6 +73,8 @@ actor SessionDriver {
   var isScanDue = false
   var scanRepeats = 0
   var scanTimer: Reactor.Timer?
+  /// Whether NOP-Outs were switched on since the last login: the kernel starts their timer with a login only.
+  var areNOPsIdle = false
   /// Whether who logs in does not wait for the first scan.
   private(set) var isScanUnwanted = false
   private var timer: (time: ContinuousClock.Instant, timer: Reactor.Timer)?
@@ -182,29 +184,8 @@ actor SessionDriver {
   /// What the network shows on the way to the portal.
   func networkFound(_ finding: NetworkFinding?) { handle(.networkFound(finding)) }
 
-  /// Sets timeouts of the session as it lives, and of its logins from now on.
-  ///
-  /// - Returns: All timeouts, with the change.
-  func set(
-    _ change: LoginDescription.TimeoutsDescription
-  ) async throws(OperationError.Cause) -> SessionTimeouts {
-    let parameters = change.kernelParameters(try timeouts(with: change))
-    guard let session, machine.operation == nil, machine.isUp else { throw .connectionLost }
-    do throws(KernelError) { try await environment.link.set(parameters, of: session) } catch { throw .kernel(error) }
-    if change.replacement != nil { try await insist(on: timeouts(with: change).replacement, of: session) }
-    // Somebody else may have changed others meanwhile.
-    let timeouts = try timeouts(with: change)
-    identity.request?.options.timeouts = timeouts
-    return timeouts
-  }
-
-  private func timeouts(
-    with change: LoginDescription.TimeoutsDescription
-  ) throws(OperationError.Cause) -> SessionTimeouts {
-    guard var timeouts = identity.request?.options.timeouts else { throw .unknownIdentity }
-    do throws(LoginDescriptionError) { try change.apply(to: &timeouts) } catch { throw .invalid(error) }
-    return timeouts
-  }
+  /// Keeps what the session is set to for its logins and scans from now on.
+  func keep(_ settings: TimeoutSettings) { identity.request?.options.take(settings) }
 
   /// Lets go of a session that was not taken up after all; who wants it logged out is told why.
   private func abandon(_ cause: OperationError.Cause) {

@@ -243,13 +243,19 @@ public final class SessionManager: Sendable {
   /// Reads the sessions' devices again, revives those that error handling gave up, and scans for new ones: all, or of a
   /// session that has only chosen ones those.
   public func rescan(_ sessions: [SessionID]) async -> [Result<[DeviceSnapshot], OperationError>] {
-    var chosen: [SessionID: ScanMode] = [:]
+    var found: [SessionID: (ScanMode, DeviceSettings)] = [:]
     for session in sessions {
-      guard let driver = directory.withLock({ $0[session]?.driver }) else { continue }
-      if case .only(let units)? = await driver.identity.request?.options.scan { chosen[session] = .only(units) }
+      guard let driver = directory.withLock({ $0[session]?.driver }),
+        let options = await driver.identity.request?.options
+      else { continue }
+      if case .only = options.scan {
+        found[session] = (options.scan, options.devices)
+      } else {
+        found[session] = (.all, options.devices)
+      }
     }
-    let modes = chosen
-    return await SessionScanner(sysfs: environment.sysfs).rescan(sessions) { modes[$0] ?? .all }
+    let wanted = found
+    return await SessionScanner(sysfs: environment.sysfs).rescan(sessions) { wanted[$0] ?? (.all, DeviceSettings()) }
   }
 
   /// The counters of a session's connection.
@@ -274,19 +280,24 @@ public final class SessionManager: Sendable {
     }
   }
 
-  /// Sets timeouts of a session as it lives, and for its logins from now on.
+  /// Sets timeouts of a session as it lives, of its disks and of those that later scans find, and for its logins from now on.
+  /// All is read back: what the outcomes tell is what the kernel shows.
   ///
   /// - Parameters:
-  ///   - timeouts: What to change. The times of logins are not the kernel's, and are passed over.
+  ///   - settings: What to change. What only records have is passed over.
   ///   - session: The kernel's number.
-  /// - Throws: `OperationError`; what the kernel took before it refused the rest stays.
+  ///   - isTrial: Whether nothing is changed, and the outcomes are what would become of it.
+  /// - Returns: What became of each setting at each place; a part can have failed.
+  /// - Throws: `OperationError` if nothing can be set, or the kernel refuses; what it took before stays.
+  @discardableResult
   public func set(
-    _ timeouts: LoginDescription.TimeoutsDescription, of session: SessionID
-  ) async throws(OperationError) {
+    _ settings: TimeoutSettings, of session: SessionID, isTrial: Bool = false
+  ) async throws(OperationError) -> [SettingOutcome] {
     do throws(OperationError.Cause) {
       let driver = try await driver(of: session, toRemove: false)
-      let all = try await driver.set(timeouts)
-      registry?.update(session) { $0.request.options.timeouts = all }
+      let outcomes = try await driver.set(settings, isTrial: isTrial)
+      if !isTrial { registry?.update(session) { $0.request.options.take(settings) } }
+      return outcomes
     } catch {
       throw OperationError(.set(session), error)
     }

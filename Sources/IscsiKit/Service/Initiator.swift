@@ -206,12 +206,25 @@ public struct Initiator: Sendable {
     return output.counters
   }
 
-  /// Sets timeouts of a session as it lives.
+  /// Sets timeouts of a session as it lives, and of its disks.
+  ///
+  /// - Parameters:
+  ///   - timeouts: What to change.
+  ///   - scheduler: What is to order the I/O of the disks; nil leaves it.
+  ///   - id: The session.
+  ///   - isTrial: Whether nothing is changed, and the results are what would become of it.
+  /// - Returns: What became of each setting at each place, by what the kernel shows afterwards.
+  /// - Throws: Why nothing was set.
+  @discardableResult
   public func set(
-    _ timeouts: LoginDescription.TimeoutsDescription, of id: SessionID
-  ) async throws(InitiatorError) {
-    let input = InitiatorTypes.SetInput(session: id.rawValue, timeouts: timeouts)
-    let _: Nothing = try await call("Set", input, until: .now + patience)
+    _ timeouts: LoginDescription.TimeoutsDescription, scheduler: IOScheduler? = nil, of id: SessionID,
+    isTrial: Bool = false
+  ) async throws(InitiatorError) -> [InitiatorTypes.SetResult] {
+    var input = InitiatorTypes.SetInput(session: id.rawValue, timeouts: timeouts)
+    input.scheduler = scheduler?.rawValue
+    input.trial = isTrial ? true : nil
+    let output: InitiatorTypes.SetOutput = try await call("Set", input, until: .now + patience)
+    return output.results ?? []
   }
 
   /// Ends the daemon; sessions stay in the kernel.

@@ -31,7 +31,9 @@ enum InitiatorInterface {
     )
 
     # Timeouts in seconds. A replacement timeout of -1 is for ever, 0 fails I/O at once; a NOP-Out interval or timeout of 0
-    # turns that check off. loginRetryWindow is for how long a first login that fails for now is tried again.
+    # turns that check off. loginRetryWindow is for how long a first login that fails for now is tried again. device and
+    # deviceErrorHandling are the timeout and eh_timeout of each disk, as the kernel has them if they are missing, and
+    # hostErrorHandling is the host's eh_deadline, -1 for none, which no login can set.
     type Timeouts (
       replacement: ?int,
       abort: ?int,
@@ -40,7 +42,10 @@ enum InitiatorInterface {
       noopInterval: ?int,
       noopTimeout: ?int,
       login: ?int,
-      loginRetryWindow: ?int
+      loginRetryWindow: ?int,
+      device: ?int,
+      deviceErrorHandling: ?int,
+      hostErrorHandling: ?int
     )
 
     # What is asked for in the negotiation (RFC 7143, section 13).
@@ -57,7 +62,8 @@ enum InitiatorInterface {
     )
 
     # A login. scan is "all" or "none"; luns names the only units to make visible. recoveryLimit is how many attempts one
-    # recovery may take. What is missing has its default; the initiator's name is that of the machine.
+    # recovery may take. scheduler is none, mq-deadline, kyber or bfq, for each disk. What is missing has its default; the
+    # initiator's name is that of the machine.
     type LoginRequest (
       target: string,
       portal: string,
@@ -72,7 +78,8 @@ enum InitiatorInterface {
       queueDepth: ?int,
       fastAbort: ?bool,
       sessionCount: ?int,
-      recoveryLimit: ?int
+      recoveryLimit: ?int,
+      scheduler: ?string
     )
 
     # Something that failed: a sentence, what to do about it, the exit code, and what it is about.
@@ -195,6 +202,22 @@ enum InitiatorInterface {
       outageSeconds: ?float
     )
 
+    # What became of a setting at one place: session, connection, host or device. outcome is changed, unchanged, atNextLogin
+    # (the kernel has it and goes by it from the next login on) or failed. note is a word for what has to be known of it:
+    # handWritten, noopsStartAtLogin, afterInterval, noopsAreOff, keptByKernel, noHostReset, hostInRecovery, noScheduler or
+    # refused; message is the same in words.
+    type SetResult (
+      setting: string,
+      place: string,
+      device: ?string,
+      host: ?int,
+      old: ?string,
+      new: string,
+      outcome: string,
+      note: ?string,
+      message: ?string
+    )
+
     type Target (name: string, portals: []string, warnings: []string)
     type Refusal (text: string, reason: string)
     type Counter (name: string, value: int)
@@ -230,8 +253,10 @@ enum InitiatorInterface {
     # The counters of a session's connection; they live as long as the session.
     method Statistics(session: int) -> (counters: []Counter)
 
-    # Sets timeouts of a session as it lives; login and loginRetryWindow cannot be set.
-    method Set(session: int, timeouts: Timeouts) -> ()
+    # Sets timeouts of a session as it lives, and timeouts and I/O scheduler of its disks and of those that later scans find;
+    # login and loginRetryWindow cannot be set. All is read back from the kernel. With trial nothing is changed, and the
+    # results are what would become of it.
+    method Set(session: int, timeouts: Timeouts, scheduler: ?string, trial: ?bool) -> (results: ?[]SetResult)
 
     # Tells what happens to sessions, a reply an event, from the one behind `after` on as far as they are kept. To be
     # called with more.

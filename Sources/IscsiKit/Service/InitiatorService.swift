@@ -47,9 +47,7 @@ struct InitiatorService: VarlinkService {
     case "ListSessions": return try success(InitiatorTypes.ListOutput(sessions: sessions(call.decodeParameters())))
     case "GetSession": return try success(session(call.decodeParameters()))
     case "Statistics": return try success(await statistics(call.decodeParameters()))
-    case "Set":
-      try await set(call.decodeParameters())
-      return .success()
+    case "Set": return try success(await set(call.decodeParameters()))
     case "Monitor": return try await monitor(call.decodeParameters(), call)
     case "Shutdown":
       shutDown()
@@ -165,14 +163,17 @@ struct InitiatorService: VarlinkService {
       counters: statistics.named.map { InitiatorTypes.Counter(name: $0.name, value: $0.value) })
   }
 
-  private func set(_ input: InitiatorTypes.SetInput) async throws {
+  private func set(_ input: InitiatorTypes.SetInput) async throws -> InitiatorTypes.SetOutput {
     if input.timeouts.login != nil {
       throw LoginDescriptionError(field: "timeouts.login", reason: "cannot be set on a session")
     }
     if input.timeouts.loginRetryWindow != nil {
       throw LoginDescriptionError(field: "timeouts.loginRetryWindow", reason: "cannot be set on a session")
     }
-    try await manager.set(input.timeouts, of: SessionID(rawValue: input.session))
+    let settings = try input.timeouts.settings(scheduler: input.scheduler)
+    let outcomes = try await manager.set(
+      settings, of: SessionID(rawValue: input.session), isTrial: input.trial ?? false)
+    return InitiatorTypes.SetOutput(results: outcomes.map(InitiatorTypes.SetResult.init))
   }
 
   private func monitor(_ input: InitiatorTypes.MonitorInput, _ call: VarlinkCall) async throws -> VarlinkReply {

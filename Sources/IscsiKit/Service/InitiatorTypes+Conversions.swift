@@ -82,6 +82,21 @@ extension InitiatorTypes.RescanResult {
   }
 }
 
+extension InitiatorTypes.SetResult {
+  /// The outcome of a setting.
+  public init(_ outcome: SettingOutcome) {
+    self.init(
+      setting: outcome.setting, place: "", old: outcome.old, new: outcome.new, outcome: outcome.result.rawValue,
+      note: outcome.note?.word, message: outcome.note?.description)
+    switch outcome.place {
+    case .session: place = TimeoutPlace.session.rawValue
+    case .connection: place = TimeoutPlace.connection.rawValue
+    case .host(let number): (place, host) = (TimeoutPlace.host.rawValue, number.rawValue)
+    case .device(let address): (place, device) = (TimeoutPlace.device.rawValue, address)
+    }
+  }
+}
+
 extension InitiatorTypes.Discovery {
   /// The answer of a target.
   public init(_ answer: SendTargetsResponse) {

@@ -104,6 +104,28 @@ public enum InitiatorTypes {
     public var failure: Failure?
   }
 
+  /// What became of a setting at one place.
+  public struct SetResult: Hashable, Sendable, Codable {
+    /// The setting, as ``Timeout`` or ``IOScheduler/settingName`` has it.
+    public var setting: String
+    /// `session`, `connection`, `host` or `device`.
+    public var place: String
+    /// The device's `H:C:T:L`.
+    public var device: String?
+    /// The host's number.
+    public var host: UInt32?
+    /// What it was, as sysfs has it.
+    public var old: String?
+    /// What was wanted.
+    public var new: String
+    /// How it ended, as ``SettingOutcome/Result`` names it.
+    public var outcome: String
+    /// What has to be known of it, as ``SettingNote/word`` names it.
+    public var note: String?
+    /// The same in words.
+    public var message: String?
+  }
+
   /// An attempt to log in that failed.
   public struct Attempt: Hashable, Sendable, Codable {
     /// Which attempt, from 1.

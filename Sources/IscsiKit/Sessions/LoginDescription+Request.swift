@@ -12,6 +12,9 @@ extension LoginDescription {
     authentication = AuthenticationDescription(options.authentication)
     interface = InterfaceDescription(name: options.interfaceName, binding: options.binding)
     timeouts = TimeoutsDescription(options.timeouts)
+    timeouts?.device = options.devices.timeout.map(Int64.init)
+    timeouts?.deviceErrorHandling = options.devices.errorHandlingTimeout.map(Int64.init)
+    scheduler = options.devices.scheduler?.rawValue
     parameters = ParametersDescription(options.operational)
     switch options.scan {
     case .all: scan = "all"
@@ -44,6 +47,7 @@ extension LoginDescription {
     request.options.authentication = try authentication?.authentication() ?? .none
     try interface?.apply(to: &request.options)
     try timeouts?.apply(to: &request.options.timeouts)
+    request.options.devices = try deviceSettings()
     try parameters?.apply(to: &request.options.operational)
     request.options.scan = try scanMode()
     if let maxCommands { request.options.maxCommands = maxCommands }
@@ -65,6 +69,16 @@ extension LoginDescription {
         throw LoginDescriptionError(field: "initiator", reason: error.description)
       }
     }
+  }
+
+  private func deviceSettings() throws(LoginDescriptionError) -> DeviceSettings {
+    var wanted = TimeoutsDescription()
+    wanted.device = timeouts?.device
+    wanted.deviceErrorHandling = timeouts?.deviceErrorHandling
+    if timeouts?.hostErrorHandling != nil {
+      throw LoginDescriptionError(field: "timeouts.hostErrorHandling", reason: "cannot be set by a login")
+    }
+    return DeviceSettings(try wanted.settings(scheduler: scheduler))
   }
 
   private func scanMode() throws(LoginDescriptionError) -> ScanMode {

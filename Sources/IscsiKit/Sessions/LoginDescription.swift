@@ -22,6 +22,8 @@ public struct LoginDescription: Hashable, Sendable, Codable {
   public var scan: String?
   /// The only logical units to make visible, by their numbers.
   public var luns: [UInt64]?
+  /// What orders the I/O of the disks, as ``IOScheduler`` names it; missing is what the kernel has.
+  public var scheduler: String?
   /// `node.session.cmds_max`.
   public var maxCommands: UInt16?
   /// `node.session.queue_depth`.
@@ -96,6 +98,12 @@ public struct LoginDescription: Hashable, Sendable, Codable {
     public var login: Int64?
     /// For how long a first login is tried again; 0 makes one attempt.
     public var loginRetryWindow: Int64?
+    /// For a command to a disk (`timeout`); missing is what the kernel has.
+    public var device: Int64?
+    /// For a command of error handling to a disk (`eh_timeout`); missing is what the kernel has.
+    public var deviceErrorHandling: Int64?
+    /// For error handling before it resets the host (`eh_deadline`); -1 is no limit. It can be set on a session, not by a login.
+    public var hostErrorHandling: Int64?
 
     /// Times of which the most are left at their defaults.
     public init(replacement: Int64? = nil, noopInterval: Int64? = nil, noopTimeout: Int64? = nil) {

@@ -259,24 +259,27 @@ extension LoginRequest {
   }
 }
 
-extension LoginDescription.TimeoutsDescription {
-  /// What the kernel is told to change the timeouts that are described, by what they are with the change.
-  func kernelParameters(_ timeouts: SessionTimeouts) -> [KernelParameter] {
+extension SessionTimeouts {
+  /// What the kernel is told to change timeouts of a session that is up.
+  ///
+  /// - Parameter settings: Which change; these timeouts have the change already.
+  /// - Returns: The parameters.
+  func kernelParameters(changing settings: TimeoutSettings) -> [KernelParameter] {
     var parameters: [KernelParameter] = []
-    if replacement != nil { parameters.append(.recoveryTimeout(timeouts.replacement)) }
-    if abort != nil { parameters.append(.abortTimeout(timeouts.abort)) }
-    if luReset != nil { parameters.append(.luResetTimeout(timeouts.luReset)) }
-    if targetReset != nil { parameters.append(.targetResetTimeout(timeouts.targetReset)) }
-    if noopInterval != nil || noopTimeout != nil { parameters += timeouts.noopParameters }
+    if settings[.replacement] != nil { parameters.append(.recoveryTimeout(replacement)) }
+    if settings[.abort] != nil { parameters.append(.abortTimeout(abort)) }
+    if settings[.luReset] != nil { parameters.append(.luResetTimeout(luReset)) }
+    if settings[.targetReset] != nil { parameters.append(.targetResetTimeout(targetReset)) }
+    if settings[.noopInterval] != nil || settings[.noopTimeout] != nil { parameters += noopParameters }
     return parameters
   }
-}
 
-extension SessionTimeouts {
+  /// Whether the target is asked for a sign of life when it is silent.
+  var asksForLife: Bool { noopInterval > .zero && noopTimeout > .zero }
+
   /// The check by NOP-Outs. One zero alone is "not set" to the kernel, which puts 5 in its place: only two turn it off.
   fileprivate var noopParameters: [KernelParameter] {
-    let isChecked = noopInterval > .zero && noopTimeout > .zero
-    return [.noopTimeout(isChecked ? noopTimeout : .zero), .noopInterval(isChecked ? noopInterval : .zero)]
+    [.noopTimeout(asksForLife ? noopTimeout : .zero), .noopInterval(asksForLife ? noopInterval : .zero)]
   }
 }
 

@@ -6,6 +6,8 @@
 /// waits for all that a scan or a rescan does longer than `timeout`.
 struct SessionScan {
   let sysfs: Sysfs
+  /// What disks are set to when a scan has found them.
+  var settings = DeviceSettings()
   /// How long a scan may take; the kernel's own timers are shorter.
   var timeout: Duration = .seconds(60)
   /// How long disks may take to get their block device after the scan: the kernel attaches them in the background.
@@ -33,6 +35,7 @@ struct SessionScan {
       try writer.rescan(device, of: session)
     }
     let devices = mode == .none ? try devices(of: session) : try await scan(session, mode)
+    if mode == .none { try await set(settings, of: devices, of: session, until: .now + timeout) }
     if let failure = revival ?? rescan { throw failure }
     return devices
   }
@@ -76,7 +79,23 @@ struct SessionScan {
   ) async throws(OperationError.Cause) -> [DeviceSnapshot] {
     let writer = SysfsWriter(root: sysfs.root)
     try await blocking(by: .devices, until: deadline) { () throws(SysfsError) in try writer.scan(session, mode) }
-    return try await attachedDevices(of: session)
+    let devices = try await attachedDevices(of: session)
+    try await set(settings, of: devices, of: session, until: deadline)
+    return devices
+  }
+
+  /// Sets what the session's disks are to have. A disk that does not take it works all the same: what keeps it from that is
+  /// told to whoever makes the setting, and a scan has found what it looked for.
+  private func set(
+    _ settings: DeviceSettings, of devices: [DeviceSnapshot], of session: SessionID,
+    until deadline: ContinuousClock.Instant
+  ) async throws(OperationError.Cause) {
+    guard !settings.isEmpty else { return }
+    let writer = SysfsWriter(root: sysfs.root)
+    let failure = await each(devices.filter(\.isDisk), by: .rescans, until: deadline) { (device) throws(SysfsError) in
+      _ = try writer.set(settings, of: device, session)
+    }
+    if let failure { throw failure }
   }
 
   private func blocking(

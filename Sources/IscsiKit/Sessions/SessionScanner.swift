@@ -13,16 +13,17 @@ public struct SessionScanner: Sendable {
   /// Reads the size and properties of the sessions' devices again, revives devices that error handling gave up, and
   /// scans for new logical units. Returns each session's devices, in the order of the sessions.
   public func rescan(_ sessions: [SessionID]) async -> [Result<[DeviceSnapshot], OperationError>] {
-    await rescan(sessions) { _ in .all }
+    await rescan(sessions) { _ in (.all, DeviceSettings()) }
   }
 
-  /// The same for the units that each session is to have.
+  /// The same for the units that each session is to have, and what their disks are set to.
   func rescan(
-    _ sessions: [SessionID], _ mode: @escaping @Sendable (SessionID) -> ScanMode
+    _ sessions: [SessionID], _ wanted: @escaping @Sendable (SessionID) -> (ScanMode, DeviceSettings)
   ) async -> [Result<[DeviceSnapshot], OperationError>] {
     await inParallel(sessions, limit: Self.concurrency) { _, session in
       do throws(OperationError.Cause) {
-        return .success(try await SessionScan(sysfs: sysfs).rescan(session, mode(session)))
+        let (mode, settings) = wanted(session)
+        return .success(try await SessionScan(sysfs: sysfs, settings: settings).rescan(session, mode))
       } catch {
         return .failure(OperationError(.scan(session), error))
       }

@@ -93,3 +93,35 @@ public struct NodeDeletionEdit: RecordEdit {
     return plan
   }
 }
+
+/// Gives settings of the records that sessions go by, or that name targets, other values. What has no record needs none.
+struct TuningEdit: RecordEdit {
+  /// The targets whose records are all meant; nil is every target.
+  let targets: [TargetName]?
+  /// The sessions whose own records are meant too.
+  let sessions: [SessionSnapshot]
+  /// The values.
+  let assignments: Assignments
+
+  /// Refuses with `setting` what no record takes.
+  func plan(on database: RecordDatabase) throws(DatabaseError) -> RecordPlan {
+    var plan = RecordPlan()
+    let names = targets.map { $0 + sessions.compactMap { $0.targetName.flatMap { try? TargetName($0) } } }
+    // None is any to a query.
+    guard names?.isEmpty != true else { return plan }
+    let found = try NodeQuery(targets: names ?? []).find(in: database).nodes
+    plan.warn(of: found.problems)
+    let uses = NodeUses(sessions)
+    do throws(RecordError) {
+      for stored in found.records {
+        let isNamed = targets?.contains(stored.record.target) ?? true
+        guard isNamed || uses.session(of: stored.record) != nil else { continue }
+        plan.change(stored, to: try assignments.applied(to: stored.record))
+      }
+    } catch {
+      plan.refuse(.setting(error))
+      plan.settle()
+    }
+    return plan
+  }
+}

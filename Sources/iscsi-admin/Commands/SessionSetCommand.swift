@@ -64,27 +64,44 @@ struct SessionSetCommand: ReportingCommand {
 
   func perform(for terminal: Terminal) throws -> CommandOutput {
     let (ids, timeouts, daemon) = (ids, timeouts, daemon.initiator)
-    let failures = try runBlocking {
-      var failures: [InitiatorError?] = []
+    let results = try runBlocking {
+      var results: [Result<[InitiatorTypes.SetResult], InitiatorError>] = []
       for id in ids {
         do throws(InitiatorError) {
-          try await daemon.set(timeouts, of: id)
-          failures.append(nil)
+          results.append(.success(try await daemon.set(timeouts, of: id)))
         } catch {
           guard case .failed = error else { throw error }
-          failures.append(error)
+          results.append(.failure(error))
         }
       }
-      return failures
+      return results
     }
-    return try output(of: Array(zip(ids, failures)))
+    return try output(of: Array(zip(ids, results)))
   }
 
   /// What the command prints.
-  func output(of results: [(SessionID, InitiatorError?)]) throws -> CommandOutput {
+  func output(
+    of results: [(SessionID, Result<[InitiatorTypes.SetResult], InitiatorError>)]
+  ) throws -> CommandOutput {
     var output = CommandOutput()
-    for failure in results.compactMap(\.1) { output.fail(failure) }
-    let changed = results.filter { $0.1 == nil }.map(\.0)
+    var changed: [SessionID] = []
+    for (id, result) in results {
+      switch result {
+      case .failure(let error): output.fail(error)
+      case .success(let settings):
+        let session = SessionSnapshot(id: id)
+        let entries = settings.map { TuningReport.Entry($0, of: session) }
+        for entry in entries where entry.result == .failed {
+          let failure = SettingFailure(entry: entry)
+          output.fail(failure, about: failure.subject)
+        }
+        // What does not take effect at once is never passed over.
+        for entry in entries where entry.result != .failed {
+          if let message = entry.message { output.warn("session \(id): \(entry.setting): \(message)") }
+        }
+        if !entries.contains(where: { $0.result == .failed }) { changed.append(id) }
+      }
+    }
     if report.json {
       try output.show(SetDocument(sessions: changed.map(\.rawValue)))
     } else if !report.quiet {

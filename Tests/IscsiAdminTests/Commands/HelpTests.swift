@@ -71,12 +71,13 @@ struct HelpTests {
           String(option[gap.upperBound...].drop { $0 == " " }))
       }
     }
-    // A listing's quiet form differs on purpose, and so does what a portal is to a logout, an interface to a new node, or a
-    // kind to a new discovery.
+    // A listing's quiet form differs on purpose, and so does what a portal is to a logout, an interface to a new node, a
+    // kind to a new discovery, or a list to what it is of.
     let differing = explanations.filter { $0.value.count > 1 }.keys.sorted()
     #expect(
       differing == [
-        "--all", "--force", "--interface <name>", "--kind <kind>", "--noop-interval <s>", "--noop-timeout <s>",
+        "--all", "--force", "--interface <name>", "--kind <kind>", "--list", "--noop-interval <s>",
+        "--noop-timeout <s>",
         "-p, --portal <portal>", "-q, --quiet",
       ])
   }

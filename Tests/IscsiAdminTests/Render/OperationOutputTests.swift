@@ -142,14 +142,31 @@ struct OperationOutputTests {
     #expect(output.status == .success)
   }
 
+  private static func result(
+    _ note: SettingNote, _ result: SettingOutcome.Result = .changed
+  ) -> InitiatorTypes.SetResult {
+    InitiatorTypes.SetResult(
+      SettingOutcome("replacement-timeout", .session, old: "7", new: "off", result, note: note))
+  }
+
+  @Test("session set: what the kernel does not have is a failure")
+  func notSet() throws {
+    let id = SessionID(rawValue: 1)
+    let output = try SessionSetCommand.parse(["1", "--replacement-timeout", "-1"])
+      .output(of: [(id, .success([Self.result(.keptByKernel("7"), .failed)]))])
+    #expect(output.status == .failure && output.text == "")
+    #expect(output.failures.map(\.session) == [1])
+  }
+
   @Test("session set: a session that is changed, and one that is not there", arguments: forms)
   func set(arguments: [String], form: String) throws {
     let ids = [1, 9].map(SessionID.init(rawValue:))
     let failure = InitiatorTypes.Failure(OperationError(.set(ids[1]), .noSession))
     let output = try SessionSetCommand.parse(["1", "9", "--replacement-timeout", "-1"] + arguments)
-      .output(of: [(ids[0], nil), (ids[1], .failed(failure))])
+      .output(of: [(ids[0], .success([Self.result(.handWritten("7"))])), (ids[1], .failure(.failed(failure)))])
     try Golden.expect(output.text, is: "session-set.\(form)")
     #expect(output.status == .sessionNotFound)
+    #expect(output.diagnostics.contains("replacement-timeout: recovery_tmo had been written by hand (7)"))
   }
 
   @Test("session show: what the daemon knows of a session that is being recovered", arguments: forms)

@@ -52,9 +52,7 @@ struct KernelRecoveryTests {
       $0.options.timeouts.abort = .seconds(11)
       $0.options.interfaceName = "iface0"
     }
-    var change = LoginDescription.TimeoutsDescription(replacement: -1)
-    change.luReset = 44
-    try await fixture.manager.set(change, of: session)
+    try await fixture.manager.set(TimeoutSettings([.replacement: .off, .luReset: 44]), of: session)
     #expect(fixture.kernel.sessions[session]?.parameters[19] == "-1")
     let count = fixture.kernel.requests.count
     fixture.kernel.failConnection(of: session)
@@ -86,10 +84,9 @@ struct KernelRecoveryTests {
     let session = try await fixture.logIn()
     for round in 1...20 {
       let manager = fixture.manager
-      var (one, two) = (LoginDescription.TimeoutsDescription(), LoginDescription.TimeoutsDescription())
-      (one.abort, two.luReset) = (Int64(round), Int64(round))
-      async let first: Void = manager.set(one, of: session)
-      async let second: Void = manager.set(two, of: session)
+      let value = TimeoutValue.seconds(UInt32(round))
+      async let first = manager.set(TimeoutSettings([.abort: value]), of: session)
+      async let second = manager.set(TimeoutSettings([.luReset: value]), of: session)
       _ = try await (first, second)
       let kept = try #require(fixture.base.registry.read(session)).request.options.timeouts
       #expect(kept.abort == .seconds(round) && kept.luReset == .seconds(round))

@@ -25,6 +25,7 @@ struct InitiatorInterfaceTests {
     request.options.authentication = try TestAccounts.authentication(mutual: true, [.sha256, .md5])
     request.options.binding = .device("eth0")
     request.options.recoveryLimit = 3
+    request.options.devices = DeviceSettings(timeout: 90, errorHandlingTimeout: 5, scheduler: IOScheduler.none)
     var login = LoginDescription(request)
     login.luns = [1, 2]
     let failure = InitiatorTypes.Failure(
@@ -46,6 +47,15 @@ struct InitiatorInterfaceTests {
       lastOutage: outage, owner: owner)
     var timeouts = LoginDescription.TimeoutsDescription(replacement: -1, noopInterval: 5, noopTimeout: 5)
     (timeouts.abort, timeouts.luReset, timeouts.targetReset) = (15, 30, 30)
+    timeouts.hostErrorHandling = -1
+    var set = InitiatorTypes.SetInput(session: 1, timeouts: timeouts)
+    (set.scheduler, set.trial) = ("none", true)
+    let setResults = [
+      InitiatorTypes.SetResult(
+        SettingOutcome("device-timeout", .device("2:0:0:1"), old: "30", new: "90", .failed, note: .refused("no"))),
+      InitiatorTypes.SetResult(
+        SettingOutcome("host-eh-deadline", .host(HostNumber(rawValue: 2)), old: "off", new: "9", .changed)),
+    ]
     let shown = InitiatorTypes.Session(
       session: 1, target: "iqn", portal: "10.0.0.1:3260,1", currentPortal: "10.0.0.1:3260", interface: "default",
       initiator: "iqn", transport: "tcp", state: "LOGGED_IN", connectionState: "up", targetState: "SCANNED", host: 2,
@@ -97,7 +107,8 @@ struct InitiatorInterfaceTests {
         try encoder.encode(
           InitiatorTypes.StatisticsOutput(counters: [InitiatorTypes.Counter(name: "a", value: 1)]))
       ),
-      ("Set in", try encoder.encode(InitiatorTypes.SetInput(session: 1, timeouts: timeouts))),
+      ("Set in", try encoder.encode(set)),
+      ("Set out", try encoder.encode(InitiatorTypes.SetOutput(results: setResults))),
       ("Monitor in", try encoder.encode(InitiatorTypes.MonitorInput(after: 1))),
       ("Monitor out", try encoder.encode(InitiatorTypes.MonitorOutput(event: event))),
       (

@@ -61,6 +61,23 @@ struct DeviceUsersTests {
     #expect(uses.map(\.kind) == [.mounted(at: "/srv")])
   }
 
+  @Test(
+    "The system stands on sessions with the root file system or swap space, through whatever is between",
+    arguments: [
+      ("22 1 253:1 / / rw - ext4 /dev/root rw", "", [1]), ("22 1 253:1 / /srv rw - ext4 /dev/root rw", "", []),
+      ("", "/dev/sdb partition 1 0 -2", [2]),
+      ("22 1 9:0 / / rw - xfs /dev/md0 rw", "/dev/sdb partition 1 0 -2", [1, 2]),
+    ])
+  func system(mount: String, swap: String, expected: [UInt32]) throws {
+    let tree = try tree()
+    try tree.set("proc/self/mountinfo", to: .text(mount))
+    try tree.set("proc/swaps", to: .text(Self.swapHeading + swap))
+    var sessions = [SessionSnapshot.example(1), .example(2), .example(3)]
+    for (index, disk) in ["sda", "sdb", "sdc"].enumerated() { sessions[index].devices[0].blockDevice = disk }
+    let users = try DeviceUsers(proc: tree.root.appending("proc"), sysfs: tree.root)
+    #expect(try users.sessionsOfSystem(among: sessions).map(\.id.rawValue) == expected)
+  }
+
   @Test("Both disks of a mirror are used, and the mirror is told once of a disk that has two parts of it")
   func mirror() throws {
     let tree = try tree()

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# Programs of others that call iscsiadm. Each is an extra: a cached layer that is loaded only by the machines whose scenarios need it.
+# udev, and programs of others that call iscsiadm. Each is an extra: a cached layer that is loaded only by the machines whose
+# scenarios need it.
 
 # Their Debian packages besides udev, which gives disks the names under which these programs look for them.
 declare -A EXTRA_PACKAGES=(
   [ansible]='libc-bin libpython3.11-stdlib python3.11-minimal python3-jinja2 python3-markupsafe python3-packaging python3-yaml'
   [libvirt]='libvirt-clients libvirt-daemon'
+  [udev]=''
 )
 # What is prepared; all of them by default.
 # shellcheck disable=SC2034 # used by machine
@@ -16,7 +18,7 @@ ANSIBLE=12.3.0 ANSIBLE_CORE=2.19.14
 # prepare_extra NAME: unpacks it under $VM_DIR/extra-NAME, once.
 prepare_extra() {
   local packages
-  [[ -n ${EXTRA_PACKAGES[$1]:-} ]] || die "there is no extra $1"
+  [[ -v EXTRA_PACKAGES[$1] ]] || die "there is no extra $1"
   read -ra packages <<<"${EXTRA_PACKAGES[$1]}"
   unpack_packages "$VM_DIR/extra-$1" udev "${packages[@]}"
   [[ $1 != ansible ]] || prepare_ansible "$VM_DIR/extra-ansible"
@@ -57,7 +59,7 @@ extra_layer() {
     note "building the layer of $1"
     rm -rf "$tree" "$VM_DIR/layers/extra-$1"-*
     copy_udev "$tree"
-    "copy_$1" "$tree"
+    [[ $1 == udev ]] || "copy_$1" "$tree"
     pack "$tree" "$archive"
     rm -rf "$tree"
   fi

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+import SystemPackage
+
+extension SysfsWriter {
+  /// Sets what a disk is to have, reads it back, and tells what became of each setting. Blocks; a change of the scheduler
+  /// waits for all I/O that is under way.
+  ///
+  /// - Parameters:
+  ///   - settings: What it is to have; what is nil stays.
+  ///   - device: The disk.
+  ///   - id: Its session.
+  ///   - isTrial: Whether nothing is written.
+  /// - Returns: What became of each.
+  /// - Throws: `noSession` or `noDevice` if they are gone.
+  func set(
+    _ settings: DeviceSettings, of device: DeviceSnapshot, _ id: SessionID, isTrial: Bool = false
+  ) throws(SysfsError) -> [SettingOutcome] {
+    var wanted: [(name: String, attribute: String, value: String)] = []
+    if let seconds = settings.timeout { wanted.append((Timeout.device.rawValue, "timeout", String(seconds))) }
+    if let seconds = settings.errorHandlingTimeout {
+      wanted.append((Timeout.deviceErrorHandling.rawValue, "eh_timeout", String(seconds)))
+    }
+    if let scheduler = settings.scheduler, let block = device.blockDevice {
+      wanted.append((IOScheduler.settingName, "block/\(block)/queue/scheduler", scheduler.rawValue))
+    }
+    let sessions = try open(id)
+    let directory = Self.path(of: device, id)
+    guard sessions.exists(directory) else {
+      throw sessions.exists("session\(id)") ? .noDevice(address: device.address, id) : .noSession(id)
+    }
+    return wanted.map { name, attribute, value in
+      var outcome = SettingOutcome(name, .device(device.address), old: nil, new: value, .failed)
+      change("\(directory)/\(attribute)", in: sessions, &outcome, isTrial: isTrial)
+      return outcome
+    }
+  }
+
+  /// Sets how long error handling of a session's host may take before the host is reset, and reads it back.
+  ///
+  /// - Throws: `noSession` if it is gone.
+  func setErrorHandlingDeadline(
+    _ deadline: TimeoutValue, of id: SessionID, isTrial: Bool = false
+  ) throws(SysfsError) -> SettingOutcome {
+    let sessions = try open(id)
+    guard let host = SysfsSessionReader.hostNumber(of: id, in: sessions) else { throw .noSession(id) }
+    var outcome = SettingOutcome(
+      Timeout.hostErrorHandling.rawValue, .host(host), old: nil, new: deadline.description, .failed)
+    let attribute = "session\(id)/device/../scsi_host/host\(host)/eh_deadline"
+    change(attribute, in: sessions, &outcome, isTrial: isTrial)
+    return outcome
+  }
+
+  /// Writes an attribute unless it has its value already, and reads it back.
+  private func change(
+    _ attribute: String, in sessions: borrowing SysfsDirectory, _ outcome: inout SettingOutcome, isTrial: Bool
+  ) {
+    let isScheduler = outcome.setting == IOScheduler.settingName
+    do throws(Errno) {
+      outcome.old = try Self.read(attribute, in: sessions, isScheduler: isScheduler)
+      if outcome.old == outcome.new {
+        outcome.result = .unchanged
+      } else if isTrial {
+        outcome.result = .changed
+      } else {
+        try sessions.write(outcome.new, to: attribute)
+        let now = try Self.read(attribute, in: sessions, isScheduler: isScheduler)
+        if now == outcome.new {
+          outcome.result = .changed
+        } else {
+          outcome.note = .keptByKernel(now ?? "nothing")
+        }
+      }
+    } catch {
+      switch (outcome.setting, error) {
+      case (Timeout.hostErrorHandling.rawValue, .invalidArgument): outcome.note = .noHostReset
+      case (Timeout.hostErrorHandling.rawValue, .resourceBusy): outcome.note = .hostInRecovery
+      case (IOScheduler.settingName, .invalidArgument): outcome.note = .noScheduler
+      default: outcome.note = .refused("it cannot be written: \(error)")
+      }
+    }
+  }
+
+  private static func read(
+    _ attribute: String, in sessions: borrowing SysfsDirectory, isScheduler: Bool
+  ) throws(Errno) -> String? {
+    let text = try sessions.text(attribute)
+    return isScheduler ? SysfsSessionReader.chosen(in: text) : text
+  }
+}

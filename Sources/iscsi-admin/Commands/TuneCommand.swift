@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+import ArgumentParser
+import IscsiKit
+import SystemPackage
+
+/// `iscsi-admin tune`.
+struct TuneCommand: RecordCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "tune", abstract: "Bring sessions to a profile of timeouts, and keep it.",
+    discussion: """
+      Sets what the profile says on sessions that are up and on their disks, reads it back, and fails unless the kernel \
+      has it. --persist keeps it: in the records, for later logins, and in \
+      \(DeviceRules.standardPath), by which udev sets disks whenever they appear.
+      """)
+
+  @Option(
+    help: ArgumentHelp("The profile; --list shows all.", valueName: "profile"),
+    completion: .list(TuningProfile.allCases.map(\.rawValue)), transform: parseProfile)
+  var profile: TuningProfile?
+
+  @Argument(
+    help: ArgumentHelp("Session numbers or target names.", valueName: "session"),
+    completion: SessionCompletion.selectors, transform: SessionSelector.init)
+  var selectors: [SessionSelector] = []
+
+  @Flag(help: "The sessions below the root file system and below swap space.")
+  var root = false
+
+  @Flag(help: "Keep it over logins and boots.")
+  var persist = false
+
+  @Flag(help: "Show all profiles, and change nothing.")
+  var list = false
+
+  @Option(
+    help: ArgumentHelp("Write this file of udev rules.", valueName: "path", visibility: .hidden), completion: .file())
+  var rules = DeviceRules.standardPath.string
+
+  @OptionGroup var location: SysfsLocation
+  @OptionGroup var trial: TrialOptions
+  @OptionGroup var report: ReportOptions
+  @OptionGroup var daemon: DaemonOptions
+
+  var isJSON: Bool { report.json }
+  var emptyDocument: TuneDocument { TuneDocument(profile, dryRun: trial.dryRun) }
+
+  func validate() throws {
+    if list { return }
+    if profile == nil { throw ValidationError("no profile: give --profile; --list shows the profiles") }
+    if !root, selectors.isEmpty {
+      throw ValidationError("no session: give session numbers or target names, or --root")
+    }
+    if root, !selectors.isEmpty { throw ValidationError("--root and sessions exclude each other") }
+  }
+
+  func perform(for terminal: Terminal) throws -> CommandOutput {
+    if list { return try listing(for: terminal) }
+    return try perform(on: try .ofMachine(), for: terminal)
+  }
+
+  private func listing(for terminal: Terminal) throws -> CommandOutput {
+    var output = CommandOutput()
+    if report.json {
+      try output.show(ProfileListDocument())
+    } else {
+      output.text = profileTable(for: terminal)
+    }
+    return output
+  }
+
+  func perform(on store: RecordStore, for terminal: Terminal) throws -> CommandOutput {
+    guard let profile else { throw ValidationError("no profile") }
+    let isTrial = trial.dryRun
+    let sessions = try chosen(from: location.sysfs.sessions())
+    var request = TuningRequest(profile.settings)
+    request.sessions = sessions.map(\.id)
+    request.place = persist ? nil : .live
+    // Before anything changes: a file that is not ours is not found out half way.
+    if persist { _ = try keep(profile, of: sessions, isTrial: true) }
+    let tuning = Tuning(initiator: daemon.initiator, database: store.database, sysfs: location.sysfs)
+    let call = request
+    let (report, check) = try runBlocking {
+      let report = try await tuning.carryOut(call, isTrial: isTrial)
+      return (report, isTrial ? nil : try await tuning.carryOut(call, isTrial: true))
+    }
+    var document = TuneDocument(profile, dryRun: isTrial, report)
+    document.isVerified = check?.isSettled
+    if persist { document.rules = try keep(profile, of: sessions, isTrial: isTrial) }
+    var output = CommandOutput()
+    if persist, !report.entries.contains(where: \.isInRecord) {
+      output.warn("there is no record of these sessions: the profile is not kept for later logins")
+    }
+    try output.show(report, document, EditReport(self.report, trial), isVerified: check?.isSettled)
+    return output
+  }
+
+  /// The sessions that are meant.
+  private func chosen(from sessions: [SessionSnapshot]) throws -> [SessionSnapshot] {
+    if root {
+      let found = try DeviceUsers(sysfs: location.sysfs.root).sessionsOfSystem(among: sessions)
+      if found.isEmpty { throw NoSystemSession() }
+      return found
+    }
+    if let missing = selectors.first(where: { selector in !sessions.contains(where: selector.matches) }) {
+      throw NoSession(selector: missing)
+    }
+    return sessions.filter { session in selectors.contains { $0.matches(session) } }
+  }
+
+  /// Writes the rules of the sessions' targets, or finds out whether they would change.
+  private func keep(
+    _ profile: TuningProfile, of sessions: [SessionSnapshot], isTrial: Bool
+  ) throws(DeviceRulesError) -> TuneDocument.Rules {
+    let targets = sessions.compactMap { $0.targetName.flatMap { try? TargetName($0) } }
+    let path = FilePath(rules)
+    let change = { (rules: inout DeviceRules) throws(DeviceRulesError) in
+      for target in targets { try rules.set(profile.deviceSettings, of: target) }
+    }
+    guard isTrial else {
+      return TuneDocument.Rules(path: path.string, changed: try DeviceRules.update(path: path, change))
+    }
+    let old = try DeviceRules(path: path)
+    var new = old
+    try change(&new)
+    return TuneDocument.Rules(path: path.string, changed: new != old)
+  }
+}
+
+/// The system stands on no iSCSI disk.
+struct NoSystemSession: DiagnosableError, Hashable {
+  /// 21.
+  let exitStatus = ExitStatus.noObjectsFound
+  /// What there is not.
+  let description = "neither the root file system nor swap space is on a disk of a session"
+  /// What else to name.
+  let advice: String? = "name the session; iscsi-admin session list shows the sessions"
+}
+
+func parseProfile(_ text: String) throws(ValidationError) -> TuningProfile {
+  guard let profile = TuningProfile(rawValue: text) else {
+    throw ValidationError("not \(TuningProfile.allCases.map(\.rawValue).joined(separator: ", "))")
+  }
+  return profile
+}

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+import IscsiKitTesting
+import SystemPackage
+import Testing
+
+@testable import IscsiKit
+
+/// A session of a supervised fixture with a disk, whose sysfs shows what the kernel is told.
+private final class TunedFixture {
+  let base: SupervisedFixture
+  let session: SessionID
+  let host: HostNumber
+  var tree: FilePath { base.base.tree.root }
+
+  /// A session, of whose parameters the kernel ignores some.
+  init(ignoring ignored: Set<UInt32> = [], _ change: (inout LoginRequest) -> Void = { _ in }) async throws {
+    base = try await SupervisedFixture()
+    let fixture = base
+    session = try await fixture.logIn(change)
+    let host = try #require(fixture.kernel.sessions[session]).host
+    self.host = host
+    fixture.kernel.showTimeouts(in: fixture.base.tree.root, ignoring: ignored)
+    try addDisk(1, "sda")
+  }
+
+  /// Lets sysfs show a disk with the kernel's own timers. What is written into a file of this sysfs leaves what is behind it:
+  /// the texts of the tests are of one length.
+  func addDisk(_ lun: UInt64, _ block: String) throws {
+    try base.show(session) { $0.devices = [.example(host: self.host, lun: lun, block: block)] }
+    try set("block/\(block)/queue/scheduler", of: lun, to: "bfq ")
+  }
+
+  private func path(_ lun: UInt64) -> String {
+    "class/iscsi_session/session\(session)/device/target\(host):0:0/\(host):0:0:\(lun)"
+  }
+
+  func set(_ attribute: String, of lun: UInt64, to text: String) throws {
+    try base.base.tree.set("\(path(lun))/\(attribute)", to: .text(text))
+  }
+
+  func contents(_ attribute: String, of lun: UInt64 = 1) throws -> String? {
+    try base.base.tree.contents("\(path(lun))/\(attribute)")
+  }
+
+  var recoveryTimeout: String? {
+    get throws { try base.base.tree.contents("class/iscsi_session/session\(session)/recovery_tmo") }
+  }
+
+  func set(_ settings: TimeoutSettings, isTrial: Bool = false) async throws -> [SettingOutcome] {
+    try await base.manager.set(settings, of: session, isTrial: isTrial)
+  }
+
+  /// The settings, results and notes of outcomes.
+  static func words(_ outcomes: [SettingOutcome]) -> [String] {
+    outcomes.map { "\($0.setting) \($0.old ?? "-") \($0.new) \($0.result.rawValue) \($0.note?.word ?? "-")" }
+  }
+}
+
+@Suite("Settings of a session that is up")
+struct SessionSettingTests {
+  @Test("What is set is told by what sysfs shows before and after")
+  func outcomes() async throws {
+    let fixture = try await TunedFixture()
+    let wanted = TimeoutSettings([
+      .replacement: .off, .noopInterval: 3, .noopTimeout: 5, .abort: 7, .luReset: 8, .targetReset: 9,
+    ])
+    let expected = [
+      "noop-interval 5 3 changed afterInterval", "noop-timeout 5 5 unchanged -",
+      "replacement-timeout 120 off changed -",
+      "abort-timeout 15 7 changed -", "lu-reset-timeout 30 8 changed -", "target-reset-timeout 30 9 changed -",
+    ]
+    let count = fixture.base.kernel.requests.count
+    #expect(TunedFixture.words(try await fixture.set(wanted, isTrial: true)) == expected)
+    #expect(fixture.base.kernel.requests.count == count, "a trial asks the kernel for nothing")
+    let outcomes = try await fixture.set(wanted)
+    #expect(TunedFixture.words(outcomes) == expected)
+    #expect(outcomes.map(\.place) == [.connection, .connection, .session, .session, .session, .session])
+    #expect(try fixture.recoveryTimeout == "off")
+    let again = try await fixture.set(wanted)
+    #expect(again.allSatisfy { $0.result == .unchanged && $0.note == nil })
+    let kept = try #require(fixture.base.base.registry.read(fixture.session)).request.options.timeouts
+    #expect(kept.replacement == nil && kept.noopInterval == .seconds(3) && kept.targetReset == .seconds(9))
+  }
+
+  @Test("A timeout that somebody has written by hand is found, told, and written there too")
+  func handWritten() async throws {
+    // From then on the kernel ignores requests, and answers as ever.
+    let fixture = try await TunedFixture(ignoring: [19])
+    try fixture.base.base.tree.set("recovery_tmo", of: fixture.session, to: .text("77"))
+    let outcomes = try await fixture.set(TimeoutSettings([.replacement: 55]))
+    #expect(TunedFixture.words(outcomes) == ["replacement-timeout 77 55 changed handWritten"])
+    #expect(outcomes.first?.note == .handWritten("77"))
+    #expect(try fixture.recoveryTimeout == "55")
+    #expect(try await fixture.set(TimeoutSettings([.replacement: 55])).map(\.result) == [.unchanged])
+  }
+
+  @Test("What the kernel takes and does not have afterwards has failed")
+  func ignored() async throws {
+    let fixture = try await TunedFixture(ignoring: [27])
+    let outcomes = try await fixture.set(TimeoutSettings([.abort: 3, .luReset: 4]))
+    #expect(
+      TunedFixture.words(outcomes) == ["abort-timeout 15 3 failed keptByKernel", "lu-reset-timeout 30 4 changed -"])
+  }
+
+  @Test("NOP-Outs that were off begin with the next login, which is said until then")
+  func noops() async throws {
+    let fixture = try await TunedFixture { $0.options.timeouts.noopInterval = .zero }
+    let wanted = TimeoutSettings([.noopInterval: 2, .noopTimeout: 3])
+    let late = ["noop-interval 0 2 atNextLogin noopsStartAtLogin", "noop-timeout 0 3 atNextLogin noopsStartAtLogin"]
+    #expect(TunedFixture.words(try await fixture.set(wanted, isTrial: true)) == late)
+    #expect(TunedFixture.words(try await fixture.set(wanted)) == late)
+    let again = ["noop-interval 2 2 atNextLogin noopsStartAtLogin", "noop-timeout 3 3 atNextLogin noopsStartAtLogin"]
+    #expect(TunedFixture.words(try await fixture.set(wanted)) == again)
+    fixture.base.kernel.failConnection(of: fixture.session)
+    #expect(await fixture.base.recoveries(fixture.session))
+    #expect(try await fixture.set(wanted).allSatisfy { $0.result == .unchanged && $0.note == nil })
+  }
+
+  @Test("Half of the check by NOP-Outs is none, which is said")
+  func halfACheck() async throws {
+    let fixture = try await TunedFixture()
+    #expect(
+      TunedFixture.words(try await fixture.set(TimeoutSettings([.noopInterval: 0]))) == ["noop-interval 5 0 changed -"])
+    #expect(
+      TunedFixture.words(try await fixture.set(TimeoutSettings([.noopTimeout: 4])))
+        == ["noop-timeout 0 4 unchanged noopsAreOff"])
+  }
+
+  @Test("Disks are set, and so are those that a later scan finds, also by a later manager")
+  func disks() async throws {
+    let fixture = try await TunedFixture { $0.options.scan = .all }
+    let wanted = TimeoutSettings([.device: 90, .deviceErrorHandling: 12], scheduler: IOScheduler.none)
+    let expected = [
+      "device-timeout 30 90 changed -", "device-eh-timeout 10 12 changed -", "io-scheduler bfq none changed -",
+    ]
+    #expect(TunedFixture.words(try await fixture.set(wanted, isTrial: true)) == expected)
+    #expect(try fixture.contents("timeout") == "30")
+    let outcomes = try await fixture.set(wanted)
+    #expect(TunedFixture.words(outcomes) == expected)
+    #expect(outcomes.allSatisfy { $0.place == .device("\(fixture.host):0:0:1") })
+    #expect(try fixture.contents("timeout") == "90" && fixture.contents("eh_timeout") == "12")
+    #expect(try fixture.contents("block/sda/queue/scheduler") == "none")
+    let request = try #require(fixture.base.base.registry.read(fixture.session)).request
+    #expect(request.options.devices == DeviceSettings(wanted))
+    // As it is stored for the next daemon.
+    let stored = try LoginDescription(request).request { () throws(LoginDescriptionError) in request.initiator }
+    #expect(stored.options.devices == DeviceSettings(wanted))
+
+    try fixture.addDisk(2, "sdb")
+    let found = await fixture.base.manager.rescan([fixture.session])
+    #expect(try found.first?.get().count == 2)
+    #expect(try fixture.contents("timeout", of: 2) == "90" && fixture.contents("eh_timeout", of: 2) == "12")
+    #expect(try fixture.contents("block/sdb/queue/scheduler", of: 2) == "none")
+    try fixture.set("timeout", of: 2, to: "30")
+    fixture.base.kernel.failConnection(of: fixture.session)
+    #expect(await fixture.base.recoveries(fixture.session))
+    #expect(await eventually { (try? fixture.contents("timeout", of: 2)) == "90" })
+  }
+
+  @Test("A disk without the scheduler, and a host that takes no deadline, are failures of their own")
+  func refused() async throws {
+    let fixture = try await TunedFixture()
+    try fixture.base.base.tree.set("class/scsi_host/host\(fixture.host)/eh_deadline", to: .unreadable)
+    let outcomes = try await fixture.set(TimeoutSettings([.device: 20, .hostErrorHandling: 9]))
+    #expect(
+      TunedFixture.words(outcomes) == [
+        "device-timeout 30 20 changed -", "host-eh-deadline - 9 failed refused",
+      ])
+    #expect(outcomes.last?.place == .host(fixture.host))
+  }
+
+  @Test("A session without a connection, and one that is not there, take nothing")
+  func lost() async throws {
+    let fixture = try await SupervisedFixture(refusing: .serviceUnavailable, upTo: 1000)
+    let session = try await fixture.logIn()
+    fixture.kernel.failConnection(of: session)
+    #expect(await fixture.happened(.attemptFailed))
+    let settings = TimeoutSettings([.replacement: 3])
+    let error = await #expect(throws: OperationError.self) { try await fixture.manager.set(settings, of: session) }
+    #expect(error?.cause == .connectionLost)
+    let other = SessionID(rawValue: 77)
+    let none = await #expect(throws: OperationError.self) { try await fixture.manager.set(settings, of: other) }
+    #expect(none?.cause == .noSession && none?.exitStatus == .sessionNotFound)
+  }
+}
