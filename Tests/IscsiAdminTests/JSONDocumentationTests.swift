@@ -13,6 +13,7 @@ struct JSONDocumentationTests {
     RescanDocument.kind, SetDocument.kind, StatisticsDocument.kind, ProbeDocument.kind, VersionDocument.kind,
     NodeListDocument.kind, NodeShowDocument.kind, InterfaceListDocument.kind, InterfaceShowDocument.kind,
     DiscoveryListDocument.kind, DiscoveryShowDocument.kind, RecordChangesDocument.kind, InitiatorNameDocument.kind,
+    ExplanationDocument.kind,
   ]
 
   /// The section of what `monitor` prints, which is no document.
