@@ -16,7 +16,8 @@ struct IscsiAdmin: ParsableCommand {
       """,
     version: "iscsi-admin \(versionText)",
     subcommands: [
-      DiscoverCommand.self, LoginCommand.self, LogoutCommand.self, SessionCommand.self, MonitorCommand.self,
+      DiscoverCommand.self, LoginCommand.self, LogoutCommand.self, SessionCommand.self, ExplainCommand.self,
+      WatchCommand.self, MonitorCommand.self, MetricsCommand.self,
       ProbeCommand.self, NodeCommand.self, InterfaceCommand.self, DiscoveryRecordCommand.self,
       InitiatorNameCommand.self, DaemonCommand.self, VersionCommand.self,
     ])
