@@ -16,6 +16,9 @@ MANUAL := .build/man
 # A client of the daemon in another language, which the unit tests drive: PyPI's varlink.
 VARLINK_VERSION := 31.0.0
 VARLINK_PYTHON := $(CURDIR)/.build/python/varlink-$(VARLINK_VERSION)
+# Prometheus' own program, which the unit tests hold metrics and alert rules against: taken out of Debian's package, which
+# would install a service and some hundred megabytes of fonts and scripts.
+PROMTOOL := $(CURDIR)/.build/promtool/usr/bin/promtool
 COMPAT_NAMES := iscsiadm iscsid iscsistart iscsi-iname iscsi-gen-initiatorname iscsi_discovery iscsi_fw_login
 
 # Debian packages: what a build needs, and what the test machine, the unit tests and lint need besides.
@@ -58,9 +61,9 @@ vm: $(ISCSI_ADMIN) setup-vm ## a shell in the test machine, with iscsi-admin and
 
 test: unit-test docs executable-test vm-test ## unit tests, documentation, checks of the executable, and the scenarios on real kernels
 
-unit-test: setup-build setup-unit $(VARLINK_PYTHON) ## unit tests
+unit-test: setup-build setup-unit $(VARLINK_PYTHON) $(PROMTOOL) ## unit tests
 	$(SWIFT) build --build-tests
-	VARLINK_PYTHON=$(VARLINK_PYTHON) $(SWIFT) test --skip-build --disable-xctest
+	VARLINK_PYTHON=$(VARLINK_PYTHON) PROMTOOL=$(PROMTOOL) $(SWIFT) test --skip-build --disable-xctest
 
 docs: setup-build ## the documentation of IscsiKit (.build/docs), whose examples are parts of programs that are built
 	$(SWIFT) build --build-tests
@@ -69,6 +72,9 @@ docs: setup-build ## the documentation of IscsiKit (.build/docs), whose examples
 $(VARLINK_PYTHON): | setup-unit
 	python3 -m pip download -q --disable-pip-version-check --no-deps -d $(@D) varlink==$(VARLINK_VERSION)
 	python3 -m zipfile -e $(@D)/varlink-$(VARLINK_VERSION)-*.whl $@
+
+$(PROMTOOL):
+	Scripts/unpack-promtool .build/promtool
 
 executable-test: $(ISCSI_ADMIN) ## that the executable is static, stripped and lean, and answers
 	Scripts/check-executable $(ISCSI_ADMIN)

@@ -6,11 +6,14 @@
 #pragma clang module import SwiftGlibc
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <linux/dm-ioctl.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <errno.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -156,6 +159,12 @@ static inline unsigned clinux_terminal_columns(int descriptor) {
   return ioctl(descriptor, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
+// How many rows it has; 0 likewise.
+static inline unsigned clinux_terminal_rows(int descriptor) {
+  struct winsize size = {0};
+  return ioctl(descriptor, TIOCGWINSZ, &size) == 0 ? size.ws_row : 0;
+}
+
 // Goes on in a child that leads a session of its own, with working directory /. The parent waits until the child has
 // written an octet to *ready, and ends with 0; or until the child has ended, and ends as it did. 0 in the child, or -1 with
 // errno in the parent.
@@ -193,3 +202,34 @@ static inline void clinux_leave_terminal(void) {
 
 // Without syncfs, which glibc shows only with _GNU_SOURCE: writes all of the file system that a descriptor is on. 0, or -1 with errno.
 static inline int clinux_syncfs(int descriptor) { return (int)syscall(SYS_syncfs, descriptor); }
+
+// The first target of a mapped device's table, as "TYPE PARAMETERS" without an end: how many octets, or -1 if it is not known.
+static inline long clinux_dm_table(const char *name, unsigned char *text, unsigned long limit) {
+  unsigned long size = sizeof(struct dm_ioctl) + sizeof(struct dm_target_spec) + limit;
+  struct dm_ioctl *request = (struct dm_ioctl *)calloc(1, size);
+  long length = -1;
+  int control = open("/dev/mapper/control", O_RDWR | O_CLOEXEC);
+  if (request && control >= 0 && strlen(name) < sizeof request->name) {
+    request->version[0] = DM_VERSION_MAJOR;
+    request->data_size = (uint32_t)size;
+    request->data_start = sizeof *request;
+    request->flags = DM_STATUS_TABLE_FLAG | DM_NOFLUSH_FLAG;
+    strcpy(request->name, name);
+    if (ioctl(control, DM_TABLE_STATUS, request) == 0 && request->target_count > 0 &&
+        !(request->flags & DM_BUFFER_FULL_FLAG) && request->data_start == sizeof *request) {
+      const struct dm_target_spec *target = (const struct dm_target_spec *)(request + 1);
+      const char *parameters = (const char *)(target + 1);
+      unsigned long type = strnlen(target->target_type, sizeof target->target_type);
+      unsigned long rest = strnlen(parameters, limit);
+      if (type + 1 + rest <= limit) {
+        memcpy(text, target->target_type, type);
+        text[type] = ' ';
+        memcpy(text + type + 1, parameters, rest);
+        length = (long)(type + 1 + rest);
+      }
+    }
+  }
+  if (control >= 0) (void)close(control);
+  free(request);
+  return length;
+}

@@ -18,13 +18,13 @@ extension LegacyDaemonName {
     _ name: String = standard, ifHeldBy isManager: (LegacyDaemonNameError.Holder) -> Bool = isServiceManager,
     until deadline: ContinuousClock.Instant
   ) async -> Bool {
-    guard let socket = try? UnixSocket.connect(to: UnixAddress(abstract: name)), let peer = try? socket.peer(),
+    guard let socket = try? LocalSocket.connect(to: UnixAddress(abstract: name)), let peer = try? socket.peer(),
       peer.processID > 0, daemonUsers.contains(peer.userID),
       isManager(holder(process: peer.processID, program: program(of: peer.processID)))
     else { return false }
     var request: [UInt8] = []
     request.appendHostInteger(wakeRequest)
-    do throws(UnixSocketError) {
+    do throws(LocalSocketError) {
       try await socket.write(request, until: deadline)
       var count = 0
       while count < answerHead {
@@ -42,7 +42,7 @@ extension LegacyDaemonName {
   /// Whether nobody listens by the name who could be a daemon.
   static func isFree(_ name: String = standard, among users: Set<UInt32> = daemonUsers) -> Bool {
     do throws(Errno) {
-      return try !users.contains(UnixSocket.connect(to: UnixAddress(abstract: name)).peer().userID)
+      return try !users.contains(LocalSocket.connect(to: UnixAddress(abstract: name)).peer().userID)
     } catch {
       return error == .connectionRefused
     }

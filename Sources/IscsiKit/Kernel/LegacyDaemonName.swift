@@ -92,7 +92,7 @@ public final class LegacyDaemonName: Sendable {
     _ name: String, besides users: Set<UInt32>
   ) throws(LegacyDaemonNameError) -> LegacyDaemonName {
     let descriptor: Int32
-    do throws(Errno) { descriptor = try UnixSocket.makeDescriptor() } catch { throw .system(error) }
+    do throws(Errno) { descriptor = try LocalSocket.makeDescriptor() } catch { throw .system(error) }
     let owner = LegacyDaemonName(descriptor)
     // NUL and name without a NUL at the end, 30 octets with the family for open-iscsi's: to the kernel the length is a
     // part of the name. The kernel copies the address.
@@ -146,7 +146,7 @@ public final class LegacyDaemonName: Sendable {
   ///   - users: Whose processes may be daemons.
   /// - Returns: Who it is; `silent` if a connection cannot be made at once.
   private static func holder(of address: UnixAddress, among users: Set<UInt32>) -> LegacyDaemonNameError.Holder {
-    guard let peer = try? UnixSocket.connect(to: address).peer() else { return .silent }
+    guard let peer = try? LocalSocket.connect(to: address).peer() else { return .silent }
     let process = peer.processID > 0 ? peer.processID : nil
     guard users.contains(peer.userID) else { return .stranger(user: peer.userID, process: process) }
     guard let process else { return .other(process: nil, name: nil) }

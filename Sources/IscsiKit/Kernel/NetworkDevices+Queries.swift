@@ -19,11 +19,21 @@ extension NetworkDevices {
     towards address: IPAddress, scope: UInt32 = 0, from source: IPAddress? = nil,
     until deadline: ContinuousClock.Instant?
   ) async throws(WaitError) -> String? {
+    try await route(towards: address, scope: scope, from: source, until: deadline)?.device
+  }
+
+  /// The way that packets to an address take: the device, and the MTU in octets of the way, if the kernel has learned that
+  /// or it is configured.
+  func route(
+    towards address: IPAddress, scope: UInt32 = 0, from source: IPAddress? = nil,
+    until deadline: ContinuousClock.Instant?
+  ) async throws(WaitError) -> (device: String, mtu: UInt32?)? {
     let request = RouteQuery.request(towards: address, scope: scope, from: source)
-    return try await Self.ask(until: deadline) { () throws(Errno) -> String? in
+    return try await Self.ask(until: deadline) { () throws(Errno) -> (device: String, mtu: UInt32?)? in
       do throws(Errno) {
         let answer = try NetlinkHandle(protocol: NetlinkHandle.route).exchange(request)
-        return RouteQuery.device(in: answer).flatMap(name(ofIndex:))
+        let device = RouteQuery.device(in: answer).flatMap(name(ofIndex:))
+        return device.map { ($0, RouteQuery.mtu(in: answer)) }
       } catch {
         if [.networkUnreachable, .noRouteToHost, .noSuchProcess].contains(error) { return nil }
         throw error
@@ -116,6 +126,7 @@ enum RouteQuery {
   private static let destination: UInt16 = 1
   private static let source: UInt16 = 2
   private static let device: UInt16 = 4
+  private static let metrics: UInt16 = 8
 
   static func request(towards address: IPAddress, scope: UInt32, from source: IPAddress?) -> [UInt8] {
     let octets = address.octets
@@ -137,6 +148,11 @@ enum RouteQuery {
       return nil
     }
     return answer.attributes(after: 12)?.number(device, as: UInt32.self)
+  }
+
+  /// The MTU of the way, among the metrics of the route (RTAX_MTU); nil if there is none but the device's.
+  static func mtu(in answer: NetlinkMessage) -> UInt32? {
+    answer.attributes(after: 12)?[metrics].map { NetlinkAttributes($0) }?.number(2, as: UInt32.self)
   }
 }
 

@@ -18,6 +18,14 @@ public struct NetworkDevices: Sendable {
     return index
   }
 
+  /// The MTU of a device in octets; nil if there is none of this name.
+  func mtu(of name: String) -> UInt32? {
+    guard PortalHost.isInterfaceName(name), let devices = try? SysfsDirectory(path: root.appending("class/net")),
+      let mtu: UInt32 = try? devices.number("\(name)/mtu")
+    else { return nil }
+    return mtu
+  }
+
   /// The names of all devices by the kernel's numbers.
   ///
   /// Not by `if_nameindex`, which waits for a lock that a driver may hold for long.

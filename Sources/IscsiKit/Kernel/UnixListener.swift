@@ -24,7 +24,7 @@ public final class UnixListener: Sendable {
   public init(at path: FilePath) throws(Errno) {
     let address = try UnixAddress(checking: path)
     try Self.removeStale(path)
-    let socket = try UnixSocket.makeDescriptor()
+    let socket = try LocalSocket.makeDescriptor()
     do throws(Errno) {
       // Before the bind, which gives the file the socket's mode: nobody finds it with another one. The kernel copies
       // the address.
@@ -76,28 +76,15 @@ public final class UnixListener: Sendable {
   }
 
   /// The next connection, as soon as there is one.
-  func accept() async throws(UnixSocketError) -> UnixSocket {
+  func accept() async throws(LocalSocketError) -> LocalSocket {
     guard let descriptor = descriptor.withLock(\.self) else { throw .failed(.badFileDescriptor) }
-    while true {
-      let connection = clinux_accept(descriptor)
-      if connection >= 0 { return UnixSocket(owning: connection) }
-      switch Errno(rawValue: errno) {
-      case .wouldBlock:
-        do throws(WaitError) {
-          _ = try await Reactor.shared.wait(for: descriptor, .read, until: nil)
-        } catch {
-          throw UnixSocketError(error)
-        }
-      case .interrupted, .connectionAbort: continue
-      case let failure: throw .failed(failure)
-      }
-    }
+    return try await LocalSocket.accept(from: descriptor)
   }
 
   private static func removeStale(_ path: FilePath) throws(Errno) {
     guard let status = status(of: path), status.st_mode & S_IFMT == S_IFSOCK else { return }
     do throws(Errno) {
-      _ = try UnixSocket.connect(to: path)
+      _ = try LocalSocket.connect(to: path)
     } catch .connectionRefused {
       // The string is lent to the call. If the file is gone meanwhile, all the better.
       _ = unsafe unlink(path.string)

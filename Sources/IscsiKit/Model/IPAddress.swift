@@ -31,6 +31,14 @@ public enum IPAddress: Hashable, Sendable, CustomStringConvertible {
     if case .v6(let groups) = self { groups[0] & 0xFFC0 == 0xFE80 } else { false }
   }
 
+  /// Whether this is an address that leads to this machine itself (127.0.0.0/8, ::1).
+  public var isLoopback: Bool {
+    switch self {
+    case .v4(let value): value >> 24 == 127
+    case .v6(let groups): groups.indices.allSatisfy { groups[$0] == ($0 == 7 ? 1 : 0) }
+    }
+  }
+
   /// The address in network order: 4 or 16 octets.
   public var octets: [UInt8] {
     switch self {

@@ -36,6 +36,16 @@ public enum InitiatorError: DiagnosableError, Hashable {
   }
 }
 
+/// All that the daemon tells at one time.
+public struct DaemonSurvey: Hashable, Sendable {
+  /// The daemon.
+  public var daemon: InitiatorTypes.Identity
+  /// What it knows of the sessions that it supervises.
+  public var recoveries: [SessionID: InitiatorTypes.Recovery]
+  /// The counters of their connections.
+  public var counters: [SessionID: [InitiatorTypes.Counter]] = [:]
+}
+
 /// The daemon, as its clients see it: logs in and out, tells what there is and what happens.
 ///
 /// Each call has a connection of its own, so that calls run side by side. A cancelled call is broken off.
@@ -206,6 +216,41 @@ public struct Initiator: Sendable {
     return output.counters
   }
 
+  /// Asks for all that changes by itself, over one connection, however many sessions there are.
+  ///
+  /// - Parameters:
+  ///   - withCounters: Whether the counters of each connection are wanted too, for which the kernel is asked one by one.
+  ///   - deadline: When to give up on the whole.
+  /// - Returns: The daemon, and what it knows of its sessions. A session that is gone before it is asked for its counters has none.
+  /// - Throws: Why nothing is known of them.
+  public func survey(
+    withCounters: Bool = true, until deadline: ContinuousClock.Instant
+  ) async throws(InitiatorError) -> DaemonSurvey {
+    do throws(VarlinkError) {
+      let client = try await connect(until: deadline)
+      defer { client.close() }
+      let method = { (name: String) in "\(InitiatorInterface.name).\(name)" }
+      let identity: InitiatorTypes.Identity = try decode(await client.call(method("Ping"), until: deadline))
+      let list: InitiatorTypes.ListOutput = try decode(
+        await client.call(method("ListSessions"), ["onlyRecovery": .bool(true)], until: deadline))
+      let recoveries = list.sessions.map { (SessionID(rawValue: $0.session), $0.recovery) }
+      var survey = DaemonSurvey(
+        daemon: identity, recoveries: recoveries.reduce(into: [:]) { $0[$1.0] = $1.1 })
+      for session in list.sessions where withCounters {
+        do throws(VarlinkError) {
+          let output: InitiatorTypes.StatisticsOutput = try decode(
+            await client.call(method("Statistics"), ["session": .integer(Int64(session.session))], until: deadline))
+          survey.counters[SessionID(rawValue: session.session)] = output.counters
+        } catch .remote {
+          continue
+        }
+      }
+      return survey
+    } catch {
+      throw Self.error(error)
+    }
+  }
+
   /// Sets timeouts of a session as it lives, and of its disks.
   ///
   /// - Parameters:
@@ -277,11 +322,13 @@ public struct Initiator: Sendable {
   }
 
   /// The replies to a method that has several.
-  func replies(_ method: String, _ input: some Encodable) async throws(InitiatorError) -> VarlinkReplies {
+  func replies(
+    _ method: String, _ input: some Encodable, until deadline: ContinuousClock.Instant? = nil
+  ) async throws(InitiatorError) -> VarlinkReplies {
     let parameters = try encode(input)
     do throws(VarlinkError) {
-      let client = try await connect(until: nil)
-      return try await client.callMore("\(InitiatorInterface.name).\(method)", parameters, until: nil)
+      let client = try await connect(until: deadline)
+      return try await client.callMore("\(InitiatorInterface.name).\(method)", parameters, until: deadline)
     } catch {
       throw Self.error(error)
     }

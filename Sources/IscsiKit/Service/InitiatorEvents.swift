@@ -100,4 +100,29 @@ extension Initiator {
   public func events(after sequence: UInt64? = nil) -> InitiatorEvents {
     InitiatorEvents(initiator: self, after: sequence)
   }
+  /// The events that the daemon has kept, oldest first: some thousand at most.
+  ///
+  /// - Parameter deadline: When to give up; what has come by then is lost.
+  /// - Returns: The events up to now.
+  /// - Throws: Why they are not known.
+  public func keptEvents(
+    until deadline: ContinuousClock.Instant
+  ) async throws(InitiatorError) -> [InitiatorTypes.Event] {
+    let last = try await survey(withCounters: false, until: deadline).daemon.lastEvent
+    var kept: [InitiatorTypes.Event] = []
+    guard last > 0 else { return kept }
+    var replies = try await replies("Monitor", InitiatorTypes.MonitorInput(after: 0), until: deadline)
+      .makeAsyncIterator()
+    while kept.last.map({ $0.sequence < last }) ?? true {
+      let value: JSONValue?
+      do throws(VarlinkError) { value = try await replies.next(isolation: nil) } catch { throw Initiator.error(error) }
+      guard let value else { break }
+      do throws(JSONCodingError) {
+        kept.append(try JSONValueDecoder().decode(InitiatorTypes.MonitorOutput.self, from: value).event)
+      } catch {
+        throw .unexpectedAnswer(error)
+      }
+    }
+    return kept
+  }
 }

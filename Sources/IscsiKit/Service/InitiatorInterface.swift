@@ -130,7 +130,9 @@ enum InitiatorInterface {
 
     type RescanResult (session: int, devices: []Device, failure: ?Failure)
 
-    type Attempt (number: int, portal: string, cause: string, time: float)
+    # An attempt to log in that failed: the exit code of its cause, and the status by which the target refused it (RFC 7143,
+    # section 11.13.5), if it did.
+    type Attempt (number: int, portal: string, cause: string, time: float, exitCode: ?int, loginStatus: ?int)
 
     # An outage: from the loss of the connection to its recovery. network is what the network device on the way to the
     # portal suffers from. nextAttempt is missing while an attempt is under way. I/O waits until the deadline, which is since

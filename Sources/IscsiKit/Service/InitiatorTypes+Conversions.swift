@@ -123,16 +123,33 @@ extension InitiatorTypes.Target {
   }
 }
 
+extension InitiatorTypes.Attempt {
+  init(_ failure: FailedAttempt) {
+    self.init(
+      number: failure.number, portal: failure.portal.description, cause: failure.cause.description,
+      time: WallClock.time(of: failure.time), exitCode: Int(failure.cause.exitStatus.rawValue),
+      loginStatus: failure.cause.loginStatus.map { Int($0.rawValue) })
+  }
+}
+
+extension OperationError.Cause {
+  /// The status that the target refused the login with.
+  fileprivate var loginStatus: LoginStatus? {
+    guard case .login(let failure) = self else { return nil }
+    return switch failure {
+    case .rejected(let status), .authenticationRequired(let status?): status
+    default: nil
+    }
+  }
+}
+
 extension InitiatorTypes.Outage {
   init(_ outage: Outage) {
     let facts = OutageFacts(outage)
     self.init(
       cause: facts.cause, kernelError: facts.kernelError, network: facts.network, since: facts.since,
       end: outage.end.map(WallClock.time(of:)), attempts: facts.attempts,
-      lastFailure: facts.lastFailure.map { failure in
-        InitiatorTypes.Attempt(
-          number: failure.number, portal: failure.portal, cause: failure.cause, time: failure.time)
-      },
+      lastFailure: outage.lastFailure.map(InitiatorTypes.Attempt.init),
       nextAttempt: facts.nextAttempt, replacementTimeout: outage.replacementTimeout, deadline: facts.deadline?.time)
     if case .kernel(let code) = outage.cause { kernelErrorName = code.name }
   }

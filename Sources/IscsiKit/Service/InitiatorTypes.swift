@@ -136,6 +136,10 @@ public enum InitiatorTypes {
     public var cause: String
     /// When it failed.
     public var time: Double
+    /// The exit code of open-iscsi's table.
+    public var exitCode: Int?
+    /// The status that the target refused the login with (RFC 7143, section 11.13.5), class in the upper octet.
+    public var loginStatus: Int?
   }
 
   /// An outage of a session.

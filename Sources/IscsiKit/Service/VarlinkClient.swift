@@ -17,10 +17,10 @@ public final class VarlinkClient: Sendable {
     case closed
   }
 
-  private let socket: UnixSocket
+  private let socket: LocalSocket
   private let state = Mutex(State.idle(VarlinkMessageBuffer(limit: VarlinkClient.replySizeLimit)))
 
-  private init(_ socket: UnixSocket) { self.socket = socket }
+  private init(_ socket: LocalSocket) { self.socket = socket }
 
   /// Connects to a service.
   ///
@@ -32,8 +32,8 @@ public final class VarlinkClient: Sendable {
   public static func connect(
     to path: FilePath, until deadline: ContinuousClock.Instant?
   ) async throws(VarlinkError) -> VarlinkClient {
-    do throws(UnixSocketError) {
-      return VarlinkClient(try await UnixSocket.connect(to: path, until: deadline))
+    do throws(LocalSocketError) {
+      return VarlinkClient(try await LocalSocket.connect(to: path, until: deadline))
     } catch .failed(let errno) {
       throw .notConnected(path, errno)
     } catch {
@@ -90,7 +90,7 @@ public final class VarlinkClient: Sendable {
     let message: [UInt8]
     do throws(JSONTextError) { message = try request.encoded() } catch { throw .unsayable(error) }
     let buffer = try takeBuffer()
-    do throws(UnixSocketError) {
+    do throws(LocalSocketError) {
       try await socket.write(message, until: deadline)
     } catch .closedByPeer {
       // It may have said why before it closed.
@@ -132,7 +132,7 @@ public final class VarlinkClient: Sendable {
         }
         return reply
       }
-      do throws(UnixSocketError) {
+      do throws(LocalSocketError) {
         let octets = try await socket.read(upTo: 65_536, until: deadline)
         guard !octets.isEmpty else { throw .closedByPeer }
         buffer.append(octets)
@@ -149,7 +149,7 @@ public final class VarlinkClient: Sendable {
     }
   }
 
-  private func failed(_ error: UnixSocketError) -> VarlinkError {
+  private func failed(_ error: LocalSocketError) -> VarlinkError {
     close()
     return VarlinkError(error)
   }

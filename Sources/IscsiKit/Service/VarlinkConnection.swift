@@ -5,13 +5,13 @@ struct VarlinkConnection: Sendable {
   /// How long what is on its way out may take after the server was closed.
   private static let farewell = Duration.seconds(5)
 
-  private let socket: UnixSocket
+  private let socket: LocalSocket
   private let peer: UnixPeer
   private let router: VarlinkRouter
   private let limits: VarlinkServer.Limits
   private let outbox: VarlinkOutbox
 
-  init(_ socket: UnixSocket, peer: UnixPeer, router: VarlinkRouter, limits: VarlinkServer.Limits) {
+  init(_ socket: LocalSocket, peer: UnixPeer, router: VarlinkRouter, limits: VarlinkServer.Limits) {
     self.socket = socket
     self.peer = peer
     self.router = router
@@ -103,7 +103,7 @@ struct VarlinkConnection: Sendable {
     await withTaskGroup(of: Event.self) { group in
       group.addTask { .reply(await service.call(call)) }
       group.addTask {
-        do throws(UnixSocketError) {
+        do throws(LocalSocketError) {
           try await socket.waitForHangUp()
           return .hangUp
         } catch {

@@ -65,7 +65,7 @@ public enum VarlinkError: DiagnosableError, Hashable {
   }
 
   /// An error of the socket during a call.
-  init(_ error: UnixSocketError) {
+  init(_ error: LocalSocketError) {
     switch error {
     case .closedByPeer: self = .closed
     case .timedOut: self = .timedOut

@@ -20,7 +20,7 @@ final class VarlinkOutbox: Sendable {
   }
 
   private let state = Mutex(State())
-  private let socket: UnixSocket
+  private let socket: LocalSocket
   private let stall: Duration
   private let limit: Int
 
@@ -28,7 +28,7 @@ final class VarlinkOutbox: Sendable {
   ///   - socket: Where to.
   ///   - stall: After how long without progress the client is dropped.
   ///   - limit: The most octets to wait for a write that is under way; a client that makes us exceed it is dropped.
-  init(_ socket: UnixSocket, stall: Duration, limit: Int) {
+  init(_ socket: LocalSocket, stall: Duration, limit: Int) {
     self.socket = socket
     self.stall = stall
     self.limit = limit
@@ -78,7 +78,7 @@ final class VarlinkOutbox: Sendable {
   private func write() async {
     while let (octets, waiters) = takePending() {
       let isWritten: Bool
-      do throws(UnixSocketError) {
+      do throws(LocalSocketError) {
         try await socket.write(octets, until: nil, stall: stall)
         isWritten = true
       } catch {

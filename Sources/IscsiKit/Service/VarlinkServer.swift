@@ -89,7 +89,7 @@ public final class VarlinkServer: Sendable {
   private func serve() async {
     await withDiscardingTaskGroup { group in
       while !Task.isCancelled {
-        do throws(UnixSocketError) {
+        do throws(LocalSocketError) {
           let socket = try await listener.accept()
           if let peer = admit(socket) {
             group.addTask { [self] in
@@ -110,7 +110,7 @@ public final class VarlinkServer: Sendable {
   }
 
   /// Who has connected, and counts it; nil if it was refused, which closes the connection.
-  private func admit(_ socket: UnixSocket) -> UnixPeer? {
+  private func admit(_ socket: LocalSocket) -> UnixPeer? {
     guard let peer = try? socket.peer(), admits(peer) else {
       refuse(socket, VarlinkErrorName.permissionDenied)
       return nil
@@ -127,7 +127,7 @@ public final class VarlinkServer: Sendable {
     return peer
   }
 
-  private func refuse(_ socket: UnixSocket, _ name: String) {
+  private func refuse(_ socket: LocalSocket, _ name: String) {
     // The message fits into the empty buffer of a new connection.
     socket.offer(VarlinkConnection.encode(.failure(name: name), limit: limits.replySize))
   }

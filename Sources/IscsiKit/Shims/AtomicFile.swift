@@ -1,23 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
-import SystemPackage
+package import SystemPackage
 
 /// Files that a reader sees whole or not at all, whenever the writer dies.
-enum AtomicFile {
-  /// Puts `octets` in the place of the file at `path`, readable by its owner alone.
+package enum AtomicFile {
+  /// Puts `octets` in the place of the file at `path`, readable by its owner alone if nothing else is asked for.
   ///
   /// The new file is written beside the old one and renamed over it. It is not forced to a disk: this is for file
   /// systems in memory, whose contents end with the machine.
-  static func write(_ octets: [UInt8], to path: FilePath) throws(Errno) {
+  package static func write(
+    _ octets: [UInt8], to path: FilePath, permissions: FilePermissions = .ownerReadWrite
+  ) throws(Errno) {
     let temporary = path.removingLastComponent().appending(".\(path.lastComponent?.string ?? "").new")
     do {
       let file: FileDescriptor
       do {
-        file = try create(temporary)
+        file = try create(temporary, permissions)
       } catch Errno.fileExists {
         // What a writer that died has left is of no use.
         remove(temporary)
-        file = try create(temporary)
+        file = try create(temporary, permissions)
       }
       try file.closeAfter { _ = try file.writeAll(octets) }
     } catch {
@@ -26,9 +28,9 @@ enum AtomicFile {
     try move(temporary, to: path)
   }
 
-  private static func create(_ path: FilePath) throws -> FileDescriptor {
+  private static func create(_ path: FilePath, _ permissions: FilePermissions) throws -> FileDescriptor {
     try FileDescriptor.open(
-      path, .writeOnly, options: [.create, .exclusiveCreate, .closeOnExec, .noFollow], permissions: .ownerReadWrite)
+      path, .writeOnly, options: [.create, .exclusiveCreate, .closeOnExec, .noFollow], permissions: permissions)
   }
 
   /// Gives a file another name; one that had it is replaced.

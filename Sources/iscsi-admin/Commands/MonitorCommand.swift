@@ -22,8 +22,19 @@ struct MonitorCommand: ParsableCommand {
 
   @OptionGroup var daemon: DaemonOptions
 
-  func run() throws {
-    let (initiator, after, json) = (daemon.initiator, after, json)
+  func run() throws { try EventLines(initiator: daemon.initiator, after: after, isJSON: json).print() }
+}
+
+/// The daemon's events as lines on standard output, until a signal ends it or nobody listens any more.
+struct EventLines: Sendable {
+  let initiator: Initiator
+  /// The number of the last event that is known; nil begins with the next one.
+  var after: UInt64?
+  /// Whether a line is JSON, or for people.
+  let isJSON: Bool
+
+  /// Prints them.
+  func print() throws {
     do {
       try runBlocking {
         // It is waited for, but not in silence.
@@ -33,7 +44,7 @@ struct MonitorCommand: ParsableCommand {
           StandardError.warn("\(error); waiting for it\(error.advice.map { " (\($0))" } ?? "")")
         }
         for try await event in initiator.events(after: after) {
-          let line = json ? try eventLine(event) : eventText(event)
+          let line = isJSON ? try eventLine(event) : eventText(event)
           // Whoever listens no more ends this.
           guard (try? FileDescriptor.standardOutput.writeAll((line + "\n").utf8)) != nil else { return }
         }

@@ -11,7 +11,7 @@ struct UnixSocketTests {
   func conversation() async throws {
     let directory = try SocketDirectory()
     let listener = try UnixListener(at: directory.socket)
-    let client = try await UnixSocket.connect(to: directory.socket, until: .soon)
+    let client = try await LocalSocket.connect(to: directory.socket, until: .soon)
     let server = try await listener.accept()
     #expect(try server.peer() == .current)
     #expect(try client.peer() == .current)
@@ -21,7 +21,7 @@ struct UnixSocketTests {
     #expect(try await client.read(upTo: 9, until: .soon) == [4])
     server.shutdown()
     #expect(try await client.read(upTo: 9, until: .soon) == [])
-    await #expect(throws: UnixSocketError.closedByPeer) { try await client.write([1], until: .soon) }
+    await #expect(throws: LocalSocketError.closedByPeer) { try await client.write([1], until: .soon) }
   }
 
   @Test("The file is for its owner only and goes with the listener")
@@ -38,12 +38,12 @@ struct UnixSocketTests {
   func stale() async throws {
     let directory = try SocketDirectory()
     try leaveStaleSocket(at: directory.socket)
-    await #expect(throws: UnixSocketError.failed(.connectionRefused)) {
-      _ = try await UnixSocket.connect(to: directory.socket, until: .soon)
+    await #expect(throws: LocalSocketError.failed(.connectionRefused)) {
+      _ = try await LocalSocket.connect(to: directory.socket, until: .soon)
     }
     let listener = try UnixListener(at: directory.socket)
     #expect(throws: Errno.addressInUse) { try UnixListener(at: directory.socket) }
-    _ = try await UnixSocket.connect(to: directory.socket, until: .soon)
+    _ = try await LocalSocket.connect(to: directory.socket, until: .soon)
     listener.close()
   }
 
@@ -76,8 +76,8 @@ struct UnixSocketTests {
     ])
   func badPaths(path: String, errno: Errno) async {
     #expect(throws: errno) { try UnixListener(at: FilePath(path)) }
-    await #expect(throws: UnixSocketError.failed(errno)) {
-      _ = try await UnixSocket.connect(to: FilePath(path), until: .soon)
+    await #expect(throws: LocalSocketError.failed(errno)) {
+      _ = try await LocalSocket.connect(to: FilePath(path), until: .soon)
     }
   }
 
@@ -88,7 +88,7 @@ struct UnixSocketTests {
     #expect(throws: Errno.invalidArgument) { try UnixListener(adopting: descriptor) }
     #expect(listen(descriptor, 1) == 0)
     let listener = try UnixListener(adopting: descriptor)
-    let client = try await UnixSocket.connect(to: directory.socket, until: .soon)
+    let client = try await LocalSocket.connect(to: directory.socket, until: .soon)
     try await listener.accept().write([7], until: .soon)
     #expect(try await client.read(upTo: 9, until: .soon) == [7])
     listener.close()
@@ -108,8 +108,8 @@ struct UnixSocketTests {
   func hangUp() async throws {
     var pair: [Int32] = [-1, -1]
     #expect(unsafe socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &pair) == 0)
-    let ours = UnixSocket(owning: pair[0])
-    var theirs: UnixSocket? = UnixSocket(owning: pair[1])
+    let ours = LocalSocket(owning: pair[0])
+    var theirs: LocalSocket? = LocalSocket(owning: pair[1])
     #expect(shutdown(pair[1], Int32(SHUT_WR)) == 0)
     let watch = Task { try await ours.waitForHangUp() }
     // The watch does not stand in the way of a write and a read.
@@ -118,7 +118,7 @@ struct UnixSocketTests {
     #expect(try await ours.read(upTo: 1, until: .soon) == [])
     let quick = Task { try await ours.waitForHangUp() }
     quick.cancel()
-    await #expect(throws: UnixSocketError.cancelled) { try await quick.value }
+    await #expect(throws: LocalSocketError.cancelled) { try await quick.value }
     theirs = nil
     try await watch.value
   }
@@ -127,12 +127,12 @@ struct UnixSocketTests {
   func stall() async throws {
     let directory = try SocketDirectory()
     let listener = try UnixListener(at: directory.socket)
-    let client = try await UnixSocket.connect(to: directory.socket, until: .soon)
+    let client = try await LocalSocket.connect(to: directory.socket, until: .soon)
     let octets = [UInt8](repeating: 0, count: 4 << 20)
-    await #expect(throws: UnixSocketError.timedOut) {
+    await #expect(throws: LocalSocketError.timedOut) {
       try await client.write(octets, until: nil, stall: .milliseconds(20))
     }
-    await #expect(throws: UnixSocketError.timedOut) {
+    await #expect(throws: LocalSocketError.timedOut) {
       try await client.write(octets, until: .now + .milliseconds(20), stall: .seconds(60))
     }
     listener.close()
@@ -141,7 +141,7 @@ struct UnixSocketTests {
   /// Binds a socket without listening, which is what a process that was killed leaves.
   @discardableResult
   private func leaveStaleSocket(at path: FilePath, closing: Bool = true) throws -> Int32 {
-    let descriptor = try UnixSocket.makeDescriptor()
+    let descriptor = try LocalSocket.makeDescriptor()
     let address = try UnixAddress(checking: path)
     #expect(unsafe address.withSocketAddress { unsafe bind(descriptor, $0, $1) } == 0)
     if closing { close(descriptor) }

@@ -141,7 +141,7 @@ struct DaemonLifeTests {
       withExtendedLifetime(taken) {}
       taken = nil
       let address = UnixAddress(abstract: machine.exclusiveName)
-      #expect(await eventually { (try? UnixSocket.connect(to: address)) != nil })
+      #expect(await eventually { (try? LocalSocket.connect(to: address)) != nil })
     }
   }
 

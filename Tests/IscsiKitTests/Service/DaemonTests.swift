@@ -23,7 +23,7 @@ struct DaemonTests {
   func wake() async throws {
     let machine = try DaemonMachine()
     let address = UnixAddress(abstract: machine.exclusiveName)
-    let descriptor = try UnixSocket.makeDescriptor()
+    let descriptor = try LocalSocket.makeDescriptor()
     // The kernel copies the address.
     let bound = unsafe address.withSocketAddress { unsafe bind(descriptor, $0, $1) }
     try #require(bound == 0 && listen(descriptor, 4) == 0)
@@ -127,6 +127,12 @@ struct DaemonTests {
       let session = SessionID(rawValue: try await machine.logIn(initiator))
       machine.kernel.setSCSICommands(4711)
       #expect(try await initiator.statistics(of: session).contains { $0.value == 4711 })
+      let survey = try await initiator.survey(until: .now + .seconds(30))
+      #expect(survey.daemon.version == "1.2.3" && survey.recoveries[session]?.phase == "up")
+      #expect(survey.counters[session]?.contains { $0.value == 4711 } == true)
+      #expect(try await initiator.survey(withCounters: false, until: .now + .seconds(30)).counters.isEmpty)
+      let kept = try await initiator.keptEvents(until: .now + .seconds(30))
+      #expect(kept.last?.sequence == survey.daemon.lastEvent && kept.contains { $0.kind == "loggedIn" })
       var change = LoginDescription.TimeoutsDescription(replacement: 5, noopInterval: 0)
       change.abort = 3
       try await initiator.set(change, of: session)

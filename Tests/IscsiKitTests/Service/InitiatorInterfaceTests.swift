@@ -36,7 +36,9 @@ struct InitiatorInterfaceTests {
     let session = InitiatorTypes.LoggedIn(
       session: 1, host: 2, target: "iqn", portal: "10.0.0.1:3260,1", targetAlias: "alias", chapAlgorithm: "MD5",
       devices: [device])
-    let attempt = InitiatorTypes.Attempt(number: 2, portal: "10.0.0.1:3260", cause: "connection refused", time: 1.5)
+    let attempt = InitiatorTypes.Attempt(
+      number: 2, portal: "10.0.0.1:3260", cause: "connection refused", time: 1.5, exitCode: 4,
+      loginStatus: 0x0301)
     let outage = InitiatorTypes.Outage(
       cause: "lost", kernelError: 1020, kernelErrorName: "TCP_CONN_CLOSE", network: "eth0 is without carrier",
       since: 1.25, end: 2.5, attempts: 2, lastFailure: attempt, nextAttempt: 3.5,

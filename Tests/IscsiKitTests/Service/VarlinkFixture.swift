@@ -132,10 +132,10 @@ struct VarlinkFixture {
 
 /// A client that can misbehave.
 final class RawVarlinkClient {
-  let socket: UnixSocket
+  let socket: LocalSocket
   private var buffer = VarlinkMessageBuffer(limit: 16 << 20)
 
-  init(_ socket: UnixSocket) { self.socket = socket }
+  init(_ socket: LocalSocket) { self.socket = socket }
 
   func write(_ text: String) async throws { try await socket.write(Array(text.utf8), until: .soon) }
 
@@ -147,7 +147,7 @@ final class RawVarlinkClient {
         let octets = try await socket.read(upTo: 65_536, until: .soon)
         guard !octets.isEmpty else { return nil }
         buffer.append(octets)
-      } catch UnixSocketError.closedByPeer {
+      } catch LocalSocketError.closedByPeer {
         return nil
       }
     }

@@ -58,10 +58,10 @@ struct VarlinkLimitTests {
   @Test("A client that has ended its sending still gets its answers")
   func halfClose() async throws {
     try await VarlinkFixture.run { fixture in
-      let descriptor = try UnixSocket.makeDescriptor()
+      let descriptor = try LocalSocket.makeDescriptor()
       let address = try UnixAddress(checking: fixture.path)
       #expect(unsafe address.withSocketAddress { unsafe connect(descriptor, $0, $1) } == 0)
-      let raw = RawVarlinkClient(UnixSocket(owning: descriptor))
+      let raw = RawVarlinkClient(LocalSocket(owning: descriptor))
       try await raw.write(#"{"method":"io.example.Sample.Count","parameters":{"to":2},"more":true}"# + "\0")
       #expect(shutdown(descriptor, Int32(SHUT_WR)) == 0)
       #expect(try await raw.read() == #"{"continues":true,"parameters":{"number":1}}"#)

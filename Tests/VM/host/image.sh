@@ -8,7 +8,7 @@ GUEST_MODULES=(
   scsi_mod sd_mod scsi_transport_iscsi libiscsi libiscsi_tcp iscsi_tcp iscsi_boot_sysfs iscsi_ibft
   crc32c_generic crc32c-intel crc32c md5 sha1_generic sha256_generic sha3_generic
   target_core_mod target_core_file target_core_iblock iscsi_target_mod configfs
-  dummy veth 8021q bridge loop scsi_debug sch_netem inet_diag tcp_diag dm_mod dm_multipath ext4
+  dummy veth 8021q bridge loop scsi_debug sch_netem inet_diag tcp_diag dm_mod dm_multipath dm_round_robin ext4
 )
 
 # pack TREE ARCHIVE: a cpio archive, stored as it is (unpacking costs more boot time than loading).
@@ -99,7 +99,7 @@ tools_layer() {
     done
     rm -f "$tree"/bin/{ip,modprobe,rmmod,lsmod,insmod,depmod,modinfo}
     copy_program "$tree" /bin /bin/bash /bin/ip /bin/kmod /bin/ss /usr/bin/jq
-    copy_program "$tree" /sbin /sbin/tc /sbin/mke2fs
+    copy_program "$tree" /sbin /sbin/tc /sbin/mke2fs /sbin/dmsetup
     for name in modprobe rmmod lsmod insmod depmod modinfo; do ln -s ../bin/kmod "$tree/sbin/$name"; done
     copy_program "$tree" /usr/sbin /usr/sbin/tgtd /usr/sbin/tgtadm /usr/sbin/isnsd /usr/sbin/isnsadm
     # Loaded by pthread_cancel when tgtd closes a disk.

@@ -3,7 +3,7 @@
 # Downloads the Debian packages the machine is made of and unpacks them under $VM_DIR. Nothing is installed.
 
 # What runs in the machine besides our own executable. The libraries they need are found through apt.
-GUEST_PACKAGES=(bash busybox-static e2fsprogs iproute2 jq kmod open-iscsi open-isns-server open-isns-utils systemd tgt)
+GUEST_PACKAGES=(bash busybox-static dmsetup e2fsprogs iproute2 jq kmod open-iscsi open-isns-server open-isns-utils systemd tgt)
 # What the scripts of Debian's open-iscsi call; nothing that they depend on is needed besides.
 SCRIPT_PACKAGES=(coreutils dash initramfs-tools-core libc-bin sysvinit-utils util-linux)
 

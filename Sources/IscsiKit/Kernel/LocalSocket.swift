@@ -3,8 +3,8 @@ import CLinux
 import Glibc
 public import SystemPackage
 
-/// Why a Unix socket failed.
-public enum UnixSocketError: Error, Hashable, Sendable {
+/// Why a socket between two programs of this machine failed.
+public enum LocalSocketError: Error, Hashable, Sendable {
   /// The peer has closed the connection.
   case closedByPeer
   /// The deadline passed.
@@ -50,11 +50,11 @@ public struct UnixPeer: Hashable, Sendable {
   public static var current: UnixPeer { UnixPeer(userID: geteuid(), processID: getpid()) }
 }
 
-/// A connected Unix stream socket, non-blocking and awaited through the reactor.
+/// A connected stream socket between two programs of this machine, Unix or TCP; non-blocking and awaited through the reactor.
 ///
 /// One task may read and one may write at a time, not both at once; `waitForHangUp` may run beside either. The
 /// descriptor is closed with the last reference.
-final class UnixSocket: Sendable {
+final class LocalSocket: Sendable {
   private let descriptor: Int32
 
   /// Takes a connected, non-blocking descriptor over.
@@ -65,7 +65,7 @@ final class UnixSocket: Sendable {
   /// Connects to the socket at `path`; nil waits without limit for one whose queue is full.
   static func connect(
     to path: FilePath, until deadline: ContinuousClock.Instant?
-  ) async throws(UnixSocketError) -> UnixSocket {
+  ) async throws(LocalSocketError) -> LocalSocket {
     while true {
       do throws(Errno) {
         return try connect(to: path)
@@ -75,7 +75,7 @@ final class UnixSocket: Sendable {
         do throws(WaitError) {
           try await Reactor.shared.sleep(until: .now + .milliseconds(20))
         } catch {
-          throw UnixSocketError(error)
+          throw LocalSocketError(error)
         }
       } catch {
         throw .failed(error)
@@ -84,15 +84,33 @@ final class UnixSocket: Sendable {
   }
 
   /// One attempt to connect, which does not wait; `wouldBlock` if the listener's queue is full.
-  static func connect(to path: FilePath) throws(Errno) -> UnixSocket { try connect(to: UnixAddress(checking: path)) }
+  static func connect(to path: FilePath) throws(Errno) -> LocalSocket { try connect(to: UnixAddress(checking: path)) }
 
   /// One attempt to connect to an address of either kind.
-  static func connect(to address: UnixAddress) throws(Errno) -> UnixSocket {
-    let socket = UnixSocket(owning: try makeDescriptor())
+  static func connect(to address: UnixAddress) throws(Errno) -> LocalSocket {
+    let socket = LocalSocket(owning: try makeDescriptor())
     // The kernel copies the address.
     let status = unsafe address.withSocketAddress { unsafe Glibc.connect(socket.descriptor, $0, $1) }
     guard status == 0 else { throw Errno(rawValue: errno) }
     return socket
+  }
+
+  /// The next connection of a listening socket, non-blocking, as soon as there is one.
+  static func accept(from descriptor: Int32) async throws(LocalSocketError) -> LocalSocket {
+    while true {
+      let connection = clinux_accept(descriptor)
+      if connection >= 0 { return LocalSocket(owning: connection) }
+      switch Errno(rawValue: errno) {
+      case .wouldBlock:
+        do throws(WaitError) {
+          _ = try await Reactor.shared.wait(for: descriptor, .read, until: nil)
+        } catch {
+          throw LocalSocketError(error)
+        }
+      case .interrupted, .connectionAbort: continue
+      case let failure: throw .failed(failure)
+      }
+    }
   }
 
   /// A new descriptor for a stream.
@@ -112,12 +130,12 @@ final class UnixSocket: Sendable {
   }
 
   /// Reads up to `limit` octets as soon as there are some; none at the end of the stream.
-  func read(upTo limit: Int, until deadline: ContinuousClock.Instant?) async throws(UnixSocketError) -> [UInt8] {
+  func read(upTo limit: Int, until deadline: ContinuousClock.Instant?) async throws(LocalSocketError) -> [UInt8] {
     while true {
       do throws(Errno) {
         if let octets = try StreamSocket.receive(from: descriptor, upTo: limit) { return octets }
       } catch {
-        throw UnixSocketError(error)
+        throw LocalSocketError(error)
       }
       try await wait(descriptor, .read, until: deadline)
     }
@@ -132,13 +150,13 @@ final class UnixSocket: Sendable {
   /// - Throws: Why not all of it was written.
   func write(
     _ octets: [UInt8], until deadline: ContinuousClock.Instant?, stall: Duration? = nil
-  ) async throws(UnixSocketError) {
+  ) async throws(LocalSocketError) {
     var rest = octets[...]
     while !rest.isEmpty {
       do throws(Errno) {
         rest = rest.dropFirst(try StreamSocket.send(rest, to: descriptor))
       } catch {
-        throw UnixSocketError(error)
+        throw LocalSocketError(error)
       }
       if rest.isEmpty { return }
       let ends = [deadline, stall.map { .now + $0 }].compactMap(\.self)
@@ -150,7 +168,7 @@ final class UnixSocket: Sendable {
   func offer(_ octets: [UInt8]) { _ = try? StreamSocket.send(octets[...], to: descriptor) }
 
   /// Waits until the peer has closed the connection. One that has only ended its own sending has not.
-  func waitForHangUp() async throws(UnixSocketError) {
+  func waitForHangUp() async throws(LocalSocketError) {
     // A descriptor can be waited for by one task at a time, so this wait has its own for the same socket.
     let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
     guard copy >= 0 else { throw .failed(Errno(rawValue: errno)) }
@@ -163,11 +181,11 @@ final class UnixSocket: Sendable {
 
   private func wait(
     _ descriptor: Int32, _ interest: Reactor.Interest, until deadline: ContinuousClock.Instant?
-  ) async throws(UnixSocketError) {
+  ) async throws(LocalSocketError) {
     do throws(WaitError) {
       _ = try await Reactor.shared.wait(for: descriptor, interest, until: deadline)
     } catch {
-      throw UnixSocketError(error)
+      throw LocalSocketError(error)
     }
   }
 }

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Gathers what rules want to know: from sysfs, the daemon, the network, and a portal itself if its session is not up.
+///
+/// Nothing that is asked has to answer: each question has a deadline, and what stays open is not in the evidence.
+public struct EvidenceCollector: Sendable {
+  /// How many portals are looked at at the same time.
+  private static let width = 16
+
+  private let sysfs: Sysfs
+  private let initiator: Initiator
+  private let patience: Duration
+  private let inventory: DiskInventory?
+
+  /// A collector.
+  ///
+  /// - Parameters:
+  ///   - sysfs: Where the kernel's view is.
+  ///   - initiator: The daemon, which need not be there.
+  ///   - inventory: The surroundings of disks; nil if they cannot be read.
+  ///   - patience: How long the daemon, and then each portal, may take.
+  public init(sysfs: Sysfs, initiator: Initiator, inventory: DiskInventory?, patience: Duration = .seconds(2)) {
+    self.sysfs = sysfs
+    self.initiator = initiator
+    self.inventory = inventory
+    self.patience = patience
+  }
+
+  /// A portal where there should be a session.
+  public struct Place: Hashable, Sendable {
+    /// The target.
+    public var target: TargetName
+    /// The portal.
+    public var portal: Portal
+    /// What the connection would go out through.
+    public var binding: InterfaceBinding
+
+    /// A place by its parts.
+    public init(target: TargetName, portal: Portal, binding: InterfaceBinding = .automatic) {
+      self.target = target
+      self.portal = portal
+      self.binding = binding
+    }
+  }
+
+  /// The evidence about some sessions, in their order, and then about some places without one.
+  ///
+  /// - Parameters:
+  ///   - sessions: The sessions, in full.
+  ///   - places: The places.
+  ///   - all: All sessions of the machine.
+  /// - Returns: As many as there are sessions and places.
+  public func evidence(
+    about sessions: [SessionSnapshot], and places: [Place] = [], among all: [SessionSnapshot]
+  ) async -> [Evidence] {
+    let daemon = await askDaemon()
+    let now = WallClock.now
+    var found = sessions.map { session in
+      var evidence = Evidence(session, now: now)
+      evidence.daemon = daemon.answer(about: session.id)
+      evidence.losses = daemon.losses[session.id] ?? []
+      evidence.others = all.filter { $0.id != session.id }
+      evidence.devices = session.devices.map(device)
+      return evidence
+    }
+    found += places.map { Evidence(target: $0.target.description, portal: $0.portal, now: now) }
+    let bindings =
+      sessions.map { $0.host?.networkDevice.map(InterfaceBinding.device) ?? .automatic } + places.map(\.binding)
+    await lookAtPortals(of: &found, through: bindings)
+    return found
+  }
+
+  private func device(_ snapshot: DeviceSnapshot) -> Evidence.Device {
+    var device = Evidence.Device(snapshot)
+    guard let disk = snapshot.blockDevice, let context = try? inventory?.context(of: disk) else { return device }
+    device.uses = context.uses
+    device.multipath = context.multipathMap.map { map in
+      let name = map.mapping ?? map.name
+      return Evidence.Multipath(map: name, queues: MapperTable.queuesWithoutPath(name))
+    }
+    return device
+  }
+
+  // MARK: - The daemon
+
+  private struct DaemonAnswer {
+    var silence: String?
+    var recoveries: [SessionID: InitiatorTypes.Recovery] = [:]
+    var losses: [SessionID: [Evidence.Loss]] = [:]
+
+    func answer(about id: SessionID) -> Evidence.Daemon {
+      if let silence { return .silent(silence) }
+      return recoveries[id].map { .supervises($0) } ?? .unconcerned
+    }
+  }
+
+  private func askDaemon() async -> DaemonAnswer {
+    var answer = DaemonAnswer()
+    let deadline = ContinuousClock.now + patience
+    do throws(InitiatorError) { answer.recoveries = try await initiator.recoveries(until: deadline) } catch {
+      answer.silence = error.description
+      return answer
+    }
+    // Without its events only one rule has nothing to go by.
+    for event in (try? await initiator.keptEvents(until: deadline)) ?? [] {
+      guard event.kind == SessionEvent.Kind.lost.rawValue, let session = event.session else { continue }
+      let loss = Evidence.Loss(time: event.time, kernelError: event.kernelError)
+      answer.losses[SessionID(rawValue: session), default: []].append(loss)
+    }
+    return answer
+  }
+
+  // MARK: - The network
+
+  private func lookAtPortals(of evidence: inout [Evidence], through bindings: [InterfaceBinding]) async {
+    let jobs = Array(zip(evidence, bindings))
+    var next = 0
+    let found = await withTaskGroup(of: (Int, Evidence.Way?, Evidence.Probe?).self) { group in
+      var found: [(Int, Evidence.Way?, Evidence.Probe?)] = []
+      while next < jobs.count || !group.isEmpty {
+        if next < jobs.count, found.count + Self.width > next {
+          let (index, job) = (next, jobs[next])
+          group.addTask { [self] in
+            let isUp = job.0.isUp
+            guard let portal = job.0.portal?.reachable(through: job.1) else { return (index, nil, nil) }
+            return (index, await way(to: portal, job.1), isUp ? nil : await probe(portal, job.1))
+          }
+          next += 1
+        } else if let result = await group.next() {
+          found.append(result)
+        }
+      }
+      return found
+    }
+    for (index, way, probe) in found {
+      evidence[index].way = way
+      evidence[index].probe = probe
+    }
+  }
+
+  private func way(to portal: Portal, _ binding: InterfaceBinding) async -> Evidence.Way? {
+    let deadline = ContinuousClock.now + patience
+    let devices = NetworkDevices()
+    let bound: String? =
+      switch binding {
+      case .device(let name): name
+      case .hardwareAddress(let address): devices.name(of: address)
+      case .automatic, .sourceAddress: nil
+      }
+    var source: IPAddress?
+    if case .sourceAddress(let address) = binding { source = address }
+    do {
+      guard let address = try await portal.resolve(until: deadline).first else { return nil }
+      let route = try await devices.route(towards: address.address, scope: address.scope, from: source, until: deadline)
+      guard let device = bound ?? route?.device else { return Evidence.Way.none }
+      return .through(
+        device: device, try await devices.linkCause(of: device, until: deadline), mtu: devices.mtu(of: device),
+        pathMTU: bound == nil || bound == route?.device ? route?.mtu : nil)
+    } catch {
+      return nil
+    }
+  }
+
+  private func probe(_ portal: Portal, _ binding: InterfaceBinding) async -> Evidence.Probe? {
+    do throws(TransportError) {
+      _ = try await TCPSocket.connect(to: portal, through: binding, sysfs: sysfs.root, until: .now + patience)
+      return .accepted
+    } catch {
+      return error == .cancelled ? nil : .failed(error)
+    }
+  }
+}
+
+extension Portal {
+  /// The portal with the scope that a link-local address needs, which sysfs does not show; nil if nobody knows it.
+  fileprivate func reachable(through binding: InterfaceBinding) -> Portal? {
+    guard case .address(let address, nil) = host, address.isLinkLocal else { return self }
+    guard case .device(let name) = binding else { return nil }
+    return Portal(host: .address(address, scope: name), port: port)
+  }
+}

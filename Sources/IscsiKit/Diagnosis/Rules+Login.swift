@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// What a target that takes the connection has against the login.
+
+extension DiagnosisRule {
+  static let chapWrong = DiagnosisRule("chap-wrong", "the target does not accept our CHAP name or secret") { evidence in
+    guard let failure = evidence.failure, failure.exitStatus == .authentication, failure.status != .authorizationFailure
+    else {
+      return nil
+    }
+    let name = evidence.session?.userName
+    return Match(
+      .problem, "authentication fails: \(failure.cause)",
+      evidence: [
+        evidence.failureText, evidence.probe == .accepted ? "\(evidence.portalText) takes connections" : nil,
+        name.map { "our CHAP name is \($0)" } ?? "we have no CHAP name",
+      ],
+      remedy: evidence.loginAnew(
+        "--user NAME --password-file FILE", "logs in with the name and the secret that the target has for us"))
+  }
+
+  static let notAllowed = DiagnosisRule("not-allowed", "the target does not let this initiator in") { evidence in
+    guard let failure = evidence.failure, failure.status == .authorizationFailure else { return nil }
+    let name = evidence.session?.initiatorName
+    return Match(
+      .problem, "the target does not let this initiator in: \(failure.cause)",
+      evidence: [evidence.failureText, name.map { "our name is \($0)" }],
+      remedy: .advice("allow \(name ?? "our initiator name") in the target's access list"))
+  }
+
+  static let loginRefused = DiagnosisRule(
+    "login-refused", "the portal takes connections, and the target refuses the login"
+  ) { evidence in
+    guard evidence.probe == .accepted, let failure = evidence.failure, failure.exitStatus != .authentication,
+      failure.status != nil || [.login, .fatalLogin, .pduTimeout].contains(failure.exitStatus)
+    else { return nil }
+    let status = failure.status.map { " with status \($0)" } ?? ""
+    let remedy: Finding.Remedy? =
+      switch failure.status {
+      case .notFound?, .targetRemoved?:
+        evidence.portal.map {
+          .command("iscsi-admin discover \($0.address.shellWord)", "shows the targets that there are")
+        }
+      default: .advice("look into the target's log; the daemon goes on trying")
+      }
+    return Match(
+      .problem, "\(evidence.portalText) takes connections, but the login fails\(status): \(failure.cause)",
+      evidence: ["a connection to \(evidence.portalText) was accepted just now", evidence.failureText], remedy: remedy)
+  }
+
+  static let noSession = DiagnosisRule("no-session", "there is a record, and no session") { evidence in
+    guard evidence.session == nil, let portal = evidence.portal, let target = evidence.target else { return nil }
+    return Match(
+      .problem, "there is no session with \(target) at \(portal.address)",
+      evidence: ["the kernel has no such session, and there is a record of it"],
+      remedy: (try? TargetName(target)).map { .command("iscsi-admin login \($0) --portal \(portal.address.shellWord)") }
+    )
+  }
+}
+
+extension InitiatorTypes.Attempt {
+  /// The code of what failed; nil from a daemon that does not tell.
+  var exitStatus: ExitStatus? { exitCode.flatMap { UInt8(exactly: $0) }.flatMap(ExitStatus.init) }
+  /// The status that the target refused the login with.
+  var status: LoginStatus? { loginStatus.flatMap { UInt16(exactly: $0) }.map(LoginStatus.init) }
+}
+
+extension Evidence {
+  /// A logout and a new login with other options. The name is checked: it is text of a target, for a shell.
+  func loginAnew(_ options: String, _ effect: String) -> Finding.Remedy? {
+    guard let session, let portal, let name = target.flatMap({ try? TargetName($0) }) else { return nil }
+    return .command(
+      "iscsi-admin logout \(session.id) && iscsi-admin login \(name) --portal \(portal.address.shellWord) \(options)",
+      effect)
+  }
+}

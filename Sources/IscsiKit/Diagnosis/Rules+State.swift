@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// What the session goes through, and what follows for I/O.
+
+extension DiagnosisRule {
+  static let errorHandler = DiagnosisRule("error-handler", "SCSI error handling is at work") { evidence in
+    guard let session = evidence.session, let host = session.host, host.isHandlingErrors else { return nil }
+    let timers = evidence.devices.compactMap { device in
+      device.snapshot.timeout.map { "\(device.name) gives a command \($0) s before error handling begins" }
+    }
+    return Match(
+      .problem, "commands ran out of time, and SCSI error handling aborts them and resets devices; I/O waits meanwhile",
+      evidence: ["host \(host.number) is in state \(host.state ?? "")"] + timers + [
+        session.resetTimes.map {
+          "an abort may take \($0.abort) s, a reset of a unit \($0.unit) s, of the target \($0.target) s"
+        }
+      ],
+      remedy: .advice(
+        "wait: error handling ends by itself, with a new login if nothing else helps; "
+          + "if it comes back, the target or the network is too slow or loses packets"))
+  }
+
+  static let ioFails = DiagnosisRule("io-fails", "the replacement timeout ran out") { evidence in
+    guard let session = evidence.session, case .failingIO(let since, _) = evidence.status.state else { return nil }
+    let names = evidence.devices.map(\.name).joined(separator: ", ")
+    return Match(
+      .problem, "the session was away for longer than its replacement timeout, and I/O fails",
+      evidence: [
+        "session \(session.id) is FREE", since.map { "I/O fails since \(evidence.distance(to: $0))" },
+        session.replacementTimeout.map { "the replacement timeout is \(Evidence.seconds($0))" },
+        names.isEmpty ? nil : "its devices are \(names)",
+      ],
+      remedy: .advice(
+        "bring the target back: the next login revives the devices; a file system that saw errors must be mounted anew")
+    )
+  }
+
+  static let devicesOffline = DiagnosisRule("devices-offline", "the session is up, and devices are not") { evidence in
+    guard evidence.isUp, let session = evidence.session else { return nil }
+    let offline = evidence.devices.filter(\.snapshot.isOffline)
+    guard !offline.isEmpty else { return nil }
+    return Match(
+      .problem, "error handling has given up devices of a session that is up, and their I/O fails",
+      evidence: offline.map { "\($0.name) is \($0.snapshot.state ?? "")" },
+      remedy: .command("iscsi-admin session rescan \(session.id)", "revives them"))
+  }
+
+  static let retryClock = DiagnosisRule("retry-clock", "the session is being logged in again") { evidence in
+    guard let outage = evidence.outage, !evidence.isUp else { return nil }
+    let next = outage.nextAttempt.map { "the next is due \(evidence.distance(to: $0))" } ?? "one is under way"
+    let deadline: String? =
+      if let time = outage.deadline {
+        time > evidence.now
+          ? "I/O waits, and begins to fail \(evidence.distance(to: time))"
+          : "I/O began to fail \(evidence.distance(to: time))"
+      } else if outage.replacementTimeout == -1 {
+        "I/O waits for ever: there is no replacement timeout"
+      } else {
+        nil
+      }
+    return Match(
+      .note, "the daemon logs the session in again: \(outage.attempts) attempts so far, \(next)",
+      evidence: ["lost \(evidence.distance(to: outage.since)): \(outage.cause)", evidence.failureText, deadline])
+  }
+
+  /// How many losses of this kind, in how many seconds, are no accident any more.
+  private static let reinstatements = (count: 4, within: 600.0)
+  /// The kernel's error for a connection that the other side closed (`ISCSI_ERR_TCP_CONN_CLOSE`).
+  private static let closedByTarget: UInt32 = 1020
+
+  static let reinstated = DiagnosisRule(
+    "initiator-name-twice", "another machine with the same initiator name takes the session over"
+  ) { evidence in
+    let closed = evidence.losses.filter {
+      $0.kernelError == closedByTarget && evidence.now - $0.time <= reinstatements.within
+    }
+    guard let session = evidence.session, closed.count >= reinstatements.count else { return nil }
+    return Match(
+      .warning, "the target closes the connection again and again, as it does when another machine logs in by our name",
+      evidence: [
+        "it closed the connection \(closed.count) times in the last \(Int(reinstatements.within / 60)) minutes",
+        session.initiatorName.map { "our name is \($0)" },
+      ],
+      remedy: .command(
+        "iscsi-admin initiator-name",
+        "shows our name; if another machine has it too, give one of them a new one: "
+          + "iscsi-admin initiator-name --generate --write"))
+  }
+
+  static let duplicate = DiagnosisRule("duplicate-session", "two sessions have one way to the target") { evidence in
+    guard let session = evidence.session, let portal = session.connection?.persistentPortal else { return nil }
+    let twins = evidence.others.filter { other in
+      other.targetName == session.targetName && other.connection?.persistentPortal?.address == portal.address
+        && other.interfaceName == session.interfaceName && other.host?.ipAddress == session.host?.ipAddress
+    }
+    guard let twin = twins.first else { return nil }
+    let ids = twins.map(\.id.description).joined(separator: ", ")
+    return Match(
+      .warning, "session \(ids) is to the same target at the same portal, and no path of its own",
+      evidence: ["both go to \(portal.address), by interface \(session.interfaceName ?? "-")"],
+      remedy: .command("iscsi-admin logout \(twin.id)", "ends the other one; its disks must not be in use"))
+  }
+}
+
+extension Evidence {
+  /// What the session goes through.
+  public var status: SessionStatus { SessionStatus(session, recovery.flatMap { SupervisionFacts($0) }, at: now) }
+}
+
+extension SessionSnapshot {
+  /// How long the steps of error handling may take, in seconds; nil unless all are known.
+  var resetTimes: (abort: Int32, unit: Int32, target: Int32)? {
+    guard let abortTimeout, let luResetTimeout, let targetResetTimeout else { return nil }
+    return (abortTimeout, luResetTimeout, targetResetTimeout)
+  }
+}

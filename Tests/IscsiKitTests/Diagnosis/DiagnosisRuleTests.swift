@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: Apache-2.0
+import IscsiKitTesting
+import SystemPackage
+import Testing
+
+@testable import IscsiKit
+
+@Suite("Rules of a diagnosis")
+struct DiagnosisRuleTests {
+  private static let now = 1_795_000_000.0
+
+  /// A healthy session with one disk that nobody uses, by a supervised way.
+  private static func healthy() -> Evidence {
+    var session = SessionSnapshot.example(1)
+    session.abortTimeout = 5
+    session.luResetTimeout = 10
+    for index in session.devices.indices { session.devices[index].timeout = 30 }
+    var evidence = Evidence(session, now: now)
+    evidence.daemon = .supervises(InitiatorTypes.Recovery(phase: "up", portal: "10.0.0.1:3260", recoveries: 0))
+    evidence.way = .through(device: "eth0", .up, mtu: 1500)
+    return evidence
+  }
+
+  /// The same session after its connection was lost.
+  private static func lost(
+    _ failure: InitiatorTypes.Attempt? = nil, _ change: (inout InitiatorTypes.Outage) -> Void = { _ in }
+  ) -> Evidence {
+    var evidence = healthy()
+    evidence.session?.state = .failed
+    evidence.session?.connection?.state = .failed
+    for index in evidence.devices.indices { evidence.devices[index].snapshot.state = "blocked" }
+    evidence.session?.devices = evidence.devices.map(\.snapshot)
+    var outage = InitiatorTypes.Outage(
+      cause: "the kernel reported TCP_CONN_CLOSE (1020)", kernelError: 1020, since: now - 10, attempts: 3,
+      lastFailure: failure, nextAttempt: now + 2, replacementTimeout: 120, deadline: now + 110)
+    change(&outage)
+    evidence.daemon = .supervises(
+      InitiatorTypes.Recovery(phase: "recovering", portal: "10.0.0.1:3260", recoveries: 0, outage: outage))
+    evidence.probe = .accepted
+    return evidence
+  }
+
+  private static func failure(_ cause: String, _ code: IscsiKit.ExitStatus, _ status: Int? = nil)
+    -> InitiatorTypes.Attempt
+  {
+    InitiatorTypes.Attempt(
+      number: 3, portal: "10.0.0.1:3260", cause: cause, time: now - 1, exitCode: Int(code.rawValue),
+      loginStatus: status)
+  }
+
+  private static func changed(_ evidence: Evidence, _ change: (inout Evidence) -> Void) -> Evidence {
+    var evidence = evidence
+    change(&evidence)
+    return evidence
+  }
+
+  private static func session(_ change: (inout SessionSnapshot) -> Void) -> Evidence {
+    changed(healthy()) { evidence in
+      guard var session = evidence.session else { return }
+      change(&session)
+      evidence.session = session
+    }
+  }
+
+  /// The session as a path of a map.
+  private static func onMultipath(_ seconds: Int32, _ noop: UInt32, _ queues: Bool?) -> Evidence {
+    changed(timed(seconds, noop)) { evidence in
+      evidence.devices[0].multipath = Evidence.Multipath(map: "mpatha", queues: queues)
+    }
+  }
+
+  /// The session with a disk that is used.
+  private static func used(_ seconds: Int32, _ noop: UInt32, _ use: DeviceUse.Kind) -> Evidence {
+    changed(timed(seconds, noop)) { evidence in
+      evidence.devices[0].uses = [DeviceUse(disk: "sd1", through: [.init("sd1p1")], use)]
+    }
+  }
+
+  private static func timed(_ seconds: Int32, _ noop: UInt32) -> Evidence {
+    session { session in
+      session.replacementTimeout = seconds
+      session.connection?.noopInterval = noop
+    }
+  }
+
+  /// What a rule must find (severity and words of the sentence or of the remedy) and in what; nil if nothing.
+  private struct Case: Sendable, CustomTestStringConvertible {
+    let rule: DiagnosisRule
+    let about: String
+    let evidence: Evidence
+    let severity: Finding.Severity?
+    let words: [String]
+    var testDescription: String { "\(rule.name): \(about)" }
+
+    init(
+      _ rule: DiagnosisRule, _ about: String, _ evidence: Evidence, _ severity: Finding.Severity?, _ words: String...
+    ) {
+      (self.rule, self.about, self.evidence, self.severity, self.words) = (rule, about, evidence, severity, words)
+    }
+  }
+
+  private static let path: [Case] = [
+    Case(
+      .noDaemon, "no daemon, session up", changed(healthy()) { $0.daemon = .silent("no socket") }, .warning,
+      "cannot be asked", "systemctl start iscsi-admin"),
+    Case(
+      .noDaemon, "no daemon, session lost", changed(lost()) { $0.daemon = .silent("no socket") }, .problem, "no socket"),
+    Case(.noDaemon, "not supervised", changed(lost()) { $0.daemon = .unconcerned }, .problem, "does not supervise"),
+    Case(.noDaemon, "nobody asked", changed(healthy()) { $0.daemon = nil }, nil),
+    Case(
+      .linkDown, "no cable",
+      changed(lost()) { $0.way = .through(device: "eth0", .noCarrier(LinkFault(state: "no cable"))) }, .problem,
+      "eth0, is without carrier (no cable)", "ethtool eth0"),
+    Case(
+      .linkDown, "switched off", changed(lost()) { $0.way = .through(device: "eth0", .administrativelyDown) }, .problem,
+      "ip link set eth0 up"),
+    Case(
+      .linkDown, "not noticed yet", changed(healthy()) { $0.way = .through(device: "eth0", .noCarrier(nil)) }, .warning,
+      "without carrier"),
+    Case(
+      .linkDown, "a name for a shell", changed(lost()) { $0.way = .through(device: "a;b", .administrativelyDown) },
+      .problem, "ip link set 'a;b' up"),
+    Case(.linkDown, "not known", changed(lost()) { $0.way = nil }, nil),
+    Case(
+      .noRoute, "none", changed(lost()) { $0.way = Evidence.Way.none }, .problem, "no route to 10.0.0.1", "ip route get"
+    ),
+    Case(.noRoute, "one", lost(), nil),
+    Case(
+      .portalRefuses, "refused", changed(lost()) { $0.probe = .failed(.refused) }, .problem,
+      "nothing listens at 10.0.0.1:3260", "iscsi-admin discover"),
+    Case(.portalRefuses, "timed out", changed(lost()) { $0.probe = .failed(.timedOut) }, nil),
+    Case(
+      .portalSilent, "timed out", changed(lost()) { $0.probe = .failed(.timedOut) }, .problem, "no answer in time",
+      "ping"),
+    Case(.portalSilent, "refused", changed(lost()) { $0.probe = .failed(.refused) }, nil),
+    Case(
+      .mtu, "smaller on the way",
+      changed(healthy()) { $0.way = .through(device: "eth0", .up, mtu: 9000, pathMTU: 1500) },
+      .warning, "smaller packets than eth0", "ping -c 3 -M do -s 8972 10.0.0.1"),
+    Case(
+      .mtu, "jumbo frames, and the target fell silent",
+      changed(lost(nil) { $0.kernelError = 1022 }) { $0.way = .through(device: "eth0", .up, mtu: 9000) }, .note,
+      "packets of 9000 octets may be lost"),
+    Case(
+      .mtu, "jumbo frames, and the target closed",
+      changed(lost()) { $0.way = .through(device: "eth0", .up, mtu: 9000) },
+      nil),
+    Case(.mtu, "ordinary frames", lost(nil) { $0.kernelError = 1022 }, nil),
+  ]
+
+  private static let login: [Case] = [
+    Case(
+      .chapWrong, "0201", lost(failure("authentication failed (0201)", .authentication, 0x0201)), .problem,
+      "authentication fails: authentication failed (0201)", "--password-file", "iscsi-admin logout 1"),
+    Case(
+      .chapWrong, "the target did not prove itself", lost(failure("wrong response", .authentication)), .problem,
+      "wrong response"),
+    Case(.chapWrong, "0202", lost(failure("not allowed (0202)", .authentication, 0x0202)), nil),
+    Case(
+      .chapWrong, "an older outage",
+      changed(healthy()) { evidence in
+        evidence.daemon = lost(failure("x", .authentication, 0x0201)).daemon
+      }, nil),
+    Case(
+      .chapWrong, "a name that is none",
+      changed(lost(failure("x", .authentication, 0x0201))) { $0.target = "iqn.x; reboot" }, .problem, "fails"),
+    Case(
+      .notAllowed, "0202", lost(failure("not allowed (0202)", .authentication, 0x0202)), .problem,
+      "let this initiator in",
+      "access list"),
+    Case(.notAllowed, "0201", lost(failure("x", .authentication, 0x0201)), nil),
+    Case(
+      .loginRefused, "0301", lost(failure("service unavailable (0301)", .login, 0x0301)), .problem,
+      "10.0.0.1:3260 takes connections", "with status 0301"),
+    Case(
+      .loginRefused, "0203", lost(failure("no such target (0203)", .fatalLogin, 0x0203)), .problem, "0203",
+      "iscsi-admin discover 10.0.0.1:3260"),
+    Case(
+      .loginRefused, "no answer", lost(failure("no Login Response in time", .pduTimeout)), .problem, "no Login Response"
+    ),
+    Case(.loginRefused, "authentication", lost(failure("x", .authentication, 0x0201)), nil),
+    Case(.loginRefused, "no connection", lost(failure("connection refused", .transport)), nil),
+    Case(
+      .loginRefused, "the portal is away by now",
+      changed(lost(failure("x", .login, 0x0301))) { $0.probe = .failed(.refused) }, nil),
+    Case(
+      .noSession, "a record", Evidence(target: "iqn.2026-11.org.example:x", portal: Samples.portal, now: now), .problem,
+      "there is no session", "iscsi-admin login iqn.2026-11.org.example:x --portal 10.0.0.9:3260"),
+    Case(.noSession, "a session", healthy(), nil),
+  ]
+
+  private static let state: [Case] = [
+    Case(
+      .errorHandler, "at work", session { $0.host?.state = "recovery" }, .problem, "SCSI error handling",
+      "is in state recovery", "sd1 gives a command 30 s"),
+    Case(.errorHandler, "idle", healthy(), nil),
+    Case(
+      .ioFails, "the timeout ran out",
+      changed(lost(nil) { $0.deadline = now - 7 }) { evidence in
+        evidence.session?.state = .free
+      }, .problem, "for longer than its replacement timeout", "I/O fails since 7 s ago"),
+    Case(.ioFails, "it runs", lost(), nil),
+    Case(
+      .devicesOffline, "one", changed(healthy()) { $0.devices[0].snapshot.state = "offline" }, .problem,
+      "sd1 is offline",
+      "iscsi-admin session rescan 1"),
+    Case(.devicesOffline, "lost", changed(lost()) { $0.devices[0].snapshot.state = "offline" }, nil),
+    Case(
+      .retryClock, "waiting", lost(failure("connection refused", .transport)), .note,
+      "3 attempts so far, the next is due in 2 s", "I/O waits, and begins to fail in 110 s", "connection refused"),
+    Case(
+      .retryClock, "under way, for ever",
+      lost(nil) {
+        $0.nextAttempt = nil; $0.deadline = nil; $0.replacementTimeout = -1
+      }, .note, "one is under way", "I/O waits for ever"),
+    Case(.retryClock, "up", healthy(), nil),
+    Case(
+      .reinstated, "four times",
+      changed(healthy()) { evidence in
+        evidence.losses = [500, 300, 200, 1].map { Evidence.Loss(time: now - $0, kernelError: 1020) }
+      }, .warning, "closed the connection 4 times in the last 10 minutes", "iscsi-admin initiator-name"),
+    Case(
+      .reinstated, "long ago",
+      changed(healthy()) { evidence in
+        evidence.losses = [900, 800, 700, 1].map { Evidence.Loss(time: now - $0, kernelError: 1020) }
+      }, nil),
+    Case(
+      .reinstated, "for other reasons",
+      changed(healthy()) { evidence in
+        evidence.losses = [4, 3, 2, 1].map { Evidence.Loss(time: now - $0, kernelError: 1022) }
+      }, nil),
+    Case(
+      .duplicate, "a twin", changed(healthy()) { $0.others = [twin(2)] }, .warning, "session 2 is to the same target",
+      "iscsi-admin logout 2"),
+    Case(
+      .duplicate, "another interface",
+      changed(healthy()) { evidence in
+        var other = twin(2)
+        other.interfaceName = "storage"
+        evidence.others = [other]
+      }, nil),
+  ]
+
+  private static func twin(_ number: UInt32) -> SessionSnapshot {
+    var twin = SessionSnapshot.example(1)
+    twin.id = SessionID(rawValue: number)
+    return twin
+  }
+
+  private static let settings: [Case] = [
+    Case(.checkOffOnMultipath, "off", onMultipath(5, 0, nil), .warning, "NOP-Outs are off", "--noop-interval 5"),
+    Case(.checkOffOnMultipath, "on", onMultipath(5, 5, nil), nil),
+    Case(.checkOffOnMultipath, "no multipath", session { $0.connection?.noopInterval = 0 }, nil),
+    Case(.checkOnRoot, "root", used(86400, 5, .mounted(at: "/")), .warning, "cannot do without", "--noop-interval 0"),
+    Case(.checkOnRoot, "swap", used(86400, 5, .swap), .warning, "swap space"),
+    Case(.checkOnRoot, "off", used(86400, 0, .swap), nil),
+    Case(.checkOnRoot, "another mount", used(86400, 5, .mounted(at: "/srv")), nil),
+    Case(
+      .shortWaitOfRoot, "short", used(120, 0, .mounted(at: "/")), .warning, "after an outage of 120 s",
+      "--replacement-timeout 86400"),
+    Case(.shortWaitOfRoot, "for ever", used(-1, 0, .mounted(at: "/")), nil),
+    Case(.shortWaitOfRoot, "long", used(86400, 0, .mounted(at: "/")), nil),
+    Case(
+      .longWaitOnMultipath, "long", onMultipath(120, 5, nil), .warning, "waits 120 s before multipath",
+      "--replacement-timeout 5"),
+    Case(.longWaitOnMultipath, "for ever", onMultipath(-1, 5, nil), .warning, "for ever"),
+    Case(.longWaitOnMultipath, "short", onMultipath(5, 5, nil), nil),
+    Case(
+      .shortWaitWithoutMultipath, "short", session { $0.replacementTimeout = 5 }, .warning, "no multipath",
+      "--replacement-timeout 120"),
+    Case(.shortWaitWithoutMultipath, "long", session { $0.replacementTimeout = 120 }, nil),
+    Case(.shortWaitWithoutMultipath, "multipath", onMultipath(5, 5, nil), nil),
+    Case(.queueing, "queues", onMultipath(5, 5, true), .note, "mpatha queues I/O", "waits 5 s before that"),
+    Case(.queueing, "fails", onMultipath(5, 5, false), .note, "fails when the last path has waited 5 s"),
+    Case(.queueing, "not known", onMultipath(5, 5, nil), nil),
+    Case(
+      .deviceTimeout, "short",
+      session {
+        $0.abortTimeout = 15; $0.luResetTimeout = 30
+      }, .note,
+      "a command to sd1 may take 30 s", ": 45 s", "echo 45 >/sys/block/sd1/device/timeout"),
+    Case(.deviceTimeout, "long", healthy(), nil),
+    Case(
+      .halfCheck, "no timeout", session { $0.connection?.noopTimeout = 0 }, .warning, "checks nothing", "timeout off"),
+    Case(
+      .halfCheck, "all off",
+      session {
+        $0.connection?.noopTimeout = 0; $0.connection?.noopInterval = 0
+      }, nil),
+    Case(
+      .slowCheck, "slow",
+      session {
+        $0.connection?.noopTimeout = 20; $0.connection?.noopInterval = 10
+      }, .warning,
+      "times out before a NOP-Out"),
+    Case(.slowCheck, "quick", healthy(), nil),
+  ]
+
+  @Test("finds what it is for, and nothing else", arguments: path + login + state + settings)
+  private func finds(_ example: Case) {
+    let findings = example.rule.findings(in: example.evidence)
+    #expect(findings.map(\.severity) == (example.severity.map { [$0] } ?? []))
+    for finding in findings {
+      #expect(finding.rule == example.rule.name)
+      let command: String? =
+        switch finding.remedy {
+        case .command(let text, _)?, .advice(let text)?: text
+        case nil: nil
+        }
+      let all = ([finding.what, command ?? ""] + finding.evidence).joined(separator: "\n")
+      for word in example.words { #expect(all.contains(word)) }
+      #expect(!finding.evidence.isEmpty && !finding.what.hasSuffix("."))
+      #expect(command?.contains("; reboot") != true)
+    }
+  }
+
+  @Test("A healthy session has nothing the matter, and every rule has a name of its own and is tried here")
+  func completeness() {
+    #expect(Self.healthy().findings() == [])
+    let names = DiagnosisRule.all.map(\.name)
+    #expect(Set(names).count == names.count)
+    let cases = Self.path + Self.login + Self.state + Self.settings
+    for name in names {
+      #expect(cases.contains { $0.rule.name == name && $0.severity != nil }, "\(name)")
+      #expect(cases.contains { $0.rule.name == name && $0.severity == nil }, "\(name)")
+    }
+  }
+
+  @Test("The worst comes first, and the same evidence gives the same findings")
+  func order() {
+    var evidence = Self.lost(Self.failure("authentication failed (0201)", .authentication, 0x0201))
+    evidence.session?.connection?.noopTimeout = 0
+    let findings = evidence.findings()
+    #expect(findings.map(\.rule) == ["chap-wrong", "noop-half-off", "retry-clock"])
+    #expect(findings == evidence.findings())
+  }
+
+  /// Where there is no session.
+  private enum Samples {
+    static let portal = Portal(host: .address(.v4(0x0A00_0009), scope: nil), port: 3260)
+  }
+}
