@@ -16,8 +16,9 @@ struct IscsiAdmin: ParsableCommand {
       """,
     version: "iscsi-admin \(versionText)",
     subcommands: [
-      DiscoverCommand.self, LoginCommand.self, LogoutCommand.self, SessionCommand.self, ExplainCommand.self,
-      WatchCommand.self, MonitorCommand.self, MetricsCommand.self, SetCommand.self, TuneCommand.self,
+      DiscoverCommand.self, LoginCommand.self, LogoutCommand.self, SessionCommand.self, RecoveryCommand.self,
+      ExplainCommand.self, WatchCommand.self, MonitorCommand.self, MetricsCommand.self, SetCommand.self,
+      TuneCommand.self,
       ProbeCommand.self, NodeCommand.self, InterfaceCommand.self, DiscoveryRecordCommand.self,
       InitiatorNameCommand.self, DaemonCommand.self, VersionCommand.self,
     ])

@@ -20,6 +20,7 @@ struct ExitCodeTests {
     return [
       (CancellationError(), 1), (try login(.transport(.cancelled)), 1), (try login(.kernel(.cancelled)), 1),
       (try login(.sysfs(.unreadable(path: "/sys", .ioError))), 1), (Errno.noSpace, 1),
+      (NotOperational(count: 1, of: 2), 1),
       (NoSession(selector: .id(session)), 2), (try login(.noSession), 2), (SysfsError.noSession(session), 2),
       (ProbeFailure(url: url, error: UserspaceError("login", .noMemory)), 3),
       (try login(.transport(.refused)), 4), (try login(.transport(.unreachable(.noRouteToHost))), 4),

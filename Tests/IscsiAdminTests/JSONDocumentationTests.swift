@@ -14,7 +14,7 @@ struct JSONDocumentationTests {
     NodeListDocument.kind, NodeShowDocument.kind, InterfaceListDocument.kind, InterfaceShowDocument.kind,
     SetSettingsDocument.kind, TuneDocument.kind, TimeoutListDocument.kind, ProfileListDocument.kind,
     DiscoveryListDocument.kind, DiscoveryShowDocument.kind, RecordChangesDocument.kind, InitiatorNameDocument.kind,
-    ExplanationDocument.kind,
+    ExplanationDocument.kind, RecoveryDocument.kind,
   ]
 
   /// The section of what `monitor` prints, which is no document.

@@ -73,6 +73,14 @@ struct DaemonOptions: ParsableArguments {
 
   /// The daemon.
   var initiator: Initiator { Initiator(socket: FilePath(socket)) }
+
+  /// What the daemon knows of sessions; nothing without one, or if it does not answer soon: the kernel's own word is here.
+  func recoveries() -> [SessionID: InitiatorTypes.Recovery] {
+    // Most often there is a daemon or there is none: no thread is started to find that out.
+    guard isThere else { return [:] }
+    let daemon = initiator
+    return runBlocking { try? await daemon.recoveries(until: .now + .seconds(2)) } ?? [:]
+  }
 }
 
 /// How long a command may take.

@@ -18,8 +18,28 @@ struct SysfsLocation: ParsableArguments {
   @Option(help: ArgumentHelp("Read this tree in place of /sys.", valueName: "dir", visibility: .hidden))
   var sysfsRoot = "/sys"
 
+  @Option(help: ArgumentHelp("Read this tree in place of /proc.", valueName: "dir", visibility: .hidden))
+  var procRoot = "/proc"
+
+  @Option(help: ArgumentHelp("Read this tree in place of /dev.", valueName: "dir", visibility: .hidden))
+  var devRoot = "/dev"
+
   /// A reader of the tree.
   var sysfs: Sysfs { Sysfs(root: FilePath(sysfsRoot)) }
+
+  /// The disks of sessions in their surroundings, by name. If nobody can tell them, that is told, and they are left out.
+  func disks(of sessions: [SessionSnapshot], _ output: inout CommandOutput) -> [String: DiskContext] {
+    do throws(SysfsError) {
+      let inventory = try DiskInventory(
+        proc: FilePath(procRoot), sysfs: FilePath(sysfsRoot), dev: FilePath(devRoot))
+      var disks: [String: DiskContext] = [:]
+      for session in sessions { disks.merge(try inventory.contexts(of: session)) { $1 } }
+      return disks
+    } catch {
+      output.warn("users and names of disks are left out: \(error)")
+      return [:]
+    }
+  }
 }
 
 /// `iscsi-admin session list`.
@@ -58,6 +78,11 @@ struct SessionShowCommand: ReportingCommand {
       sessions does not exist, and with 21 if none is named and none exists.
       """)
 
+  @Flag(
+    name: .shortAndLong,
+    help: "Tell first what is wrong and which disks hang, and more of the disks: who uses them, names, timers.")
+  var verbose = false
+
   @Argument(
     help: ArgumentHelp("The sessions' numbers; all sessions if none is given.", valueName: "sid"),
     completion: SessionCompletion.ids, transform: parseSessionID)
@@ -72,44 +97,38 @@ struct SessionShowCommand: ReportingCommand {
 
   func perform(for terminal: Terminal) throws -> CommandOutput {
     var output = CommandOutput()
-    var sessions: [SessionSnapshot] = []
-    if ids.isEmpty {
-      sessions = try location.sysfs.sessions()
-      if sessions.isEmpty { output.fail(NoSession(), isSilent: report.quiet) }
-    }
-    for id in ids {
-      if let session = try location.sysfs.session(id) {
-        sessions.append(session)
-      } else {
-        output.fail(NoSession(selector: .id(id)))
-      }
-    }
-    try show(sessions, report.quiet ? [:] : recoveries(), in: &output, for: terminal)
+    let recoveries = report.quiet ? [:] : daemon.recoveries()
+    let reports = try location.sysfs.reports(of: ids, recoveries, report.quiet ? .summary : .full)
+    if ids.isEmpty, reports.isEmpty { output.fail(NoSession(), isSilent: report.quiet) }
+    for report in reports where report.session == nil { output.fail(NoSession(selector: .id(report.id))) }
+    try show(reports, at: WallClock.now, in: &output, for: terminal)
     return output
   }
 
   /// What the command prints.
   func show(
-    _ sessions: [SessionSnapshot], _ recoveries: [SessionID: InitiatorTypes.Recovery], in output: inout CommandOutput,
-    for terminal: Terminal
+    _ reports: [SessionReport], at now: Double, in output: inout CommandOutput, for terminal: Terminal
   ) throws {
-    if report.json {
-      try output.show(SessionShowDocument(sessions, recoveries))
-    } else if report.quiet {
+    let sessions = reports.compactMap(\.session)
+    if report.quiet {
       output.text = numberList(sessions)
-    } else {
-      output.text = sessions.map { sessionPage($0, recoveries[$0.id], for: terminal) }.joined(separator: "\n")
+      return
     }
-  }
-
-  /// What the daemon knows; nothing without one, or if it does not answer soon: the kernel's own word is here.
-  private func recoveries() -> [SessionID: InitiatorTypes.Recovery] {
-    // Most often there is a daemon or there is none: no thread is started to find that out.
-    guard daemon.isThere else { return [:] }
-    let daemon = daemon.initiator
-    return runBlocking { try? await daemon.recoveries(until: .now + .seconds(2)) } ?? [:]
+    let disks = verbose ? location.disks(of: sessions, &output) : [:]
+    if report.json {
+      try output.show(SessionShowDocument(reports, disks))
+    } else {
+      let pages = reports.compactMap { report in
+        report.session.map { session in
+          verbose
+            ? sessionDetails(report, session, disks, at: now, for: terminal)
+            : sessionPage(report, session, at: now, for: terminal)
+        }
+      }
+      output.text = pages.joined(separator: "\n")
+    }
   }
 }
 
 /// Sessions' numbers for scripts, one a line.
-private func numberList(_ sessions: [SessionSnapshot]) -> String { sessions.map { "\($0.id)\n" }.joined() }
+func numberList(_ sessions: [SessionSnapshot]) -> String { sessions.map { "\($0.id)\n" }.joined() }

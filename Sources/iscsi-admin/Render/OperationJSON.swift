@@ -52,7 +52,7 @@ struct LoginDocument: JSONDocument {
       Login(
         session: session.session, host: session.host, target: session.target, portal: PortalJSON(session.portal),
         targetAlias: session.targetAlias, chapAlgorithm: session.chapAlgorithm,
-        devices: session.devices.compactMap(\.snapshot).map(DeviceJSON.init))
+        devices: session.devices.compactMap(\.snapshot).map { DeviceJSON($0) })
     }
   }
 }
@@ -91,7 +91,7 @@ struct RescanDocument: JSONDocument {
   let sessions: [Rescan]
 
   init(_ rescanned: [(SessionID, [DeviceSnapshot])]) {
-    sessions = rescanned.map { Rescan(session: $0.rawValue, devices: $1.map(DeviceJSON.init)) }
+    sessions = rescanned.map { Rescan(session: $0.rawValue, devices: $1.map { DeviceJSON($0) }) }
   }
 }
 

@@ -6,6 +6,7 @@ struct RecoveryJSON: Encodable {
   let phase: String
   let portal: PortalJSON?
   let recoveries: Int
+  let network: String?
   let outage: OutageJSON?
   let lastOutage: OutageJSON?
   let owner: OwnerJSON?
@@ -14,6 +15,7 @@ struct RecoveryJSON: Encodable {
     phase = recovery.phase
     portal = PortalJSON(recovery.portal)
     recoveries = recovery.recoveries
+    network = recovery.network
     outage = recovery.outage.map(OutageJSON.init)
     lastOutage = recovery.lastOutage.map(OutageJSON.init)
     owner = recovery.owner.map(OwnerJSON.init)
@@ -38,6 +40,8 @@ struct OutageJSON: Encodable {
   let attempts: Int
   let lastFailure: Attempt?
   let nextAttemptUnixSeconds: Double?
+  let replacementTimeoutSeconds: Int32?
+  let deadlineUnixSeconds: Double?
 
   init(_ outage: InitiatorTypes.Outage) {
     cause = outage.cause
@@ -53,6 +57,8 @@ struct OutageJSON: Encodable {
         timeUnixSeconds: failure.time)
     }
     nextAttemptUnixSeconds = outage.nextAttempt
+    replacementTimeoutSeconds = outage.replacementTimeout
+    deadlineUnixSeconds = outage.deadline
   }
 }
 

@@ -16,8 +16,14 @@ struct SessionShowDocument: JSONDocument {
   let sessions: [SessionJSON]
 
   /// Full descriptions, with what the daemon knows of each session.
-  init(_ sessions: [SessionSnapshot], _ recoveries: [SessionID: InitiatorTypes.Recovery] = [:]) {
-    self.sessions = sessions.map { SessionJSON($0, .full, recoveries[$0.id]) }
+  ///
+  /// - Parameters:
+  ///   - reports: The sessions.
+  ///   - disks: Their disks in their surroundings, by name, if they are to be shown.
+  init(_ reports: [SessionReport], _ disks: [String: DiskContext] = [:]) {
+    sessions = reports.compactMap { report in
+      report.session.map { SessionJSON($0, .full, report.recovery, report.status, disks) }
+    }
   }
 }
 
@@ -40,9 +46,14 @@ struct SessionJSON: Encodable {
   let negotiated: NegotiatedJSON?
   let authentication: AuthenticationJSON?
   let recovery: RecoveryJSON?
+  let status: StatusJSON?
 
-  init(_ session: SessionSnapshot, _ detail: Sysfs.Detail, _ recovery: InitiatorTypes.Recovery? = nil) {
+  init(
+    _ session: SessionSnapshot, _ detail: Sysfs.Detail, _ recovery: InitiatorTypes.Recovery? = nil,
+    _ status: SessionStatus? = nil, _ disks: [String: DiskContext] = [:]
+  ) {
     self.recovery = recovery.map(RecoveryJSON.init)
+    self.status = status.map(StatusJSON.init)
     id = session.id.rawValue
     transport = session.transport
     target = session.targetName
@@ -54,7 +65,8 @@ struct SessionJSON: Encodable {
     creatorPort = session.creator
     connection = session.connection.map(ConnectionJSON.init)
     host = session.host.map(HostJSON.init)
-    devices = session.devices.map(DeviceJSON.init)
+    let items = status?.devices.map { ($0.device, $0.io) } ?? session.devices.map { ($0, nil) }
+    devices = items.map { device, io in DeviceJSON(device, io, device.blockDevice.flatMap { disks[$0] }) }
     let isFull = detail == .full
     timeouts = isFull ? TimeoutsJSON(session) : nil
     negotiated = isFull ? NegotiatedJSON(session.negotiated) : nil
@@ -109,8 +121,10 @@ struct HostJSON: Encodable {
   let hardwareAddress: String?
   let networkDevice: String?
   let initiator: String?
+  let errorHandlingDeadlineSeconds: Int32?
 
   init(_ host: HostSnapshot) {
+    errorHandlingDeadlineSeconds = host.errorHandlingDeadline
     number = host.number.rawValue
     driver = host.driver
     state = host.state
@@ -133,8 +147,20 @@ struct DeviceJSON: Encodable {
   let revision: String?
   let blockDevice: String?
   let sizeBytes: UInt64?
+  let timeoutSeconds: UInt32?
+  let errorHandlingTimeoutSeconds: UInt32?
+  let queueDepth: UInt32?
+  let scheduler: String?
+  let io: String?
+  let disk: DiskJSON?
 
-  init(_ device: DeviceSnapshot) {
+  init(_ device: DeviceSnapshot, _ io: IOState? = nil, _ disk: DiskContext? = nil) {
+    self.io = io?.name
+    self.disk = disk.map(DiskJSON.init)
+    timeoutSeconds = device.timeout
+    errorHandlingTimeoutSeconds = device.errorHandlingTimeout
+    queueDepth = device.queueDepth
+    scheduler = device.scheduler
     address = device.address
     lun = device.lun
     state = device.state

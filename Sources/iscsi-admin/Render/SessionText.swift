@@ -19,19 +19,62 @@ func sessionTable(_ sessions: [SessionSnapshot], for terminal: Terminal) -> Stri
 }
 
 /// `session show` for people: a page a session, what matters most first; what is not known is left out.
+///
+/// - Parameters:
+///   - report: The session, which exists.
+///   - session: What the kernel shows of it.
+///   - now: The time of day in seconds since 1970.
+///   - terminal: Where the text goes to.
+/// - Returns: The page.
 func sessionPage(
-  _ session: SessionSnapshot, _ recovery: InitiatorTypes.Recovery? = nil, for terminal: Terminal
+  _ report: SessionReport, _ session: SessionSnapshot, at now: Double, for terminal: Terminal
 ) -> String {
-  var lines = ["Session \(session.id): \((session.targetName ?? "-").printable)"]
-  let consequence = session.consequence.map { " (\($0))" } ?? ""
-  let state = terminal.coloured(session.stateCell.text, session.stateCell.mood) + consequence
-  lines += fields([
-    ("State", state),
-    ("Connection", terminal.coloured(session.connectionCell.text, session.connectionCell.mood)),
+  var lines = pageTitle(session)
+  lines += fields(
+    statusFields(report, session, at: now, for: terminal) + connectionFields(session, for: terminal)
+      + identityFields(session))
+  lines += section("Recovery", report.recovery.map(recoveryFields) ?? [])
+  lines += section("Devices", deviceTable(session.devices)?.lines(for: terminal, indent: 4) ?? [])
+  lines += section("Timeouts", timeoutFields(session))
+  lines += section("Negotiated parameters", negotiatedFields(session.negotiated))
+  return lines.joined(separator: "\n") + "\n"
+}
+
+/// A label and a value; a field without a value is not shown.
+typealias Field = (label: String, value: String?)
+
+/// The first line of a session's page.
+func pageTitle(_ session: SessionSnapshot) -> [String] {
+  ["Session \(session.id): \((session.targetName ?? "-").printable)"]
+}
+
+/// What a session is going through, and what becomes of I/O.
+func statusFields(
+  _ report: SessionReport, _ session: SessionSnapshot, at now: Double, for terminal: Terminal
+) -> [Field] {
+  let status = report.status
+  let io = status.ioText(of: session, at: now).map { text in
+    terminal.coloured(text, status.io?.cell(at: now).mood ?? .neutral)
+  }
+  return [("Status", terminal.coloured(status.stateText(at: now), status.state.cell.mood)), ("I/O", io)]
+}
+
+/// The kernel's words, and where the connection goes.
+func connectionFields(_ session: SessionSnapshot, for terminal: Terminal) -> [Field] {
+  let (state, connection) = (session.stateCell, session.connectionCell)
+  return [
+    ("State", terminal.coloured(state.text, state.mood)),
+    ("Connection", terminal.coloured(connection.text, connection.mood)),
     ("Portal", session.connection?.portal.map { Portal(host: $0.host, port: $0.port, tag: session.tag).description }),
     ("Configured portal", session.connection?.persistentPortal?.description),
     ("Local address", session.host?.ipAddress?.printable),
     ("Local port", session.connection?.localPort.map(String.init)),
+  ]
+}
+
+/// What tells a session from others.
+func identityFields(_ session: SessionSnapshot) -> [Field] {
+  [
     ("Target state", session.targetState?.rawValue),
     ("Transport", session.transport?.printable),
     ("Initiator", session.initiatorName?.printable),
@@ -40,15 +83,11 @@ func sessionPage(
     ("SCSI host", session.host.map { "\($0.number)" + ($0.state.map { " (\($0.printable))" } ?? "") }),
     ("CHAP name", session.userName?.printable),
     ("Target's CHAP name", session.userNameIn?.printable),
-  ])
-  lines += section("Recovery", recovery.map { recoveryFields($0) } ?? [])
-  lines += section("Devices", deviceTable(session.devices)?.lines(for: terminal, indent: 4) ?? [])
-  lines += section("Timeouts", timeoutFields(session))
-  lines += section("Negotiated parameters", negotiatedFields(session.negotiated))
-  return lines.joined(separator: "\n") + "\n"
+  ]
 }
 
-private func recoveryFields(_ recovery: InitiatorTypes.Recovery) -> [String] {
+/// What the daemon knows of a session.
+func recoveryFields(_ recovery: InitiatorTypes.Recovery) -> [String] {
   let outage = recovery.outage ?? recovery.lastOutage
   let failure = outage?.lastFailure
   let owner = recovery.owner.map { owner in
@@ -61,6 +100,7 @@ private func recoveryFields(_ recovery: InitiatorTypes.Recovery) -> [String] {
       ("Network", outage?.network?.printable),
       ("Since", outage.map { clockText($0.since) }),
       ("Until", outage?.end.map(clockText)),
+      ("I/O fails from", recovery.outage?.deadline.map(clockText)),
       ("Attempts", outage.map { String($0.attempts) }),
       ("Last failure", failure.map { "\($0.cause.printable), \(clockText($0.time))" }),
       ("Next attempt", outage?.nextAttempt.map(clockText)),
@@ -86,7 +126,8 @@ private func deviceTable(_ devices: [DeviceSnapshot]) -> Table? {
   return table
 }
 
-private func timeoutFields(_ session: SessionSnapshot) -> [String] {
+/// The timeouts of a session, and of error handling on its host.
+func timeoutFields(_ session: SessionSnapshot) -> [String] {
   let seconds = { (value: Int32?) in value.map { "\($0) s" } }
   let check = { (value: UInt32?) in value.map { $0 == 0 ? "off" : "\($0) s" } }
   return fields(
@@ -97,10 +138,12 @@ private func timeoutFields(_ session: SessionSnapshot) -> [String] {
       ("Abort", seconds(session.abortTimeout)),
       ("LU reset", seconds(session.luResetTimeout)),
       ("Target reset", seconds(session.targetResetTimeout)),
+      ("Error handling deadline", session.host?.errorHandlingDeadline.map { $0 == -1 ? "off" : "\($0) s" }),
     ], indent: 4)
 }
 
-private func negotiatedFields(_ negotiated: NegotiatedSnapshot) -> [String] {
+/// What was agreed on.
+func negotiatedFields(_ negotiated: NegotiatedSnapshot) -> [String] {
   let flag = { (value: Bool?) in value.map { $0 ? "Yes" : "No" } }
   let number = { (value: UInt32?) in value.map(String.init) }
   return fields(
@@ -121,7 +164,7 @@ private func negotiatedFields(_ negotiated: NegotiatedSnapshot) -> [String] {
 }
 
 /// Lines of a label and a value, all values of a page below each other.
-private func fields(_ fields: [(label: String, value: String?)], indent: Int = 2) -> [String] {
+func fields(_ fields: [Field], indent: Int = 2) -> [String] {
   let column = 30
   return fields.compactMap { label, value in
     guard let value else { return nil }
@@ -130,6 +173,7 @@ private func fields(_ fields: [(label: String, value: String?)], indent: Int = 2
   }
 }
 
-private func section(_ title: String, _ lines: [String]) -> [String] {
+/// Lines below a title; nothing without lines.
+func section(_ title: String, _ lines: [String]) -> [String] {
   lines.isEmpty ? [] : ["", "  \(title)"] + lines
 }

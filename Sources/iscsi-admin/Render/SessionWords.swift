@@ -23,19 +23,6 @@ extension SessionSnapshot {
     }
   }
 
-  /// What the state means for those who use the disks; nil if all is well.
-  var consequence: String? {
-    switch state {
-    case .failed:
-      switch replacementTimeout {
-      case .some(let seconds) where seconds > 0: "I/O waits at most \(seconds) s for the session to come back"
-      default: "I/O waits for the session to come back"
-      }
-    case .free: devices.isEmpty ? "not logged in" : "I/O fails until the session comes back"
-    case .loggedIn, nil: nil
-    }
-  }
-
   /// The portal in use with the tag, or the configured one while there is no socket.
   var portalText: String? {
     (connection?.portal ?? connection?.persistentPortal).map { portal in

@@ -72,13 +72,12 @@ struct HelpTests {
       }
     }
     // A listing's quiet form differs on purpose, and so does what a portal is to a logout, an interface to a new node, a
-    // kind to a new discovery, or a list to what it is of.
+    // kind to a new discovery, a list to what it is of, or a timeout to a wait.
     let differing = explanations.filter { $0.value.count > 1 }.keys.sorted()
     #expect(
       differing == [
         "--all", "--force", "--interface <name>", "--kind <kind>", "--list", "--noop-interval <s>",
-        "--noop-timeout <s>",
-        "-p, --portal <portal>", "-q, --quiet",
+        "--noop-timeout <s>", "--timeout <s>", "-p, --portal <portal>", "-q, --quiet",
       ])
   }
 

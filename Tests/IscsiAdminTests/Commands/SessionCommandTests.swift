@@ -129,15 +129,22 @@ struct SessionShowTests {
     let tree = try SysfsTree()
     try SessionListTests.addLifecycle(to: tree)
     let output = try show(tree, "12", "2", "3")
-    let states = output.text.split(separator: "\n").filter { $0.hasPrefix("Session") || $0.hasPrefix("  State") }
+    let states = output.text.split(separator: "\n").filter {
+      $0.hasPrefix("Session") || $0.hasPrefix("  Stat") || $0.hasPrefix("  I/O")
+    }
     #expect(
       states == [
         "Session 12: -",
-        "  State                       FREE (not logged in)",
+        "  Status                      logging in",
+        "  State                       FREE",
         "Session 2: iqn.2026-11.org.example:disk2",
-        "  State                       FAILED (I/O waits at most 120 s for the session to come back)",
+        "  Status                      recovering",
+        "  I/O                         waits; until when is not known without the daemon (replacement timeout: 120 s)",
+        "  State                       FAILED",
         "Session 3: iqn.2026-11.org.example:disk2",
-        "  State                       FREE (I/O fails until the session comes back)",
+        "  Status                      failing I/O",
+        "  I/O                         fails until the session is back",
+        "  State                       FREE",
       ])
     #expect(output.text.contains("    Replacement               off (I/O waits for ever)\n"))
     #expect(output.status == .success)

@@ -62,7 +62,9 @@ struct CommandOutputTests {
     session.host?.networkDevice = "e\u{9B}h"
     try tree.add(session)
     let read = try Sysfs(root: tree.root).sessions()
-    let text = sessionTable(read, for: .plain) + read.map { sessionPage($0, for: .plain) }.joined()
+    let text =
+      sessionTable(read, for: .plain)
+      + read.map { sessionPage(SessionReport($0.id, $0, nil), $0, at: 0, for: .plain) }.joined()
     #expect(text.unicodeScalars.allSatisfy { $0 == "\n" || ($0.value >= 0x20 && $0.value < 0x7F) })
     #expect(text.contains("iqn.evil\\u{1B}]0;x\\u{07}"))
   }

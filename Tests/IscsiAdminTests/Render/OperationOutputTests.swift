@@ -176,15 +176,19 @@ struct OperationOutputTests {
       network: "eth0 is without carrier", since: 1_795_000_000, attempts: 2,
       lastFailure: InitiatorTypes.Attempt(
         number: 2, portal: "10.0.0.1:3260,1", cause: "no answer in time", time: 1_795_000_015.25),
-      nextAttempt: 1_795_000_016.5)
+      nextAttempt: 1_795_000_016.5, replacementTimeout: 120, deadline: 1_795_000_120)
     var last = outage
     last.end = 1_795_000_100
     let recovery = InitiatorTypes.Recovery(
-      phase: "recovering", portal: "10.0.0.1:3260,1", recoveries: 1, outage: outage, lastOutage: last,
+      phase: "recovering", portal: "10.0.0.1:3260,1", recoveries: 1, network: "eth0 is without carrier", outage: outage,
+      lastOutage: last,
       owner: SessionOwner(userID: 0, processID: 7, label: "csi", time: 1_794_990_000))
-    let session = SessionSnapshot.example(1)
+    var session = SessionSnapshot.example(1)
+    (session.state, session.devices[0].state) = (.failed, "blocked")
+    session.connection?.state = .failed
     var output = CommandOutput()
-    try SessionShowCommand.parse(arguments).show([session], [session.id: recovery], in: &output, for: .plain)
+    let report = SessionReport(session.id, session, recovery, at: 1_795_000_016)
+    try SessionShowCommand.parse(arguments).show([report], at: 1_795_000_016, in: &output, for: .plain)
     try Golden.expect(output.text, is: "session-show-recovery.\(form)")
   }
 
