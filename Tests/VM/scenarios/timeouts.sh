@@ -50,7 +50,8 @@ echo "FAILED after $failed ms"
 expect_exit 0 iscsi-admin session list
 expect_stdout 'FAILED'
 expect_exit 0 iscsi-admin session show
-expect_stdout '^ *State +FAILED \(I/O waits at most 3 s'
+expect_stdout '^ *Status +recovering for [0-9]+ s'
+expect_stdout '^ *I/O +waits for [123] s more, until .*, and fails then'
 expect_stdout 'blocked'
 expect_exit 0 iscsi-admin session show --json
 expect_json '.sessions[0] | .state == "FAILED" and .devices[0].state == "blocked"'
@@ -59,7 +60,8 @@ free=$(elapsed)
 echo "FREE after $free ms"
 ((free - failed > 2000 && free - failed < 6000)) || fail "FREE $((free - failed)) ms after FAILED, with a replacement timeout of 3 s"
 expect_exit 0 iscsi-admin session show
-expect_stdout '^ *State +FREE \(I/O fails'
+expect_stdout '^ *Status +failing I/O'
+expect_stdout '^ *I/O +fails until the session is back'
 ! dd if="/dev/$disk" of=/dev/null bs=4k count=1 iflag=direct 2>/dev/null || fail 'a read of a lost session succeeded'
 expect_exit 0 iscsi-admin logout "$IQN"
 expect_stderr 'was not told'

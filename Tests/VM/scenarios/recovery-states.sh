@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# Each state of a session is told for what it is, with what becomes of I/O until when, and alike by the kernel and by open-iscsi's iscsiadm.
+# kernels: 6.12
+# targets: tgt
+# limit: 90
+
+theirs() { (exec -a iscsiadm /opt/open-iscsi/iscsiadm "$@"); }
+
+# status KEY: of the session's status, as told now.
+status() { iscsi-admin session show "$SID" --json | jq ".sessions[0].status.$1"; }
+state_is() { [[ $(status recoveryState) == "\"$1\"" ]]; }
+
+# agree STATE IO SESSION HOST [DEVICES]: the session is in this state for us, the kernel's words are these, and open-iscsi prints the same.
+agree() {
+  local state=$1 io=$2 session=$3 host=$4 devices=${5:-} tree=$OUT/P3-$1
+  echo "--- $state"
+  expect_exit 0 iscsi-admin session show "$SID" --json
+  expect_json ".sessions[0] | .status.recoveryState == \"$state\" and .status.io == $io and .state == \"$session\" and
+    .host.state == \"$host\" and (.devices | map(.state) | unique | join(\" \")) == \"$devices\""
+  theirs -m session -r "$SID" -P 3 >"$tree" 2>/dev/null
+  expect_equal "$session" "$(sed -n 's/.*iSCSI Session State: //p' "$tree")"
+  expect_equal "$host" "$(sed -n 's/.*Host Number: .*State: //p' "$tree")"
+  expect_equal "$devices" "$(sed -n 's/.*Attached scsi disk .*State: //p' "$tree")"
+}
+
+# is_about ACTUAL EXPECTED SECONDS: the numbers, with fractions, are no further apart.
+is_about() { jq -en "($1) - ($2) | fabs <= ($3) * ${PATIENCE:-1}" >/dev/null || fail "$1 is not within $3 s of $2"; }
+
+target_start "$TARGET"
+expect_exit 0 iscsi-admin login "$IQN" --portal "$TARGET_ADDRESS" --replacement-timeout 10 --noop-interval 0 --noop-timeout 0
+SID=$(sid_of "$IQN") DISK=$(disk_of "$IQN")
+make_file_system "$DISK"
+mkdir -p "$WORK/mount"
+mount -o ro "/dev/$DISK" "$WORK/mount"
+agree operational '"flows"' LOGGED_IN running running
+expect_exit 0 iscsi-admin recovery
+expect_silent_stdout
+
+target_kill "$TARGET"
+wait_until 5 session_state_is "$SID" FAILED
+lost=$EPOCHREALTIME
+agree recovering '"waits"' FAILED running blocked
+is_about "$(status sinceUnixSeconds)" "$lost" 1
+deadline=$(status deadlineUnixSeconds)
+is_about "$deadline - $(status sinceUnixSeconds)" 10 0.1
+expect_exit 1 iscsi-admin recovery
+expect_stdout "^ *$SID +recovering .* waits ([1-9]|10) s .* $DISK: $WORK/mount .*the kernel reported"
+# Without the daemon the state is the same, and nobody knows the deadline.
+expect_exit 1 iscsi-admin recovery --json --socket /nowhere
+expect_json '.sessions[0].status | .recoveryState == "recovering" and .io == "waits" and .isSupervised == false and
+  (has("deadlineUnixSeconds") or has("sinceUnixSeconds") or has("cause") | not)'
+# The kernel's timer runs already: another timeout does not move the deadline.
+expect_exit 1 iscsi-admin recovery "$SID" --wait --timeout 1
+is_about "$(status deadlineUnixSeconds)" "$deadline" 0.1
+
+wait_until 15 session_state_is "$SID" FREE
+is_about "$EPOCHREALTIME" "$deadline" 1
+agree failingIO '"fails"' FREE running transport-offline
+is_about "$(status sinceUnixSeconds)" "$deadline" 0.1
+expect_exit 1 iscsi-admin recovery
+expect_stdout "^ *$SID +failing I/O .* fails "
+
+iscsi-admin recovery --wait --timeout 30 >"$OUT/waited" 2>&1 &
+waiter=$!
+target_restart "$TARGET"
+wait "$waiter" || fail "the wait for a session that came back ended with $?: $(<"$OUT/waited")"
+agree operational '"flows"' LOGGED_IN running running
+umount "$WORK/mount"
+
+# Error handling: a command is aborted after 4 s, and 3 s later the session is dropped, which does not help either.
+expect_exit 0 iscsi-admin session set "$SID" --abort-timeout 3 --replacement-timeout 60
+echo 4 >"/sys/block/$DISK/device/timeout"
+target_freeze "$TARGET"
+dd if="/dev/$DISK" of=/dev/null bs=4k count=1 iflag=direct 2>/dev/null &
+reader=$!
+wait_until 20 session_state_is "$SID" FAILED
+agree errorHandling '"waits"' FAILED recovery blocked
+expect_exit 1 iscsi-admin recovery
+expect_stdout "^ *$SID +error handling .*waits .*SCSI error handling is at work; the kernel reported SCSI_EH"
+expect_exit 0 iscsi-admin session show "$SID" --verbose
+expect_stdout "^ *Error handling timers .*$DISK: commands 4 s"
+target_thaw "$TARGET"
+expect_exit 0 iscsi-admin recovery --wait --timeout 40
+wait "$reader" || fail 'I/O that was being aborted failed'
+agree operational '"flows"' LOGGED_IN running running
+expect_exit 0 iscsi-admin logout "$IQN"
+
+# A target that takes the connection and says nothing.
+fake_target 4000 read silent
+iscsi-admin login "$IQN" --portal "$TARGET_ADDRESS:4000" --timeout 30 >/dev/null 2>&1 &
+login=$!
+is_logging_in() { SID=$(sid_of "$IQN") && [[ $(<"$(connection_of "$IQN")/state") == bound ]]; }
+wait_until 5 is_logging_in
+SID=$(sid_of "$IQN")
+agree loggingIn null FREE running
+expect_exit 1 iscsi-admin recovery --quiet
+expect_equal "$SID" "$(<"$OUT/stdout")"
+kill "$login"
+wait "$login" || true
+wait_until 5 nothing_is_left 4000
+fake_target_stop 4000
+expect_nothing_left
