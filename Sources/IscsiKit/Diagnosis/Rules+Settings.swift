@@ -7,6 +7,8 @@ extension DiagnosisRule {
   private static let shortForRoot: Int32 = 3600
   /// The longest replacement timeout, in seconds, after which multipath still takes another path in good time.
   private static let longForMultipath: Int32 = 30
+  /// What a profile does.
+  private static let keeps = "sets all timeouts to fit; with --persist over reboots, too"
   /// The shortest replacement timeout, in seconds, that a disk without another path should have.
   private static let shortForSinglePath: Int32 = 60
 
@@ -20,7 +22,7 @@ extension DiagnosisRule {
       .warning,
       "NOP-Outs are off on a path of multipath, so that a dead path is noticed by commands that time out only",
       evidence: ["\(path.name) is a path of \(map)", session.checkText],
-      remedy: .command("iscsi-admin session set \(session.id) --noop-interval 5 --noop-timeout 5"))
+      remedy: .command("iscsi-admin tune --profile multipath \(session.id)", keeps))
   }
 
   static let checkOnRoot = DiagnosisRule("noop-on-for-root", "root or swap depend on NOP-Outs in time") { evidence in
@@ -31,7 +33,7 @@ extension DiagnosisRule {
       .warning,
       "NOP-Outs are on for a disk that this machine cannot do without; a slow answer drops the session for nothing",
       evidence: [use.description, session.checkText],
-      remedy: .command("iscsi-admin session set \(session.id) --noop-interval 0 --noop-timeout 0"))
+      remedy: .command("iscsi-admin tune --profile diskless \(session.id)", keeps))
   }
 
   static let shortWaitOfRoot = DiagnosisRule("short-wait-for-root", "root or swap fail after a short outage") {
@@ -42,7 +44,7 @@ extension DiagnosisRule {
     return Match(
       .warning, "I/O of a disk that this machine cannot do without fails after an outage of \(seconds) s",
       evidence: [use.description, "the replacement timeout is \(seconds) s, and there is no other path"],
-      remedy: .command("iscsi-admin session set \(session.id) --replacement-timeout 86400"))
+      remedy: .command("iscsi-admin tune --profile diskless \(session.id)", keeps))
   }
 
   static let longWaitOnMultipath = DiagnosisRule(
@@ -58,7 +60,7 @@ extension DiagnosisRule {
         "\(path.name) is a path of \(map)",
         "the replacement timeout is \(seconds < 0 ? "off" : "\(seconds) s"); I/O that is under way stays with the path until then",
       ],
-      remedy: .command("iscsi-admin session set \(session.id) --replacement-timeout 5"))
+      remedy: .command("iscsi-admin tune --profile multipath \(session.id)", keeps))
   }
 
   static let shortWaitWithoutMultipath = DiagnosisRule(
@@ -71,7 +73,7 @@ extension DiagnosisRule {
     return Match(
       .warning, "I/O fails after an outage of \(seconds) s, though there is no multipath that could take another path",
       evidence: ["\(disk.name) is a path of no multipath map", "the replacement timeout is \(seconds) s"],
-      remedy: .command("iscsi-admin session set \(session.id) --replacement-timeout 120"))
+      remedy: .command("iscsi-admin set \(session.id) replacement-timeout=120"))
   }
 
   static let queueing = DiagnosisRule("multipath-queueing", "what happens when all paths are gone") { evidence in
@@ -99,7 +101,7 @@ extension DiagnosisRule {
     guard
       let device = evidence.devices.first(where: {
         $0.snapshot.blockDevice != nil && ($0.snapshot.timeout.map { Int64($0) < sum } ?? false)
-      }), let block = device.snapshot.blockDevice, let timeout = device.snapshot.timeout
+      }), let timeout = device.snapshot.timeout
     else { return nil }
     return Match(
       .note, "the abort and the reset of a unit may take longer than the command that they are to rescue",
@@ -107,7 +109,7 @@ extension DiagnosisRule {
         "a command to \(device.name) may take \(timeout) s",
         "its abort may take \(times.abort) s, and the reset of its unit \(times.unit) s: \(sum) s",
       ],
-      remedy: .command("echo \(sum) >/sys/block/\(block.shellWord)/device/timeout", "until the disk is found anew"))
+      remedy: .command("iscsi-admin set \(session.id) device-timeout=\(sum)", "until a disk is found anew"))
   }
 
   static let halfCheck = DiagnosisRule("noop-half-off", "NOP-Outs are half switched off") { evidence in
@@ -117,7 +119,7 @@ extension DiagnosisRule {
     return Match(
       .warning, "of the interval and the timeout of NOP-Outs one is set and the other is off, which checks nothing",
       evidence: [session.checkText],
-      remedy: .command("iscsi-admin session set \(session.id) --noop-interval 5 --noop-timeout 5", "or 0 and 0"))
+      remedy: .command("iscsi-admin set \(session.id) noop-interval=5 noop-timeout=5", "or 0 and 0"))
   }
 
   static let slowCheck = DiagnosisRule("noop-slower-than-device", "NOP-Outs notice less than commands do") { evidence in
@@ -133,7 +135,7 @@ extension DiagnosisRule {
       .warning,
       "a command times out before a NOP-Out can tell that the target is away, and error handling begins for nothing",
       evidence: [session.checkText, "a command to \(device.name) may take \(seconds) s"],
-      remedy: .command("iscsi-admin session set \(session.id) --noop-interval 5 --noop-timeout 5"))
+      remedy: .command("iscsi-admin set \(session.id) noop-interval=5 noop-timeout=5"))
   }
 }
 

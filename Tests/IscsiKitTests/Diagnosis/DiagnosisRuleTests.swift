@@ -248,26 +248,29 @@ struct DiagnosisRuleTests {
   }
 
   private static let settings: [Case] = [
-    Case(.checkOffOnMultipath, "off", onMultipath(5, 0, nil), .warning, "NOP-Outs are off", "--noop-interval 5"),
+    Case(
+      .checkOffOnMultipath, "off", onMultipath(5, 0, nil), .warning, "NOP-Outs are off", "tune --profile multipath 1"),
     Case(.checkOffOnMultipath, "on", onMultipath(5, 5, nil), nil),
     Case(.checkOffOnMultipath, "no multipath", session { $0.connection?.noopInterval = 0 }, nil),
-    Case(.checkOnRoot, "root", used(86400, 5, .mounted(at: "/")), .warning, "cannot do without", "--noop-interval 0"),
+    Case(
+      .checkOnRoot, "root", used(86400, 5, .mounted(at: "/")), .warning, "cannot do without",
+      "tune --profile diskless 1"),
     Case(.checkOnRoot, "swap", used(86400, 5, .swap), .warning, "swap space"),
     Case(.checkOnRoot, "off", used(86400, 0, .swap), nil),
     Case(.checkOnRoot, "another mount", used(86400, 5, .mounted(at: "/srv")), nil),
     Case(
       .shortWaitOfRoot, "short", used(120, 0, .mounted(at: "/")), .warning, "after an outage of 120 s",
-      "--replacement-timeout 86400"),
+      "tune --profile diskless 1"),
     Case(.shortWaitOfRoot, "for ever", used(-1, 0, .mounted(at: "/")), nil),
     Case(.shortWaitOfRoot, "long", used(86400, 0, .mounted(at: "/")), nil),
     Case(
       .longWaitOnMultipath, "long", onMultipath(120, 5, nil), .warning, "waits 120 s before multipath",
-      "--replacement-timeout 5"),
+      "tune --profile multipath 1"),
     Case(.longWaitOnMultipath, "for ever", onMultipath(-1, 5, nil), .warning, "for ever"),
     Case(.longWaitOnMultipath, "short", onMultipath(5, 5, nil), nil),
     Case(
       .shortWaitWithoutMultipath, "short", session { $0.replacementTimeout = 5 }, .warning, "no multipath",
-      "--replacement-timeout 120"),
+      "iscsi-admin set 1 replacement-timeout=120"),
     Case(.shortWaitWithoutMultipath, "long", session { $0.replacementTimeout = 120 }, nil),
     Case(.shortWaitWithoutMultipath, "multipath", onMultipath(5, 5, nil), nil),
     Case(.queueing, "queues", onMultipath(5, 5, true), .note, "mpatha queues I/O", "waits 5 s before that"),
@@ -278,7 +281,7 @@ struct DiagnosisRuleTests {
       session {
         $0.abortTimeout = 15; $0.luResetTimeout = 30
       }, .note,
-      "a command to sd1 may take 30 s", ": 45 s", "echo 45 >/sys/block/sd1/device/timeout"),
+      "a command to sd1 may take 30 s", ": 45 s", "iscsi-admin set 1 device-timeout=45"),
     Case(.deviceTimeout, "long", healthy(), nil),
     Case(
       .halfCheck, "no timeout", session { $0.connection?.noopTimeout = 0 }, .warning, "checks nothing", "timeout off"),
