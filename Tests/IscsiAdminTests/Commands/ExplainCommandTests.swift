@@ -89,17 +89,16 @@ struct ExplainCommandTests {
   @Test(
     "What is no session's is told so",
     arguments: [("9", IscsiKit.ExitStatus.sessionNotFound), ("/nowhere", .noObjectsFound)])
-  func nothing(text: String, status: IscsiKit.ExitStatus) throws {
+  func nothing(text: String, status: IscsiKit.ExitStatus) async throws {
     let tree = try SysfsTree()
-    let command = try ExplainCommand.parse(
-      [text, "--json", "--sysfs-root", tree.root.string, "--socket", "/nonexistent/socket"])
-    let output = try command.output(for: .plain)
+    let arguments = [text, "--json", "--sysfs-root", tree.root.string, "--socket", "/nonexistent/socket"]
+    let output = try await onOwnThread { try ExplainCommand.parse(arguments).output(for: .plain) }
     #expect(output.status == status)
     #expect(output.text.contains("\"subjects\" : [\n\n  ]"))
   }
 
   @Test("Without a daemon the kernel's word is told, and that nobody could be asked")
-  func withoutDaemon() throws {
+  func withoutDaemon() async throws {
     let tree = try SysfsTree()
     var session = SessionSnapshot.example(1)
     // Nobody is connected to.
@@ -107,9 +106,8 @@ struct ExplainCommandTests {
     session.connection?.persistentAddress = nil
     session.host?.state = "recovery"
     try tree.add(session)
-    let command = try ExplainCommand.parse(
-      ["1", "--sysfs-root", tree.root.string, "--socket", "/nonexistent/socket"])
-    let output = try command.output(for: .plain)
+    let arguments = ["1", "--sysfs-root", tree.root.string, "--socket", "/nonexistent/socket"]
+    let output = try await onOwnThread { try ExplainCommand.parse(arguments).output(for: .plain) }
     #expect(output.status == .success)
     #expect(output.text.contains("PROBLEM  commands ran out of time"))
     #expect(output.text.contains("the daemon cannot be asked"))

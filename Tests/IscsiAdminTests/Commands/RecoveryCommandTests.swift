@@ -162,19 +162,22 @@ struct RecoveryCommandTests {
   }
 
   @Test("A wait ends when all are operational, and when its time is over")
-  func wait() throws {
+  func wait() async throws {
     let tree = try SysfsTree()
     var session = SessionSnapshot.example(1)
     session.state = .failed
     try tree.add(session)
     let arguments = ["--sysfs-root", tree.root.string, "--socket", tree.root.string + "/none", "--wait", "-q"]
-    let late = try RecoveryCommand.parse(arguments + ["--timeout", "1"]).output(for: .plain)
+    let late = try await onOwnThread {
+      try RecoveryCommand.parse(arguments + ["--timeout", "1"]).output(for: .plain)
+    }
     #expect(late.text == "1\n" && late.status == .failure)
     try tree.set("state", of: session.id, to: .text("LOGGED_IN"))
-    let ended = try RecoveryCommand.parse(arguments).output(for: .plain)
+    let ended = try await onOwnThread { try RecoveryCommand.parse(arguments).output(for: .plain) }
     #expect(ended.text == "" && ended.status == .success)
     // What is gone does not come back.
-    #expect(try RecoveryCommand.parse(arguments + ["9"]).output(for: .plain).status == .sessionNotFound)
+    let gone = try await onOwnThread { try RecoveryCommand.parse(arguments + ["9"]).output(for: .plain).status }
+    #expect(gone == .sessionNotFound)
   }
 }
 

@@ -106,22 +106,25 @@ struct SetCommandTests {
   func tuneRefused(words: [String]) { #expect(throws: (any Error).self) { try TuneCommand.parse(words) } }
 
   @Test("A value that cannot be ends with 7, before a daemon is asked")
-  func badValue() throws {
+  func badValue() async throws {
     let fixture = try RecordFixture.example()
     for words in [["device-timeout=0"], ["noop-interval=off"], ["nothing=1"], ["io-scheduler=noop"]] {
       let tree = try sysfsWithSession()
-      let command = try SetCommand.parse(["--sysfs-root", tree.root.string, "1"] + words)
-      let output = try command.output(on: fixture.store)
+      let (store, arguments) = (fixture.store, ["--sysfs-root", tree.root.string, "1"] + words)
+      let output = try await onOwnThread { try SetCommand.parse(arguments).output(on: store) }
       #expect(output.status == .invalidArgument && output.text == "", "\(words)")
     }
   }
 
   @Test("Records are set without a daemon")
-  func records() throws {
+  func records() async throws {
     let fixture = try RecordFixture.example()
     let tree = try sysfsWithSession()
-    let output = try fixture.run(
-      SetCommand.self, "--sysfs-root", tree.root.string, "--record", "--session", "1", "replacement-timeout=9")
+    let (store, sysfs) = (fixture.store, tree.root.string)
+    let output = try await onOwnThread {
+      try SetCommand.parse(["--sysfs-root", sysfs, "--record", "--session", "1", "replacement-timeout=9"])
+        .output(on: store)
+    }
     #expect(output.status == .success && output.diagnostics == "")
     let replacements = try fixture.nodes().map(\.timeouts.replacement)
     #expect(replacements.count { $0 == .seconds(9) } == 1 && replacements.count == 3)
@@ -129,15 +132,21 @@ struct SetCommandTests {
   }
 
   @Test("A file of rules that is not ours stops tune before anything is set")
-  func foreignRules() throws {
+  func foreignRules() async throws {
     let fixture = try RecordFixture.example()
     try fixture.write("# mine\n", to: "rules")
     let tree = try sysfsWithSession()
-    let output = try fixture.run(
-      TuneCommand.self, "--sysfs-root", tree.root.string, "--profile", "diskless", "--persist", "--rules",
-      fixture.store.database.root.appending("rules").string, "1")
+    let (store, sysfs) = (fixture.store, tree.root.string)
+    let output = try await onOwnThread {
+      let rules = store.database.root.appending("rules").string
+      return try TuneCommand.parse(
+        ["--sysfs-root", sysfs, "--profile", "diskless", "--persist", "--rules", rules, "1"]
+      ).output(on: store)
+    }
     #expect(output.status == .sessionExists && output.diagnostics.contains("is not ours"))
-    let missing = try fixture.run(TuneCommand.self, "--sysfs-root", tree.root.string, "--profile", "default", "9")
+    let missing = try await onOwnThread {
+      try TuneCommand.parse(["--sysfs-root", sysfs, "--profile", "default", "9"]).output(on: store)
+    }
     #expect(missing.status == .sessionNotFound)
   }
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import ArgumentParser
-import Dispatch
 import IscsiKitTesting
 import SystemPackage
 import Testing
@@ -156,11 +155,7 @@ struct IscsiadmISNSTests {
 
   private func discover(_ portal: Portal, _ arguments: String...) async throws -> CommandOutput {
     let words = [portal.address, "--kind", "isns", "--initiator-name", "iqn.2026-11.org.example:host"] + arguments
-    return try await withCheckedThrowingContinuation { continuation in
-      DispatchQueue.global().async {
-        continuation.resume(with: Result { try DiscoverCommand.parse(words).output(for: .plain) })
-      }
-    }
+    return try await onOwnThread { try DiscoverCommand.parse(words).output(for: .plain) }
   }
 
   @Test("iscsi-admin discover: an iSNS server's targets, as those of a target")

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import Dispatch
 import IscsiKit
 import IscsiKitTesting
 import SystemPackage
@@ -26,9 +25,15 @@ struct IscsiadmRun: Equatable {
     machine.configurationFile = root.appending("no-configuration")
     machine.database = RecordDatabase(root: root.appending("records"), lockDirectory: root.appending("lock"))
     let parts = machine
-    self = await withCheckedContinuation { continuation in
-      DispatchQueue.global().async { continuation.resume(returning: IscsiadmRun(arguments, on: parts)) }
+    do {
+      self = try await onOwnThread { IscsiadmRun(arguments, on: parts) }
+    } catch {
+      self = IscsiadmRun(failure: error)
     }
+  }
+
+  private init(failure: any Error) {
+    (status, output, errors) = (.internal, "", "no thread: \(failure)")
   }
 
   private init(_ arguments: [String], on machine: Iscsiadm.Machine) {

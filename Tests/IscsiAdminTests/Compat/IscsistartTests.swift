@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import Dispatch
 import IscsiKit
 import IscsiKitTesting
 import Synchronization
@@ -27,7 +26,7 @@ struct IscsistartTests {
   /// Runs a command line on a machine with a made-up sysfs, on a thread that it may block.
   private func run(
     _ words: String, in tree: borrowing SysfsTree, network: BootNetworkError? = nil
-  ) async -> Run {
+  ) async throws -> Run {
     let log = Log()
     var program = Iscsistart()
     program.machine.sysfs = Sysfs(root: tree.root)
@@ -42,14 +41,11 @@ struct IscsistartTests {
       say: { text in log.output.withLock { $0 += text } },
       complain: { line in log.errors.withLock { $0 += line + "\n" } })
     let (ready, arguments) = (program, words.split(separator: " ").map(String.init))
-    return await withCheckedContinuation { continuation in
-      DispatchQueue.global().async {
-        let status = ready.run(arguments)
-        continuation.resume(
-          returning: Run(
-            output: log.output.withLock { $0 }, errors: log.errors.withLock { $0 }, status: status,
-            devices: log.devices.withLock { $0 }))
-      }
+    return try await onOwnThread {
+      let status = ready.run(arguments)
+      return Run(
+        output: log.output.withLock { $0 }, errors: log.errors.withLock { $0 }, status: status,
+        devices: log.devices.withLock { $0 })
     }
   }
 
@@ -79,14 +75,14 @@ struct IscsistartTests {
       ),
     ])
   func refusals(words: String, lines: String) async throws {
-    let run = await run(words, in: try SysfsTree())
+    let run = try await run(words, in: try SysfsTree())
     #expect(run.errors == lines.split(separator: "|").map { "\($0)\n" }.joined())
     #expect(run.status == .invalidArgument && run.output.isEmpty)
   }
 
   @Test("A parameter that is none is a failure, told after the version")
   func unknownParameter() async throws {
-    let run = await run(
+    let run = try await run(
       "-i iqn.2026-11.org.example:a -t iqn.2026-11.org.example:b -g 1 -a 10.0.0.1 -P node.nosuch=1", in: try SysfsTree()
     )
     #expect(run.errors == "iscsistart: version 2.1.8\niscsistart: Unknown parameter node.nosuch.\n")
@@ -96,8 +92,8 @@ struct IscsistartTests {
   @Test("Version and help go to standard output")
   func help() async throws {
     let tree = try SysfsTree()
-    #expect(await run("-v", in: tree).output == "iscsistart version 2.1.8\n")
-    let help = await run("--help", in: tree)
+    #expect(try await run("-v", in: tree).output == "iscsistart version 2.1.8\n")
+    let help = try await run("--help", in: tree)
     #expect(help.output.hasPrefix("Usage: iscsistart [OPTION]\n") && help.status == .success && help.errors.isEmpty)
   }
 
@@ -108,7 +104,7 @@ struct IscsistartTests {
       ("-b", "Could not get boot entry."),
     ])
   func noFirmware(words: String, line: String) async throws {
-    let run = await run(words, in: try SysfsTree())
+    let run = try await run(words, in: try SysfsTree())
     #expect(run.output == line + "\n" && run.errors.isEmpty && run.status == .noObjectsFound)
   }
 
@@ -116,7 +112,7 @@ struct IscsistartTests {
   func print(words: String) async throws {
     let tree = try SysfsTree()
     try tree.addFirmware()
-    let run = await run(words, in: tree)
+    let run = try await run(words, in: tree)
     try Golden.expect(run.output, is: "firmware.txt")
     #expect(run.errors.isEmpty && run.status == .success)
   }
@@ -125,10 +121,10 @@ struct IscsistartTests {
   func network() async throws {
     let tree = try SysfsTree()
     try tree.addFirmware()
-    let good = await run("-N", in: tree)
+    let good = try await run("-N", in: tree)
     #expect(good.output == "Setting up software interface san0\nSetting up software interface san0\n")
     #expect(good.status == .success && good.devices == ["san0", "san0"])
-    let bad = await run("-N", in: tree, network: .failed(device: "san0", .notPermitted))
+    let bad = try await run("-N", in: tree, network: .failed(device: "san0", .notPermitted))
     #expect(bad.output.hasPrefix("Setting up software interface san0\nSetting up software interface san0 failed\n"))
     #expect(bad.errors.hasPrefix("iscsistart: san0 cannot be set up: ") && bad.status == .failure)
   }
@@ -138,7 +134,7 @@ struct IscsistartTests {
     let tree = try SysfsTree()
     try tree.addFirmware()
     try tree.set("firmware/ibft/\(entry)/flags", to: .text("1"))
-    let run = await run("-b", in: tree)
+    let run = try await run("-b", in: tree)
     #expect(run.output == "Could not get boot entry.\n" && run.status == .noObjectsFound)
   }
 
