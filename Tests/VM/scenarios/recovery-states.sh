@@ -90,9 +90,9 @@ expect_exit 0 iscsi-admin logout "$IQN"
 fake_target 4000 read silent
 iscsi-admin login "$IQN" --portal "$TARGET_ADDRESS:4000" --timeout 30 >/dev/null 2>&1 &
 login=$!
-is_logging_in() { SID=$(sid_of "$IQN") && [[ $(<"$(connection_of "$IQN")/state") == bound ]]; }
+is_logging_in() { grep -q bound /sys/class/iscsi_connection/*/state; }
 wait_until 5 is_logging_in
-SID=$(sid_of "$IQN")
+SID=$(basename /sys/class/iscsi_session/session*) SID=${SID#session}
 agree loggingIn null FREE running
 expect_exit 1 iscsi-admin recovery --quiet
 expect_equal "$SID" "$(<"$OUT/stdout")"
