@@ -59,7 +59,7 @@ public struct DeviceUse: Hashable, Sendable, CustomStringConvertible {
 /// In use, as open-iscsi's `safe_logout` has it, is a disk that is mounted or swap, or of which a partition or a device
 /// made of it (device mapper, md), or one made of that, is. A device made of a disk that is itself neither mounted nor
 /// swap does not count: multipath and LVM take each disk that they see, which says nothing about a user. So a database
-/// that uses a logical volume without a file system is not seen, nor is what only a container has mounted; ``claims(of:)``
+/// that uses a logical volume without a file system is not seen, nor is what only a container has mounted; `claims(of:)`
 /// sees them.
 public struct DeviceUsers: Sendable {
   /// The most octets that are read of a file: some hundred thousand mounts.

@@ -69,7 +69,7 @@ public struct FoundNodesEdit: RecordEdit {
           let record = configuration.node(target.name, at: portal, over: part.interface, foundBy: discovery)
           let location = NodeLocation(of: record)
           guard known.insert(location).inserted else { continue }
-          if let stored = try stored(at: location, over: part.interface, in: database) {
+          if let stored = try database.node(at: location, orOlderOver: part.interface.name) {
             plan.change(stored, to: stored.record)
           } else {
             plan.create(record, from: record)
@@ -78,17 +78,6 @@ public struct FoundNodesEdit: RecordEdit {
       }
     }
     return plan
-  }
-
-  /// The record of a node; also one in the older form, which is as much its user's.
-  private func stored(
-    at location: NodeLocation, over interface: InterfaceRecord, in database: RecordDatabase
-  ) throws(DatabaseError) -> RecordDatabase.Stored<NodeRecord>? {
-    if let stored = try database.node(at: location) { return stored }
-    guard let older = location.inOlderForm, let stored = try database.node(at: older),
-      stored.record.interface.name == interface.name
-    else { return nil }
-    return stored
   }
 }
 

@@ -40,9 +40,9 @@ extension RecordDatabase.Changes {
           var record = configuration.node(target.name, at: portal, over: interface, foundBy: discovery)
           let location = NodeLocation(of: record)
           locations.insert(location)
-          let stored = try database.node(at: location)
+          let stored = try database.node(at: location, orOlderOver: interface.name)
           if effects.contains(stored == nil ? .add : .reset) {
-            save(record, over: stored, isNew: true)
+            save(record, over: stored?.isInOlderForm == true ? nil : stored, isNew: true)
           } else if let stored {
             record = stored.record
           }

@@ -166,6 +166,22 @@ public struct RecordDatabase: Sendable {
     return try node(at: location, &listing)
   }
 
+  /// The record of a node over an interface; also one in the older form, which is as much its user's.
+  func node(
+    at location: NodeLocation, orOlderOver interface: InterfaceName
+  ) throws(DatabaseError) -> Stored<NodeRecord>? {
+    guard let nodes = try open(.nodes) else { return nil }
+    var listing = Listing<NodeRecord>()
+    let target = location.target
+    guard let folder = open(target, in: nodes, [Folder.nodes.rawValue, target], &listing) else { return nil }
+    try readNodes(
+      of: target, at: location.portal, in: folder, location.interface.flatMap(InterfaceName.init), &listing)
+    if listing.records.isEmpty, let older = location.inOlderForm {
+      try readNodes(of: target, at: older.portal, in: folder, interface, &listing)
+    }
+    return listing.records.first
+  }
+
   /// The record of a node; what is wrong with its file is noted.
   private func node<Record>(
     at location: NodeLocation, _ notes: inout Listing<Record>

@@ -310,6 +310,18 @@ struct RecordDatabaseTests {
     #expect(try database.nodes().records.map(\.record.queueDepth) == [48])
   }
 
+  @Test("A record in the older form is not new, and takes the newer one when it is reset")
+  func foundInOlderForm() throws {
+    var older = try NodeRecord.example("a", at: "10.0.0.1:3260")
+    older.queueDepth = 99
+    try save(older)
+    let found = ["a": ["10.0.0.1:3260,1"]]
+    #expect(try merge(found, [.add]).map(\.queueDepth) == [99])
+    #expect(try names() == ["a 10.0.0.1:3260 default"])
+    #expect(try merge(found, [.add, .reset]).map(\.queueDepth) == [32])
+    #expect(try names() == ["a 10.0.0.1:3260,1 default"])
+  }
+
   @Test("Where nothing is to be changed nothing is")
   func nothing() throws {
     #expect(try merge(["a": ["10.0.0.1:3260,1"]], []).count == 1)

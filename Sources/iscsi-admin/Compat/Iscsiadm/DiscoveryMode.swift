@@ -54,25 +54,24 @@ struct DiscoveryMode {
       }
       return try list()
     }
-    if isOnRecord, !options.operations.isDisjoint(with: [.new, .delete, .update]) {
+    if isOnRecord, !options.operations.isDisjoint(with: [.new, .delete, .update, .nonpersistent]) {
       throw IscsiadmError(.invalidArgument, "Invalid command. Possibly missing discovery --type.")
     }
     if isOnRecord {
       throw IscsiadmError(
         .invalidArgument, "Invalid command. Portal not needed or Possibly missing discovery --type.")
     }
+    let portal = try text.checked()
+    guard let stored = try record(.sendTargets, portal) else {
+      throw IscsiadmError(.invalidArgument, "Discovery record \(Self.label(portal)) not found!")
+    }
     switch options.operations {
-    case [], .show: break
+    case [], .show: return show(stored.record)
     case .new, .update:
       throw IscsiadmError(
         .invalidArgument, "Operations new and update for discovery mode is not supported. Use discoverydb mode.")
     default: throw IscsiadmError(.invalidArgument, "Invalid operation.")
     }
-    let portal = try text.checked()
-    guard let stored = try record(.sendTargets, portal) else {
-      throw IscsiadmError(.invalidArgument, "Discovery record \(Self.label(portal)) not found!")
-    }
-    return show(stored.record)
   }
 
   /// All discoveries, a line each (`-P 0`) or with what they have found (`-P 1`).
