@@ -12,7 +12,7 @@ GRACE=40
 EMULATOR_FAULTS_LIMIT=3
 EMULATOR_FAULT='int3: 0000 \[#'
 # A kernel with more runs than this gets another machine.
-LONGEST_PLAN=45
+LONGEST_PLAN=60
 # What an emulated kernel is quicker with: no long waits for RCU, no defences that its processor does not need, no pages cleared twice.
 QUICK_KERNEL=${QUICK_KERNEL-rcupdate.rcu_expedited=1 mitigations=off init_on_alloc=0}
 

@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # The daemon repeats a discovery as soon as its record says so: it logs in to what is new, and out of what is gone unless it is in use;
 # who does not answer has not said that anything is gone.
-# targets: tgt lio
+# targets: tgt
 # kernels: 6.12
 # limit: 120
 
