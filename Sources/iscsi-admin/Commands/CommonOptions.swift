@@ -13,6 +13,13 @@ struct ReportOptions: ParsableArguments {
   var quiet = false
 
   func validate() throws { try checkForm(json: json, quiet: quiet) }
+
+  /// A table that is asked for by name, or its document.
+  func output(of table: @autoclosure () -> String, or document: some JSONDocument) throws -> CommandOutput {
+    var output = CommandOutput()
+    if json { try output.show(document) } else { output.text = table() }
+    return output
+  }
 }
 
 /// The form of what a listing prints.

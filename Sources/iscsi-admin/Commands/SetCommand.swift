@@ -59,18 +59,8 @@ struct SetCommand: RecordCommand {
   }
 
   func perform(for terminal: Terminal) throws -> CommandOutput {
-    if list { return try listing(for: terminal) }
+    if list { return try report.output(of: timeoutTable(for: terminal), or: TimeoutListDocument()) }
     return try perform(on: try .ofMachine(), for: terminal)
-  }
-
-  private func listing(for terminal: Terminal) throws -> CommandOutput {
-    var output = CommandOutput()
-    if report.json {
-      try output.show(TimeoutListDocument())
-    } else {
-      output.text = timeoutTable(for: terminal)
-    }
-    return output
   }
 
   func perform(on store: RecordStore, for terminal: Terminal) throws -> CommandOutput {
