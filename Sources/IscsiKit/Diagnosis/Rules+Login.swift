@@ -15,8 +15,13 @@ extension DiagnosisRule {
         evidence.failureText, evidence.probe == .accepted ? "\(evidence.portalText) takes connections" : nil,
         name.map { "our CHAP name is \($0)" } ?? "we have no CHAP name",
       ],
-      remedy: evidence.loginAnew(
-        "--user NAME --password-file FILE", "logs in with the name and the secret that the target has for us"))
+      // Not a logout: it is refused while the disk is in use, and what waits to be written would be lost.
+      remedy: evidence.checkedTarget.map { target in
+        .command(
+          "iscsi-admin node set \(target) node.session.auth.username=NAME node.session.auth.password=@FILE",
+          "stores what the target wants for later logins; the session itself comes back, and loses nothing, when the target takes "
+            + "the old secret again")
+      })
   }
 
   static let notAllowed = DiagnosisRule("not-allowed", "the target does not let this initiator in") { evidence in
@@ -53,8 +58,8 @@ extension DiagnosisRule {
     return Match(
       .problem, "there is no session with \(target) at \(portal.address)",
       evidence: ["the kernel has no such session, and there is a record of it"],
-      remedy: (try? TargetName(target)).map { .command("iscsi-admin login \($0) --portal \(portal.address.shellWord)") }
-    )
+      // By the record, which says how: with a portal it would be left out.
+      remedy: evidence.checkedTarget.map { .command("iscsi-admin login \($0)") })
   }
 }
 
@@ -66,11 +71,6 @@ extension InitiatorTypes.Attempt {
 }
 
 extension Evidence {
-  /// A logout and a new login with other options. The name is checked: it is text of a target, for a shell.
-  func loginAnew(_ options: String, _ effect: String) -> Finding.Remedy? {
-    guard let session, let portal, let name = target.flatMap({ try? TargetName($0) }) else { return nil }
-    return .command(
-      "iscsi-admin logout \(session.id) && iscsi-admin login \(name) --portal \(portal.address.shellWord) \(options)",
-      effect)
-  }
+  /// The target's name, if it is one: it is text of others, for a shell.
+  var checkedTarget: TargetName? { target.flatMap { try? TargetName($0) } }
 }

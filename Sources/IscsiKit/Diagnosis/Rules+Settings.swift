@@ -68,7 +68,8 @@ extension DiagnosisRule {
   ) { evidence in
     let single = evidence.devices.filter { $0.multipath == nil && $0.snapshot.blockDevice != nil }
     guard let session = evidence.session, let seconds = session.replacementTimeout, let disk = single.first,
-      (0..<shortForSinglePath).contains(seconds), evidence.vitalUses.isEmpty
+      // Of a session that is a path of multipath too, that one's needs come first.
+      (0..<shortForSinglePath).contains(seconds), evidence.vitalUses.isEmpty, evidence.paths.isEmpty
     else { return nil }
     return Match(
       .warning, "I/O fails after an outage of \(seconds) s, though there is no multipath that could take another path",

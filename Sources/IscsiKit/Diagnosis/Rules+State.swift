@@ -83,8 +83,8 @@ extension DiagnosisRule {
       ],
       remedy: .command(
         "iscsi-admin initiator-name",
-        "shows our name; if another machine has it too, give one of them a new one: "
-          + "iscsi-admin initiator-name --generate --write"))
+        "shows our name; if another machine has it too, let the target's access list take a new one for it, and then there: "
+          + "iscsi-admin initiator-name --generate --write --force, and restart its daemon"))
   }
 
   static let duplicate = DiagnosisRule("duplicate-session", "two sessions have one way to the target") { evidence in
@@ -93,12 +93,17 @@ extension DiagnosisRule {
       other.targetName == session.targetName && other.connection?.persistentPortal?.address == portal.address
         && other.interfaceName == session.interfaceName && other.host?.ipAddress == session.host?.ipAddress
     }
-    guard let twin = twins.first else { return nil }
+    // The older one stays: told of both, somebody might end both.
+    guard twins.contains(where: { $0.id < session.id }) else { return nil }
     let ids = twins.map(\.id.description).joined(separator: ", ")
+    let isUsed = evidence.devices.contains { !$0.uses.isEmpty || $0.multipath != nil }
     return Match(
       .warning, "session \(ids) is to the same target at the same portal, and no path of its own",
       evidence: ["both go to \(portal.address), by interface \(session.interfaceName ?? "-")"],
-      remedy: .command("iscsi-admin logout \(twin.id)", "ends the other one; its disks must not be in use"))
+      remedy: isUsed
+        ? .advice("let go of this session's disks, which are in use, before it is ended")
+        : .command(
+          "iscsi-admin logout \(session.id)", "ends this one; nothing may use its disks, as they are or by a volume"))
   }
 }
 

@@ -69,8 +69,11 @@ public struct Sysfs: Sendable {
     /// What is agreed on and set besides, without the state of the protocol and what the devices are: what the trees of
     /// `iscsiadm` show.
     case parameters
-    /// All of ``SessionSnapshot``.
+    /// All of ``SessionSnapshot`` that the kernel tells without waiting for I/O: all but the schedulers of disks.
     case full
+    /// The schedulers too. Before Linux 6.11 whoever reads one waits as long as somebody changes it, and that is until all I/O
+    /// of the disk has ended; so nothing that brings a session back may ask for them.
+    case complete
 
     /// Whether one tells less than another.
     public static func < (one: Self, other: Self) -> Bool { one.rawValue < other.rawValue }

@@ -154,7 +154,7 @@ struct SysfsSessionReader {
       device.timeout = try directory.number("timeout")
       device.errorHandlingTimeout = try directory.number("eh_timeout")
       device.queueDepth = try directory.number("queue_depth")
-      if let block = device.blockDevice {
+      if detail >= .complete, let block = device.blockDevice {
         device.scheduler = Self.chosen(in: try directory.text("block/\(block)/queue/scheduler"))
       }
     }

@@ -15,24 +15,23 @@ extension SysfsWriter {
   func set(
     _ settings: DeviceSettings, of device: DeviceSnapshot, _ id: SessionID, isTrial: Bool = false
   ) throws(SysfsError) -> [SettingOutcome] {
-    var wanted: [(name: String, attribute: String, value: String)] = []
-    if let seconds = settings.timeout { wanted.append((Timeout.device.rawValue, "timeout", String(seconds))) }
-    if let seconds = settings.errorHandlingTimeout {
-      wanted.append((Timeout.deviceErrorHandling.rawValue, "eh_timeout", String(seconds)))
-    }
-    if let scheduler = settings.scheduler, let block = device.blockDevice {
-      wanted.append((IOScheduler.settingName, "block/\(block)/queue/scheduler", scheduler.rawValue))
-    }
     let sessions = try open(id)
     let directory = Self.path(of: device, id)
     guard sessions.exists(directory) else {
       throw sessions.exists("session\(id)") ? .noDevice(address: device.address, id) : .noSession(id)
     }
-    return wanted.map { name, attribute, value in
+    return settings.named.compactMap { name, value in
+      guard let attribute = Self.attribute(of: name, in: device) else { return nil }
       var outcome = SettingOutcome(name, .device(device.address), old: nil, new: value, .failed)
       change("\(directory)/\(attribute)", in: sessions, &outcome, isTrial: isTrial)
       return outcome
     }
+  }
+
+  /// The file of a setting below a disk's directory; nil for that of a block device that it does not have.
+  private static func attribute(of name: String, in device: DeviceSnapshot) -> String? {
+    guard name == IOScheduler.settingName else { return Timeout(rawValue: name)?.details.attribute }
+    return device.blockDevice.map { "block/\($0)/queue/scheduler" }
   }
 
   /// Sets how long error handling of a session's host may take before the host is reset, and reads it back.

@@ -126,6 +126,15 @@ public struct DeviceSettings: Hashable, Sendable {
     if case .seconds(let seconds)? = value { seconds } else { nil }
   }
 
+  /// The settings with their names and values, as files have them.
+  var named: [(name: String, value: String)] {
+    [
+      (Timeout.device.rawValue, timeout.map(String.init)),
+      (Timeout.deviceErrorHandling.rawValue, errorHandlingTimeout.map(String.init)),
+      (IOScheduler.settingName, scheduler?.rawValue),
+    ].compactMap { name, value in value.map { (name, $0) } }
+  }
+
   /// Whether all is as the kernel has it.
   public var isEmpty: Bool { self == DeviceSettings() }
 

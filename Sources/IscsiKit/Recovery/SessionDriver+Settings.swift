@@ -11,19 +11,15 @@ extension SessionDriver {
   ///   - settings: What to change.
   ///   - isTrial: Whether nothing is changed.
   /// - Returns: What became of each, by what the kernel shows afterwards.
-  /// - Throws: Why nothing can be set.
+  /// - Throws: Why nothing can be set; nothing is then.
   func set(_ settings: TimeoutSettings, isTrial: Bool) async throws(OperationError.Cause) -> [SettingOutcome] {
     guard let session, identity.request != nil else { throw .unknownIdentity }
     guard machine.operation == nil, machine.isUp else { throw .connectionLost }
     var outcomes = try await setInKernel(settings, of: session, isTrial: isTrial)
     if !isTrial { keep(settings) }
-    outcomes += try await set(DeviceSettings(settings), of: session, isTrial: isTrial)
+    outcomes += await set(DeviceSettings(settings), of: session, isTrial: isTrial)
     if let deadline = settings[.hostErrorHandling] {
-      let writer = SysfsWriter(root: environment.sysfs.root)
-      outcomes.append(
-        try await blocking { () throws(SysfsError) in
-          try writer.setErrorHandlingDeadline(deadline, of: session, isTrial: isTrial)
-        })
+      outcomes.append(await set(deadline, of: session, isTrial: isTrial))
     }
     return outcomes
   }
@@ -81,27 +77,40 @@ extension SessionDriver {
     }
   }
 
-  // MARK: - Disks
+  // MARK: - Disks and host
 
-  private func set(
-    _ settings: DeviceSettings, of session: SessionID, isTrial: Bool
-  ) async throws(OperationError.Cause) -> [SettingOutcome] {
+  /// Sets each disk for itself: one that cannot be set, or takes too long, keeps no other from its turn.
+  private func set(_ settings: DeviceSettings, of session: SessionID, isTrial: Bool) async -> [SettingOutcome] {
     guard !settings.isEmpty else { return [] }
-    let found: [DeviceSnapshot]?
-    do throws(SysfsError) { found = try environment.sysfs.devices(of: session)?.devices } catch { throw .sysfs(error) }
     let writer = SysfsWriter(root: environment.sysfs.root)
     var outcomes: [SettingOutcome] = []
-    for disk in (found ?? []).filter(\.isDisk) {
+    for disk in ((try? environment.sysfs.devices(of: session)?.devices) ?? []).filter(\.isDisk) {
       do throws(OperationError.Cause) {
         outcomes += try await blocking { () throws(SysfsError) in
           try writer.set(settings, of: disk, session, isTrial: isTrial)
         }
-      } catch .sysfs(.noDevice) {
-        // It went away after it was listed.
-        continue
+      } catch {
+        // What went away after it was listed has nothing to be set.
+        if case .sysfs(.noDevice) = error { continue }
+        outcomes += settings.named.map { name, value in
+          SettingOutcome(name, .device(disk.address), old: nil, new: value, .failed, note: .refused("\(error)"))
+        }
       }
     }
     return outcomes
+  }
+
+  private func set(_ deadline: TimeoutValue, of session: SessionID, isTrial: Bool) async -> SettingOutcome {
+    let writer = SysfsWriter(root: environment.sysfs.root)
+    do throws(OperationError.Cause) {
+      return try await blocking { () throws(SysfsError) in
+        try writer.setErrorHandlingDeadline(deadline, of: session, isTrial: isTrial)
+      }
+    } catch {
+      return SettingOutcome(
+        Timeout.hostErrorHandling.rawValue, .session, old: nil, new: deadline.description, .failed,
+        note: .refused("\(error)"))
+    }
   }
 
   private func blocking<Value: Sendable>(

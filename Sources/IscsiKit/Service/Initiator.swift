@@ -269,7 +269,11 @@ public struct Initiator: Sendable {
     input.scheduler = scheduler?.rawValue
     input.trial = isTrial ? true : nil
     let output: InitiatorTypes.SetOutput = try await call("Set", input, until: .now + patience)
-    return output.results ?? []
+    // A daemon before this answer has changed what it knew of the settings, which need not be all.
+    guard let results = output.results else {
+      throw .unexpectedAnswer(JSONCodingError(path: ["results"], problem: .missing))
+    }
+    return results
   }
 
   /// Ends the daemon; sessions stay in the kernel.

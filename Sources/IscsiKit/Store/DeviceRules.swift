@@ -213,6 +213,6 @@ extension DeviceSettings {
 extension UInt8 {
   /// Whether an octet of a name is nothing special in udev's rules.
   fileprivate var isNameOctet: Bool {
-    isDigit || (0x61...0x7A).contains(self) || (0x41...0x5A).contains(self) || [0x2D, 0x2E, 0x3A].contains(self)
+    isDigit || (0x61...0x7A).contains(self) || (0x41...0x5A).contains(self) || [0x2D, 0x2E, 0x3A, 0x5F].contains(self)
   }
 }

@@ -98,7 +98,7 @@ struct SessionShowCommand: ReportingCommand {
   func perform(for terminal: Terminal) throws -> CommandOutput {
     var output = CommandOutput()
     let recoveries = report.quiet ? [:] : daemon.recoveries()
-    let reports = try location.sysfs.reports(of: ids, recoveries, report.quiet ? .summary : .full)
+    let reports = try location.sysfs.reports(of: ids, recoveries, report.quiet ? .summary : .complete)
     if ids.isEmpty, reports.isEmpty { output.fail(NoSession(), isSilent: report.quiet) }
     for report in reports where report.session == nil { output.fail(NoSession(selector: .id(report.id))) }
     try show(reports, at: WallClock.now, in: &output, for: terminal)

@@ -54,18 +54,8 @@ struct TuneCommand: RecordCommand {
   }
 
   func perform(for terminal: Terminal) throws -> CommandOutput {
-    if list { return try listing(for: terminal) }
+    if list { return try report.output(of: profileTable(for: terminal), or: ProfileListDocument()) }
     return try perform(on: try .ofMachine(), for: terminal)
-  }
-
-  private func listing(for terminal: Terminal) throws -> CommandOutput {
-    var output = CommandOutput()
-    if report.json {
-      try output.show(ProfileListDocument())
-    } else {
-      output.text = profileTable(for: terminal)
-    }
-    return output
   }
 
   func perform(on store: RecordStore, for terminal: Terminal) throws -> CommandOutput {
@@ -79,18 +69,21 @@ struct TuneCommand: RecordCommand {
     if persist { _ = try keep(profile, of: sessions, isTrial: true) }
     let tuning = Tuning(initiator: daemon.initiator, database: store.database, sysfs: location.sysfs)
     let call = request
-    let (report, check) = try runBlocking {
+    let (report, isVerified): (TuningReport, Bool?) = try runBlocking {
       let report = try await tuning.carryOut(call, isTrial: isTrial)
-      return (report, isTrial ? nil : try await tuning.carryOut(call, isTrial: true))
+      if isTrial { return (report, nil) }
+      // What has failed is not looked at once more: it may be a disk that waits.
+      guard report.failures.isEmpty, report.failed.isEmpty else { return (report, false) }
+      return (report, try await tuning.carryOut(call, isTrial: true).isSettled)
     }
     var document = TuneDocument(profile, dryRun: isTrial, report)
-    document.isVerified = check?.isSettled
+    document.isVerified = isVerified
     if persist { document.rules = try keep(profile, of: sessions, isTrial: isTrial) }
     var output = CommandOutput()
     if persist, !report.entries.contains(where: \.isInRecord) {
       output.warn("there is no record of these sessions: the profile is not kept for later logins")
     }
-    try output.show(report, document, EditReport(self.report, trial), isVerified: check?.isSettled)
+    try output.show(report, document, EditReport(self.report, trial), isVerified: isVerified)
     return output
   }
 

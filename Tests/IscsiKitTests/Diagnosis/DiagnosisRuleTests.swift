@@ -151,7 +151,7 @@ struct DiagnosisRuleTests {
   private static let login: [Case] = [
     Case(
       .chapWrong, "0201", lost(failure("authentication failed (0201)", .authentication, 0x0201)), .problem,
-      "authentication fails: authentication failed (0201)", "--password-file", "iscsi-admin logout 1"),
+      "authentication fails: authentication failed (0201)", "iscsi-admin node set iqn."),
     Case(
       .chapWrong, "the target did not prove itself", lost(failure("wrong response", .authentication)), .problem,
       "wrong response"),
@@ -185,7 +185,7 @@ struct DiagnosisRuleTests {
       changed(lost(failure("x", .login, 0x0301))) { $0.probe = .failed(.refused) }, nil),
     Case(
       .noSession, "a record", Evidence(target: "iqn.2026-11.org.example:x", portal: Samples.portal, now: now), .problem,
-      "there is no session", "iscsi-admin login iqn.2026-11.org.example:x --portal 10.0.0.9:3260"),
+      "there is no session", "iscsi-admin login iqn.2026-11.org.example:x"),
     Case(.noSession, "a session", healthy(), nil),
   ]
 
@@ -230,8 +230,12 @@ struct DiagnosisRuleTests {
         evidence.losses = [4, 3, 2, 1].map { Evidence.Loss(time: now - $0, kernelError: 1022) }
       }, nil),
     Case(
-      .duplicate, "a twin", changed(healthy()) { $0.others = [twin(2)] }, .warning, "session 2 is to the same target",
-      "iscsi-admin logout 2"),
+      .duplicate, "an older twin", changed(healthy()) { $0.others = [twin(0)] }, .warning,
+      "session 0 is to the same target", "iscsi-admin logout 1"),
+    Case(
+      .duplicate, "an older twin of one in use",
+      changed(used(120, 5, .mounted(at: "/srv"))) { $0.others = [twin(0)] }, .warning, "let go of this session's disks"),
+    Case(.duplicate, "a younger twin", changed(healthy()) { $0.others = [twin(2)] }, nil),
     Case(
       .duplicate, "another interface",
       changed(healthy()) { evidence in

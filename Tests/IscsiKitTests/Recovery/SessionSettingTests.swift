@@ -38,6 +38,14 @@ private final class TunedFixture {
     try base.base.tree.set("\(path(lun))/\(attribute)", to: .text(text))
   }
 
+  /// Puts a pipe in the place of an attribute: whoever opens it waits. Its path.
+  func replaceByPipe(_ attribute: String, of lun: UInt64) throws -> FilePath {
+    let file = tree.appending("\(path(lun))/\(attribute)")
+    _ = try TestProcess.run(["rm", file.string])
+    _ = try TestProcess.run(["mkfifo", file.string])
+    return file
+  }
+
   func contents(_ attribute: String, of lun: UInt64 = 1) throws -> String? {
     try base.base.tree.contents("\(path(lun))/\(attribute)")
   }
@@ -167,6 +175,26 @@ struct SessionSettingTests {
         "device-timeout 30 20 changed -", "host-eh-deadline - 9 failed refused",
       ])
     #expect(outcomes.last?.place == .host(fixture.host))
+  }
+
+  @Test("A disk that keeps its writer waiting fails alone, and what was set is kept")
+  func waitingDisk() async throws {
+    let fixture = try await TunedFixture()
+    let pipe = try fixture.replaceByPipe("block/sda/queue/scheduler", of: 1)
+    let wanted = TimeoutSettings([.replacement: 33, .device: 20], scheduler: IOScheduler.none)
+    let outcomes = try await fixture.set(wanted)
+    #expect(
+      TunedFixture.words(outcomes) == [
+        "replacement-timeout 120 33 changed -", "device-timeout - 20 failed refused",
+        "io-scheduler - none failed refused",
+      ])
+    let request = try #require(fixture.base.base.registry.read(fixture.session)).request
+    #expect(request.options.timeouts.replacement == .seconds(33) && request.options.devices.timeout == 20)
+    // Who waits goes on: others need the thread.
+    let file = try FileDescriptor.open(pipe, .readWrite)
+    try file.closeAfter {
+      _ = try file.writeAll("[none]\n".utf8)
+    }
   }
 
   @Test("A session without a connection, and one that is not there, take nothing")

@@ -37,7 +37,7 @@ reset_connections
 wait_until 20 explained "$SID" chap-wrong
 expect_exit 0 iscsi-admin explain "$WORK/mnt"
 expect_stdout 'PROBLEM  authentication fails: .*0201'
-expect_stdout '> iscsi-admin logout .* --password-file'
+expect_stdout "> iscsi-admin node set $IQN node.session.auth.username=NAME node.session.auth.password=@FILE"
 expect_no_secret wonderland12
 
 echo '--- nobody listens'
