@@ -8,6 +8,7 @@ PREFIX ?= /usr
 DESTDIR ?=
 SBINDIR ?= $(PREFIX)/sbin
 SWIFT ?= swift
+export SWIFT
 # What the scenarios run: a kernel, or both.
 KERNELS ?= 6.1 6.12
 ISCSI_ADMIN := .build/iscsi-admin
@@ -61,6 +62,8 @@ vm: $(ISCSI_ADMIN) setup-vm ## a shell in the test machine, with iscsi-admin and
 
 test: unit-test docs executable-test vm-test ## unit tests, documentation, checks of the executable, and the scenarios on real kernels
 
+test-all: test test-faults test-boot test-boot-long ## these, and the machines that boot from iSCSI
+
 unit-test: setup-build setup-unit $(VARLINK_PYTHON) $(PROMTOOL) ## unit tests
 	$(SWIFT) build --build-tests
 	VARLINK_PYTHON=$(VARLINK_PYTHON) PROMTOOL=$(PROMTOOL) $(SWIFT) test --skip-build --disable-xctest
@@ -68,6 +71,7 @@ unit-test: setup-build setup-unit $(VARLINK_PYTHON) $(PROMTOOL) ## unit tests
 docs: setup-build ## the documentation of IscsiKit (.build/docs), whose examples are parts of programs that are built
 	$(SWIFT) build --build-tests
 	Scripts/documentation .build/docs
+	@echo 'docs: .build/docs'
 
 $(VARLINK_PYTHON): | setup-unit
 	python3 -m pip download -q --disable-pip-version-check --no-deps -d $(@D) varlink==$(VARLINK_VERSION)
@@ -85,7 +89,17 @@ $(EXAMPLE): $(SOURCES) $(wildcard Examples/*/*) | $(ISCSI_ADMIN)
 	strip -o $@ "$$($(SWIFT) build -c release --show-bin-path $(STATIC_FLAGS))/Outage"
 
 vm-test: $(ISCSI_ADMIN) $(EXAMPLE) setup-vm ## the scenarios, on each kernel of KERNELS
-	Tests/VM/machine run --patience 2 $(addprefix --kernel ,$(KERNELS))
+	Tests/VM/machine run --patience 2 --again 3 $(addprefix --kernel ,$(KERNELS))
+
+test-faults: $(ISCSI_ADMIN) setup-vm ## that what the scenarios break is broken, and noticed: with open-iscsi
+	Tests/VM/machine run --kernel 6.12 --patience 2 faults
+
+test-boot: $(ISCSI_ADMIN) $(EXAMPLE) setup-vm ## diskless machines that boot from iSCSI
+	Tests/VM/boot/machines run --patience 2 $(BOOT_SCENARIOS)
+
+# Not in `test`: a quarter of an hour, in which little happens.
+test-boot-long: $(ISCSI_ADMIN) $(EXAMPLE) setup-vm ## a diskless machine without its network for five minutes
+	Tests/VM/boot/machines run --patience 2 cut-long cut-long-defaults
 
 # Not in `test`: an hour or more. SOAK_SEED repeats a run.
 SOAK_SEED ?=
@@ -108,7 +122,7 @@ lint: setup-build setup-lint ## formatting, shell scripts, systemd units and the
 	$(SWIFT) format lint --strict --recursive Package.swift Sources Examples Tests
 	Scripts/check-layers
 	Scripts/check-units
-	shellcheck .ci/run $$(grep -rlE '^#!/bin/(ba)?sh|^# shellcheck shell' Tests Scripts 2>/dev/null)
+	shellcheck .ci/run $$(grep -rlE '^#!/bin/(ba)?sh|^# shellcheck shell' Tests Scripts initramfs 2>/dev/null)
 
 ##@ Install
 
@@ -120,6 +134,10 @@ man: $(MANUAL)/iscsi-admin.8 ## man pages from the commands' own help (.build/ma
 $(MANUAL)/iscsi-admin.8: $(ISCSI_ADMIN) Scripts/manual docs/manual.mdoc
 	$(SWIFT) build --product generate-manual
 	Scripts/manual "$$($(SWIFT) build --show-bin-path)/generate-manual" $(ISCSI_ADMIN) $(MANUAL)
+
+KIND ?=
+install-initramfs: ## hooks for initramfs images: KIND=initramfs-tools, dracut or mkinitcpio
+	Scripts/install-initramfs "$(KIND)" "$(DESTDIR)" "$(PREFIX)" "$(SBINDIR)"
 
 install-compat: install ## links that give executable and service the names of open-iscsi's; never over files of others
 	Scripts/install-compat "$(DESTDIR)$(SBINDIR)" "$(DESTDIR)$(PREFIX)/lib/systemd/system" $(COMPAT_NAMES)
@@ -147,4 +165,4 @@ help: ## this list
 	@awk 'BEGIN { FS = ":.*##" } /^##@/ { printf "\n%s\n", substr($$0, 5) } \
 	  /^[a-z-]+:.*##/ { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: build debug demo docs vm test unit-test executable-test vm-test soak differential bench lint man install install-compat setup setup-build setup-vm setup-unit setup-lint clean help
+.PHONY: build debug demo docs vm test unit-test executable-test vm-test test-faults test-boot test-boot-long test-all soak differential bench lint man install install-compat install-initramfs setup setup-build setup-vm setup-unit setup-lint clean help

@@ -46,7 +46,8 @@ let package = Package(
       dependencies: [
         "IscsiKit", "IscsiKitTesting", .product(name: "Logging", package: "swift-log"),
         .product(name: "SystemPackage", package: "swift-system"),
-      ]),
+      ],
+      exclude: ["Service/Interface-baseline.varlink"]),
     .testTarget(
       name: "IscsiAdminTests",
       dependencies: [
@@ -54,7 +55,7 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "SystemPackage", package: "swift-system"),
       ],
-      exclude: ["Golden"]),
+      exclude: ["Captured", "Golden"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Dispatch
 import Glibc
 import IscsiKit
 import SystemPackage
@@ -102,16 +103,20 @@ struct Outage {
   /// Reads from the disk itself, past what the machine remembers of it.
   nonisolated(nonsending) func read() async throws {
     let disk = disk
-    // Blocks its thread for as long as the I/O waits; a program with more to do gives it one of its own.
-    try await Task.detached {
-      let direct = FileDescriptor.OpenOptions(rawValue: 0o40000)
-      let file = try FileDescriptor.open(disk, .readOnly, options: direct)
-      defer { try? file.close() }
-      // Direct I/O needs memory that is aligned as blocks are; it is freed when the read is over.
-      let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 4096, alignment: 4096)
-      defer { unsafe buffer.deallocate() }
-      _ = unsafe try file.read(fromAbsoluteOffset: 0, into: buffer)
-    }.value
+    // It blocks its thread for as long as the I/O waits, and Swift's tasks may have but one.
+    try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+      DispatchQueue.global().async { continuation.resume(with: Result { try Self.readBlock(of: disk) }) }
+    }
+  }
+
+  private static func readBlock(of disk: FilePath) throws {
+    let direct = FileDescriptor.OpenOptions(rawValue: 0o40000)
+    let file = try FileDescriptor.open(disk, .readOnly, options: direct)
+    defer { try? file.close() }
+    // Direct I/O needs memory that is aligned as blocks are; it is freed when the read is over.
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 4096, alignment: 4096)
+    defer { unsafe buffer.deallocate() }
+    _ = unsafe try file.read(fromAbsoluteOffset: 0, into: buffer)
   }
 
   func run(_ command: String) {

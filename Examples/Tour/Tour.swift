@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 import IscsiKit
 
-/// Shows the sessions of this machine; given a portal, asks it for its targets and logs in to the first.
+/// Shows the sessions of this machine; given a portal, asks it for its targets and logs in to the first. With `by-daemon` or
+/// `alone` it does what the README shows.
 @main
 struct Tour {
   static func main() async throws {
     try showSessions()
-    if let portal = CommandLine.arguments.dropFirst().first {
-      try await logIn(at: portal)
+    switch CommandLine.arguments.dropFirst().first {
+    case "by-daemon": try await logInByDaemon()
+    case "alone": try await logInAlone()
+    case let portal?: try await logIn(at: portal)
+    case nil: break
     }
   }
 

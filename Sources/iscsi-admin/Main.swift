@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import ArgumentParser
+import FoundationEssentials
 import Glibc
 import IscsiKit
+import SystemPackage
 
 /// The command line in its modern form.
 struct IscsiAdmin: ParsableCommand {
@@ -9,10 +11,12 @@ struct IscsiAdmin: ParsableCommand {
     commandName: "iscsi-admin",
     abstract: "Use the iSCSI initiator of the Linux kernel.",
     discussion: """
-      Exit codes are those of open-iscsi: 0 done, 1 failed, 2 no such session, 4 no connection, 5 login failed for now, \
-      6 no record database, 7 wrong argument, 8 connection timed out, 11 no answer, 12 no kernel driver, 13 not root, \
-      15 session or record exists, \
-      19 login refused, 20 no daemon, 21 nothing found, 24 authentication failed, 28 in use.
+      A session is a login to a target at a portal; its disks are the machine's as long as it lasts. Sessions belong to \
+      the daemon (iscsi-admin.service, or iscsi-admin daemon), which logs them in again when they are lost. What \
+      changes them asks it, as root; what looks at them goes without it. Records, open-iscsi's own, say how to log in to \
+      a node: a target at a portal. Exit codes are open-iscsi's: 0 done, 1 failed, 4 no connection, 7 wrong \
+      argument, 8 connection timed out, 13 not root, 15 session exists, 19 login refused, 20 no daemon, 21 nothing \
+      found, 24 authentication failed, 28 in use; man iscsi-admin has all.
       """,
     version: "iscsi-admin \(versionText)",
     subcommands: [
@@ -20,15 +24,18 @@ struct IscsiAdmin: ParsableCommand {
       ExplainCommand.self, WatchCommand.self, MonitorCommand.self, MetricsCommand.self, SetCommand.self,
       TuneCommand.self,
       ProbeCommand.self, NodeCommand.self, InterfaceCommand.self, DiscoveryRecordCommand.self,
-      InitiatorNameCommand.self, DaemonCommand.self, VersionCommand.self,
+      InitiatorNameCommand.self, BootCommand.self, DaemonCommand.self, VersionCommand.self,
     ])
 }
 
 extension IscsiAdmin {
+  private static let helpWords: Set = ["help", "--help", "-h"]
+
   /// The command that a command line is for. If it names one, that one reads the rest alone, which spares the start to
-  /// look at all the others; what it does not understand is read as a whole again, for errors and help.
+  /// look at all the others; what it does not understand is read as a whole again, for errors and help: only then does help
+  /// know the whole name of the command.
   static func command(_ arguments: [String]) throws -> any ParsableCommand {
-    if let name = arguments.first, !arguments.contains("help"),
+    if let name = arguments.first, helpWords.isDisjoint(with: arguments),
       let named = configuration.subcommands.first(where: { $0.configuration.commandName == name }),
       let command = try? named.parseAsRoot(Array(arguments.dropFirst()))
     {
@@ -57,10 +64,23 @@ enum Main {
   static func main() {
     StandardDescriptors.occupy()
     let program = CommandLine.arguments.first ?? ""
+    if let text = dhcpAnswer() {
+      _ = try? FileDescriptor.standardOutput.writeAll(text.utf8)
+      end(0)
+    }
     if let personality = Personality(rawValue: basename(program)) {
       end(Int32(personality.run(Array(CommandLine.arguments.dropFirst()), program: program).rawValue))
     }
     end(run(Array(CommandLine.arguments.dropFirst())))
+  }
+
+  /// What is to be told to the one that has called a DHCP client, if this is called as the client's script.
+  private static func dhcpAnswer() -> String? {
+    // Most calls are none, and need no look at all variables.
+    guard CommandLine.arguments.first.map(basename) == "exe" else { return nil }
+    let environment = ProcessInfo.processInfo.environment
+    guard environment[DHCPScript.variable] != nil else { return nil }
+    return DHCPScript.text(environment: environment, arguments: Array(CommandLine.arguments.dropFirst()))
   }
 
   /// Ends the process. Not by `exit`: it destroys global objects of the libraries, and threads may still use them.

@@ -11,7 +11,8 @@ enum Golden {
   /// The root of the repository, as the compiler saw it.
   static let root = sourceFolder + "/../.."
 
-  private static let sourceFolder = String(#filePath.prefix(upTo: #filePath.lastIndex(of: "/") ?? #filePath.endIndex))
+  /// Where the tests are, as the compiler saw it.
+  static let sourceFolder = String(#filePath.prefix(upTo: #filePath.lastIndex(of: "/") ?? #filePath.endIndex))
 
   /// Compares a text with a file.
   static func expect(

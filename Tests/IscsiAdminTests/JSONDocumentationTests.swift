@@ -14,7 +14,8 @@ struct JSONDocumentationTests {
     NodeListDocument.kind, NodeShowDocument.kind, InterfaceListDocument.kind, InterfaceShowDocument.kind,
     SetSettingsDocument.kind, TuneDocument.kind, TimeoutListDocument.kind, ProfileListDocument.kind,
     DiscoveryListDocument.kind, DiscoveryShowDocument.kind, RecordChangesDocument.kind, InitiatorNameDocument.kind,
-    ExplanationDocument.kind, RecoveryDocument.kind,
+    ExplanationDocument.kind, RecoveryDocument.kind, BootPlanDocument.kind, BootNetworkDocument.kind,
+    BootConnectDocument.kind, BootCheckDocument.kind,
   ]
 
   /// The section of what `monitor` prints, which is no document.

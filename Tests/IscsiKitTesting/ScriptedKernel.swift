@@ -139,13 +139,18 @@ public final class ScriptedKernel: KernelChannel {
 
   /// Fails a connection as the kernel does: CONN_ERROR, and its own stop, which only STOP_CONN clears.
   public func failConnection(of session: SessionID, _ error: KernelErrorCode = .connectionClosed) {
+    stopConnection(of: session)
+    multicast(.connectionError, words: [session.rawValue, 0, error.rawValue])
+  }
+
+  /// Fails a connection, of which nothing is told yet.
+  public func stopConnection(of session: SessionID) {
     state.withLock { state in
       if state.sessions[session]?.connection == .up || state.sessions[session]?.connection == .bound {
         state.sessions[session]?.isCleanUpPending = true
         state.sessions[session]?.connection = .failed
       }
     }
-    multicast(.connectionError, words: [session.rawValue, 0, error.rawValue])
   }
 
   /// Delivers a PDU of the target to user space.

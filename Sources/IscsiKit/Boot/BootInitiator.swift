@@ -25,12 +25,18 @@ public final class BootInitiator: Sendable {
     public init() {}
   }
 
-  /// Opens the link to the kernel, for which it loads `iscsi_tcp` if need be.
+  /// Opens the link to the kernel, for which it loads `iscsi_tcp` if need be, and `sd_mod` for disks.
   ///
   /// - Parameter machine: What it works on.
   /// - Throws: `KernelError`: why the kernel's initiator cannot be used.
   public convenience init(_ machine: Machine = Machine()) async throws(KernelError) {
-    await self.init(machine, link: try await KernelLink.open(sysfs: machine.sysfs.root))
+    let link = try await KernelLink.open(sysfs: machine.sysfs.root)
+    // A system's udev does that when it sees a unit; in an image there may be nobody, and units without it are no disks.
+    let driver = machine.sysfs.root.appending("bus/scsi/drivers/sd")
+    _ = try? await DedicatedThread.run { () throws(KernelError) in
+      try TransportModule.load("sd_mod", making: driver, until: .now + .seconds(10))
+    }
+    await self.init(machine, link: link)
   }
 
   /// The same over another link, such as one to a scripted kernel.
@@ -51,28 +57,71 @@ public final class BootInitiator: Sendable {
   /// - Parameters:
   ///   - requests: Who logs in to what.
   ///   - report: Is told what happens, such as an attempt that failed and is made again.
-  ///   - finished: Is told how each ended, in the order of the requests, as soon as those before it are over.
+  ///   - ended: Is told how each ended, as soon as it has; what it returns is when those that still run are given up.
   public func logIn(
     _ requests: [LoginRequest], report: @escaping @Sendable (SessionEvent) -> Void,
-    finished: (Int, Result<LoginReport, OperationError>) -> Void
+    ended: (Int, Result<LoginReport, OperationError>) -> ContinuousClock.Instant?
   ) async {
     let owner = SessionOwner(userID: getuid(), processID: getpid(), label: Self.ownerLabel, time: WallClock.now)
     let events = manager.events
     let manager = manager
     let reporting = Task { for await event in events.events(after: 0) { report(event) } }
-    let logins = requests.map { request in
-      var request = request
-      request.options.leavesSecrets = true
-      let login = request
-      return Task { await manager.login([login], owner: owner).first ?? .failure(Self.nothing(login)) }
-    }
-    await withTaskCancellationHandler {
-      for (index, login) in logins.enumerated() { finished(index, await login.value) }
-    } onCancel: {
-      for login in logins { login.cancel() }
+    await withTaskGroup(of: Step.self) { group in
+      for (index, request) in requests.enumerated() {
+        var request = request
+        request.options.leavesSecrets = true
+        let login = request
+        group.addTask {
+          .ended(index, await manager.login([login], owner: owner).first ?? .failure(Self.nothing(login)))
+        }
+      }
+      var running = requests.count
+      while running > 0, let step = await group.next() {
+        switch step {
+        case .timeUp: group.cancelAll()
+        case .ended(let index, let result):
+          running -= 1
+          guard let deadline = ended(index, result) else { continue }
+          group.addTask {
+            try? await Reactor.shared.sleep(until: deadline)
+            return .timeUp
+          }
+        }
+      }
+      group.cancelAll()
     }
     reporting.cancel()
     await reporting.value
+  }
+
+  /// The same without an end before the last has ended.
+  ///
+  /// - Parameters:
+  ///   - requests: Who logs in to what.
+  ///   - report: Is told what happens.
+  ///   - finished: Is told how each ended, in the order of the requests, as soon as those before it are over.
+  public func logIn(
+    _ requests: [LoginRequest], report: @escaping @Sendable (SessionEvent) -> Void,
+    finished: (Int, Result<LoginReport, OperationError>) -> Void
+  ) async {
+    var results: [Int: Result<LoginReport, OperationError>] = [:]
+    var next = 0
+    await logIn(requests, report: report) { index, result -> ContinuousClock.Instant? in
+      results[index] = result
+      while let result = results[next] {
+        finished(next, result)
+        next += 1
+      }
+      return nil
+    }
+  }
+
+  /// What has happened to the logins.
+  private enum Step: Sendable {
+    /// One of them has ended.
+    case ended(Int, Result<LoginReport, OperationError>)
+    /// The others are given up.
+    case timeUp
   }
 
   private static func nothing(_ request: LoginRequest) -> OperationError {

@@ -3,11 +3,13 @@
 /// What boot firmware has left for the system: who logs in, through which network card, to which targets.
 ///
 /// The kernel shows the iSCSI Boot Firmware Table as `/sys/firmware/ibft`, and what an iSCSI card was booted with as
-/// `/sys/firmware/iscsi_bootN` (kernel: `drivers/scsi/iscsi_boot_sysfs.c`, `drivers/firmware/iscsi_ibft.c`). All of it is
-/// the firmware's word, and none is trusted.
+/// `/sys/firmware/iscsi_bootN` (kernel: `drivers/scsi/iscsi_boot_sysfs.c`, `drivers/firmware/iscsi_ibft.c`); what the Open Firmware
+/// of a PowerPC machine has left is in the device tree. All of it is the firmware's word, and none is trusted.
 public struct FirmwareBoot: Hashable, Sendable {
   /// Where it is from.
   public enum Source: Hashable, Sendable, CustomStringConvertible {
+    /// The Open Firmware of a PowerPC machine.
+    case openFirmware
     /// The iSCSI Boot Firmware Table.
     case ibft
     /// The card that is this SCSI host.
@@ -16,14 +18,23 @@ public struct FirmwareBoot: Hashable, Sendable {
     /// The name of the folder below `/sys/firmware`.
     public var description: String {
       switch self {
+      case .openFirmware: "devicetree"
       case .ibft: "ibft"
       case .card(let host): "iscsi_boot\(host)"
       }
     }
 
+    /// The source of a field, by the field's path; nil for what is no field of firmware.
+    init?(field path: String) {
+      guard let folder = path.split(separator: "/").first, folder.utf8.count < path.utf8.count else { return nil }
+      self.init(folder: String(folder))
+    }
+
     /// The source of a folder's name; nil for other folders.
     init?(folder name: String) {
-      if name == "ibft" {
+      if name == "devicetree" {
+        self = .openFirmware
+      } else if name == "ibft" {
         self = .ibft
       } else if let number = Sysfs.number(of: name, after: "iscsi_boot") {
         self = .card(HostNumber(rawValue: number))

@@ -27,8 +27,9 @@ public struct FirmwareEntry: Hashable, Sendable {
 extension FirmwareBoot {
   /// The targets with what is needed to log in to them, by number.
   ///
+  /// - Parameter withoutDevices: Whether a target is wanted also if no network device here is its card, which may still come.
   /// - Returns: The entries, and what is wrong with those that there are not, besides ``problems``.
-  public func entries() -> (found: [FirmwareEntry], problems: [FirmwareError]) {
+  public func entries(withoutDevices: Bool = false) -> (found: [FirmwareEntry], problems: [FirmwareError]) {
     var found: [FirmwareEntry] = []
     var problems: [FirmwareError] = []
     for target in targets {
@@ -38,7 +39,7 @@ extension FirmwareBoot {
         continue
       }
       // A card that speaks iSCSI itself need not have a network device.
-      guard ethernet.device != nil || transport != "tcp" else {
+      guard ethernet.device != nil || transport != "tcp" || withoutDevices else {
         let address = ethernet.hardwareAddress.map { "\($0)" } ?? "no address"
         problems.append(
           FirmwareError(

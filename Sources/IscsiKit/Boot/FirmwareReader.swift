@@ -32,6 +32,10 @@ public struct FirmwareReader: Sendable {
       let sources = try firmware.names().compactMap(FirmwareBoot.Source.init(folder:))
       var boots: [FirmwareBoot] = []
       for source in sources.sorted(by: { $0.rank < $1.rank }) {
+        if source == .openFirmware {
+          if let boot = openFirmwareBoot() { boots.append(boot) }
+          continue
+        }
         guard let folder = try firmware.directory("\(source)") else { continue }
         boots.append(try boot(source, in: folder))
       }
@@ -39,6 +43,20 @@ public struct FirmwareReader: Sendable {
     } catch {
       throw FirmwareError(field: ".", reason: "cannot be read: \(error)")
     }
+  }
+
+  /// What Open Firmware has left; nil if that machine was not booted from iSCSI, or is another one.
+  private func openFirmwareBoot() -> FirmwareBoot? {
+    let tree = directory.appending("\(FirmwareBoot.Source.openFirmware)/base")
+    let property = tree.appending("chosen/bootpath")
+    guard let contents = try? FileContents(of: property, limit: OpenFirmwareBootPath.sizeLimit),
+      let path = OpenFirmwareBootPath(contents.octets)
+    else { return nil }
+    let node = path.nodes.map { $0.reduce(tree) { $0.appending($1) } }
+    let address = node.flatMap { try? FileContents(of: $0.appending("local-mac-address"), limit: 8) }
+      .flatMap { HardwareAddress(octets: $0.octets) }
+    let device = address.flatMap { NetworkDevices(sysfs: sysfs.root).name(of: $0) }
+    return FirmwareBoot(path, hardwareAddress: address, device: device)
   }
 
   private func boot(
@@ -191,9 +209,10 @@ public struct FirmwareReader: Sendable {
 }
 
 extension FirmwareBoot.Source {
-  /// The table goes before the cards.
+  /// The machine's own firmware goes before the cards.
   fileprivate var rank: Int64 {
     switch self {
+    case .openFirmware: -2
     case .ibft: -1
     case .card(let host): Int64(host.rawValue)
     }

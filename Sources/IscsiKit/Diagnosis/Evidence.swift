@@ -6,8 +6,8 @@
 public struct Evidence: Sendable {
   /// What the daemon has to do with it.
   public enum Daemon: Hashable, Sendable {
-    /// It cannot be asked: why.
-    case silent(String)
+    /// It cannot be asked: why, and what to do about it if that is known.
+    case silent(String, advice: String? = nil)
     /// It does not supervise the session.
     case unconcerned
     /// What it knows of the session.
@@ -153,7 +153,7 @@ extension Evidence {
   /// How far a moment is from now, to the second.
   func distance(to time: Double) -> String {
     let seconds = Int(max(-1e9, min(1e9, (time - now).rounded())))
-    return seconds < 0 ? "\(-seconds) s ago" : "in \(seconds) s"
+    return time < now ? "\(-seconds) s ago" : "in \(seconds) s"
   }
 }
 

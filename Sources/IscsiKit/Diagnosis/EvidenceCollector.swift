@@ -84,12 +84,12 @@ public struct EvidenceCollector: Sendable {
   // MARK: - The daemon
 
   private struct DaemonAnswer {
-    var silence: String?
+    var silence: Evidence.Daemon?
     var recoveries: [SessionID: InitiatorTypes.Recovery] = [:]
     var losses: [SessionID: [Evidence.Loss]] = [:]
 
     func answer(about id: SessionID) -> Evidence.Daemon {
-      if let silence { return .silent(silence) }
+      if let silence { return silence }
       return recoveries[id].map { .supervises($0) } ?? .unconcerned
     }
   }
@@ -98,7 +98,8 @@ public struct EvidenceCollector: Sendable {
     var answer = DaemonAnswer()
     let deadline = ContinuousClock.now + patience
     do throws(InitiatorError) { answer.recoveries = try await initiator.recoveries(until: deadline) } catch {
-      answer.silence = error.description
+      // Where no daemon runs, the rule knows better what starts it.
+      answer.silence = .silent(error.description, advice: error.exitStatus == .access ? error.advice : nil)
       return answer
     }
     // Without its events only one rule has nothing to go by.

@@ -8,10 +8,11 @@ extension DiagnosisRule {
     let severity: Finding.Severity = evidence.isUp ? .warning : .problem
     switch evidence.daemon {
     case .supervises, nil: return nil
-    case .silent(let reason):
+    case .silent(let reason, let advice):
+      let start = Finding.Remedy.command("systemctl start iscsi-admin", "starts the daemon, if it does not run")
       return Match(
         severity, "the daemon cannot be asked, and if it does not run nobody logs the session in again",
-        evidence: [reason], remedy: .command("systemctl start iscsi-admin", "starts the daemon, if it does not run"))
+        evidence: [reason], remedy: advice.map { .advice($0) } ?? start)
     case .unconcerned:
       return Match(
         severity, "the daemon does not supervise the session, and does not log it in again",

@@ -99,9 +99,14 @@ extension DiagnosisRule {
   ) { evidence in
     guard let session = evidence.session, let times = session.resetTimes else { return nil }
     let sum = Int64(times.abort) + Int64(times.unit)
+    // Kernel and records come with such timeouts, and what nobody has set is not to be told at every session.
+    let areUsual =
+      Int64(times.abort) == Timeout.abort.details.standard.number
+      && Int64(times.unit) == Timeout.luReset.details.standard.number
     guard
-      let device = evidence.devices.first(where: {
-        $0.snapshot.blockDevice != nil && ($0.snapshot.timeout.map { Int64($0) < sum } ?? false)
+      let device = evidence.devices.first(where: { device in
+        guard device.snapshot.blockDevice != nil, let timeout = device.snapshot.timeout else { return false }
+        return Int64(timeout) < sum && !(areUsual && Int64(timeout) == Timeout.device.details.standard.number)
       }), let timeout = device.snapshot.timeout
     else { return nil }
     return Match(

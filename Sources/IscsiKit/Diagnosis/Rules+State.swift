@@ -3,6 +3,17 @@
 // What the session goes through, and what follows for I/O.
 
 extension DiagnosisRule {
+  static let targetSilent = DiagnosisRule("target-silent", "the target does not answer a NOP-Out") { evidence in
+    guard let session = evidence.session, case .suspect(.silence(let since)) = evidence.status.state else { return nil }
+    let timeout = session.connection?.noopTimeout.map { " for \($0) s" } ?? ""
+    return Match(
+      .warning, "the target at \(evidence.portalText) answers nothing: it hangs, or the network loses what is sent",
+      evidence: [
+        "the last answer came \(evidence.distance(to: since))",
+        "the kernel waits\(timeout) for the answer to its NOP-Out, gives the connection up then, and it is logged in again",
+      ], remedy: .advice("look at the target, and at the network between; nothing of it is lost while I/O waits"))
+  }
+
   static let errorHandler = DiagnosisRule("error-handler", "SCSI error handling is at work") { evidence in
     guard let session = evidence.session, let host = session.host, host.isHandlingErrors else { return nil }
     let timers = evidence.devices.compactMap { device in

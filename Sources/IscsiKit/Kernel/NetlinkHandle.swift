@@ -78,8 +78,29 @@ internal import SystemPackage
     guard code == 0 else { throw Errno(rawValue: code) }
   }
 
+  /// Sends a request for all that there is of something, with the flags for that, and collects what comes until the end.
+  ///
+  /// - Throws: What the kernel answers, or `.timedOut` should the end not come within two seconds.
+  func list(_ request: [UInt8], sequence: UInt32 = 1) throws(Errno) -> [NetlinkMessage] {
+    var found: [NetlinkMessage] = []
+    try send(request)
+    let end = try receive { message in
+      guard message.sequence == sequence else { return false }
+      if message.type == NetlinkMessage.endType || message.errorCode != nil { return true }
+      found.append(message)
+      return false
+    }
+    if let code = end.errorCode, code != 0 { throw Errno(rawValue: code) }
+    return found
+  }
+
   private func answer(to request: [UInt8], _ sequence: UInt32) throws(Errno) -> NetlinkMessage {
     try send(request)
+    return try receive { $0.sequence == sequence }
+  }
+
+  /// Waits for the message that is the last.
+  private func receive(until isLast: (NetlinkMessage) -> Bool) throws(Errno) -> NetlinkMessage {
     let deadline = ContinuousClock.now + .seconds(2)
     while ContinuousClock.now < deadline {
       // The kernel has answered such requests before the call that sends them returns: the wait is for the odd case.
@@ -89,7 +110,7 @@ internal import SystemPackage
         _ = unsafe poll(&waiting, 1, 100)
         continue
       }
-      if let answer = NetlinkMessage.messages(in: datagram).first(where: { $0.sequence == sequence }) { return answer }
+      if let last = NetlinkMessage.messages(in: datagram).first(where: isLast) { return last }
     }
     throw .timedOut
   }

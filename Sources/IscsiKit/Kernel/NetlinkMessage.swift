@@ -7,6 +7,8 @@
 struct NetlinkMessage {
   /// The kernel's number of a message that ends a request, with an errno or with 0.
   static let errorType: UInt16 = 2
+  /// The kernel's number of the message that ends a list.
+  static let endType: UInt16 = 3
   /// The octets of `nlmsghdr`.
   private static let headerLength = 16
 

@@ -115,7 +115,10 @@ internal import SystemPackage
       let (sent, number) = unsafe octets.withUnsafeMutableBytes { buffer in
         unsafe (nl_sendto(socket, buffer.baseAddress, buffer.count), errno)
       }
-      if sent >= 0 { return }
+      if sent >= 0 {
+        if ProcessDeath.canFollow(octets.span) { ProcessDeath.follow() }
+        return
+      }
       // The kernel executes a datagram before sendto returns; a signal can interrupt only before it starts.
       guard number == EINTR else { throw Errno(rawValue: number) }
     }

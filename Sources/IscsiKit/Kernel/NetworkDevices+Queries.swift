@@ -98,6 +98,18 @@ extension NetworkDevices {
     }
   }
 
+  /// The addresses that a device has and that can be used, but those of the link alone.
+  ///
+  /// - Throws: `.failed` with what the kernel answers, `.timedOut`, `.cancelled`.
+  func addresses(
+    of index: UInt32, until deadline: ContinuousClock.Instant?
+  ) async throws(WaitError) -> [InterfaceAddress] {
+    try await Self.ask(until: deadline) { () throws(Errno) -> [InterfaceAddress] in
+      try NetlinkHandle(protocol: NetlinkHandle.route).list(AddressQuery.request)
+        .compactMap { AddressQuery.address(in: $0, of: index) }
+    }
+  }
+
   private static func ask<Answer: Sendable>(
     until deadline: ContinuousClock.Instant?, _ body: @escaping @Sendable () throws(Errno) -> Answer
   ) async throws(WaitError) -> Answer {
@@ -153,6 +165,41 @@ enum RouteQuery {
   /// The MTU of the way, among the metrics of the route (RTAX_MTU); nil if there is none but the device's.
   static func mtu(in answer: NetlinkMessage) -> UInt32? {
     answer.attributes(after: 12)?[metrics].map { NetlinkAttributes($0) }?.number(2, as: UInt32.self)
+  }
+}
+
+/// An address of a device.
+struct InterfaceAddress: Hashable, Sendable {
+  /// The address.
+  let address: IPAddress
+  /// How much of it is the network's.
+  let prefixLength: UInt8
+}
+
+/// The question for all addresses (`RTM_GETADDR`).
+enum AddressQuery {
+  private static let getAddress: UInt16 = 22
+  private static let newAddress: UInt16 = 20
+  private static let address: UInt16 = 1
+  private static let localAddress: UInt16 = 2
+  private static let flags: UInt16 = 8
+  /// IFA_F_TENTATIVE and IFA_F_DADFAILED.
+  private static let unusable: UInt32 = 0x48
+  /// NLM_F_DUMP.
+  private static let all: UInt16 = 0x300
+
+  /// struct ifaddrmsg: of all families and devices.
+  static let request = NetlinkMessage.request(type: getAddress, flags: all, [0, 0, 0, 0, 0, 0, 0, 0])
+
+  /// An address of a device that others can be reached from; nil for another.
+  static func address(in message: NetlinkMessage, of index: UInt32) -> InterfaceAddress? {
+    guard message.type == newAddress, message.fixed(at: 4, as: UInt32.self) == index,
+      let prefixLength = message.fixed(at: 1, as: UInt8.self), let attributes = message.attributes(after: 8),
+      let octets = attributes[localAddress] ?? attributes[address], let address = IPAddress(octets: octets)
+    else { return nil }
+    let short = message.fixed(at: 2, as: UInt8.self).map(UInt32.init) ?? 0
+    guard (attributes.number(flags, as: UInt32.self) ?? short) & unusable == 0, !address.isLinkLocal else { return nil }
+    return InterfaceAddress(address: address, prefixLength: prefixLength)
   }
 }
 

@@ -26,6 +26,14 @@ public struct NetworkDevices: Sendable {
     return mtu
   }
 
+  /// The MAC address of a device; nil if there is none of this name, or it has none.
+  func hardwareAddress(of name: String) -> HardwareAddress? {
+    guard PortalHost.isInterfaceName(name), let devices = try? SysfsDirectory(path: root.appending("class/net")),
+      let text = try? devices.contents("\(name)/address")
+    else { return nil }
+    return HardwareAddress(text)
+  }
+
   /// The names of all devices by the kernel's numbers.
   ///
   /// Not by `if_nameindex`, which waits for a lock that a driver may hold for long.
@@ -38,6 +46,20 @@ public struct NetworkDevices: Sendable {
       if let index: UInt32 = try? devices.number("\(name)/ifindex") { found[index] = name }
     }
     return found
+  }
+
+  /// The names of the devices that a machine can be booted over: Ethernet's, those of hardware first if there are any.
+  func bootable() -> [String] {
+    guard let devices = try? SysfsDirectory(path: root.appending("class/net")), let names = try? devices.names() else {
+      return []
+    }
+    let ethernet = names.sorted().filter { name in
+      // ARPHRD_ETHER.
+      let kind: UInt32? = (try? devices.number("\(name)/type")) ?? nil
+      return kind == 1
+    }
+    let hardware = ethernet.filter { devices.exists("\($0)/device") }
+    return hardware.isEmpty ? ethernet : hardware
   }
 
   /// The names of the devices that are made on another one, by its number.

@@ -4,7 +4,8 @@ internal import SystemPackage
 
 /// Sets up devices, addresses and routes of this network namespace. Needs CAP_NET_ADMIN.
 ///
-/// What is there already is no error, so that all of it can be done again.
+/// What is there already is no error, so that it can be done again; but for a MAC address, which most drivers change only of
+/// a device that is off.
 struct NetworkSetup: Sendable {
   /// The kernel's network side may hold a lock for long: a thread of its own.
   private static let pool = BlockingWork(limit: 1, sharesFiles: false)
@@ -35,6 +36,7 @@ struct NetworkSetup: Sendable {
 enum NetworkChangeRequest {
   private static let newLink: UInt16 = 16
   private static let newAddress: UInt16 = 20
+  private static let removeAddress: UInt16 = 21
   private static let newRoute: UInt16 = 24
   /// NLM_F_ACK.
   private static let acknowledge: UInt16 = 0x4
@@ -42,12 +44,29 @@ enum NetworkChangeRequest {
   private static let create: UInt16 = 0x400
   /// NLM_F_REPLACE.
   private static let replace: UInt16 = 0x100
+  /// IFA_F_NODAD.
+  private static let noDuplicateDetection: UInt8 = 2
   /// IFF_UP.
   private static let up: UInt32 = 1
 
   /// Switches a device on.
   static func up(_ index: UInt32) -> [UInt8] {
     NetlinkMessage.request(type: newLink, flags: acknowledge, link(index: index, flags: up, mask: up))
+  }
+
+  /// Sets the MTU of a device, in octets.
+  static func mtu(_ octets: UInt32, of index: UInt32) -> [UInt8] {
+    var payload = link(index: index, flags: 0, mask: 0)
+    payload.appendAttribute(4, number: octets)  // IFLA_MTU
+    return NetlinkMessage.request(type: newLink, flags: acknowledge, payload)
+  }
+
+  /// Gives a device, which most drivers want to be off, another MAC address.
+  static func hardwareAddress(_ address: HardwareAddress, of index: UInt32) -> [UInt8] {
+    var payload = link(index: index, flags: 0, mask: 0)
+    let octets = (0..<6).map { UInt8(truncatingIfNeeded: address.rawValue >> (40 - 8 * UInt64($0))) }
+    payload.appendAttribute(1, octets)  // IFLA_ADDRESS
+    return NetlinkMessage.request(type: newLink, flags: acknowledge, payload)
   }
 
   /// Makes a VLAN's device on another.
@@ -66,29 +85,45 @@ enum NetworkChangeRequest {
     return NetlinkMessage.request(type: newLink, flags: acknowledge | create, payload)
   }
 
-  /// Gives a device an address, with the route to its network.
-  static func address(_ address: IPAddress, prefixLength: UInt8, on index: UInt32) -> [UInt8] {
+  /// Gives a device an address, with the route to its network, or to the other end of a link that has but two.
+  ///
+  /// An IPv6 address can be used at once: who boots from a target has nothing to do but to use it, whoever else may have it.
+  static func address(
+    _ address: IPAddress, prefixLength: UInt8, peer: IPAddress? = nil, on index: UInt32
+  ) -> [UInt8] {
     // struct ifaddrmsg: family, prefix, flags, scope (the whole world), index.
-    var payload: [UInt8] = [family(address), prefixLength, 0, 0]
+    var payload: [UInt8] = [family(address), prefixLength, address.isIPv6 ? noDuplicateDetection : 0, 0]
     payload.appendHostInteger(index)
     payload.appendAttribute(2, address.octets)  // IFA_LOCAL
-    payload.appendAttribute(1, address.octets)  // IFA_ADDRESS
-    if case .v4(let number) = address, prefixLength < 31 {
+    payload.appendAttribute(1, (peer ?? address).octets)  // IFA_ADDRESS
+    if case .v4(let number) = address, prefixLength < 31, peer == nil {
       // IFA_BROADCAST
       payload.appendAttribute(4, IPAddress.v4(number | UInt32.max >> UInt32(prefixLength)).octets)
     }
     return NetlinkMessage.request(type: newAddress, flags: acknowledge | create | replace, payload)
   }
 
+  /// Takes an address away from a device.
+  static func removal(of address: IPAddress, prefixLength: UInt8, on index: UInt32) -> [UInt8] {
+    var payload: [UInt8] = [family(address), prefixLength, 0, 0]
+    payload.appendHostInteger(index)
+    payload.appendAttribute(2, address.octets)  // IFA_LOCAL
+    return NetlinkMessage.request(type: removeAddress, flags: acknowledge, payload)
+  }
+
   /// A route to one host: over a gateway, or on the link.
   static func route(to host: IPAddress, over gateway: IPAddress?, on index: UInt32) -> [UInt8] {
-    let octets = host.octets
+    route(to: host, prefixLength: UInt8(8 * host.octets.count), over: gateway, on: index)
+  }
+
+  /// A route to a network; a prefix of no bits is the default route.
+  static func route(
+    to network: IPAddress, prefixLength: UInt8, over gateway: IPAddress?, on index: UInt32
+  ) -> [UInt8] {
     // struct rtmsg: family, lengths of destination and source in bits, type of service; the main table, from the boot, the
     // whole world or the link, unicast; no flags.
-    var payload: [UInt8] = [
-      family(host), UInt8(8 * octets.count), 0, 0, 254, 3, gateway == nil ? 253 : 0, 1, 0, 0, 0, 0,
-    ]
-    payload.appendAttribute(1, octets)  // RTA_DST
+    var payload: [UInt8] = [family(network), prefixLength, 0, 0, 254, 3, gateway == nil ? 253 : 0, 1, 0, 0, 0, 0]
+    if prefixLength > 0 { payload.appendAttribute(1, network.octets) }  // RTA_DST
     if let gateway { payload.appendAttribute(5, gateway.octets) }  // RTA_GATEWAY
     payload.appendAttribute(4, number: index)  // RTA_OIF
     return NetlinkMessage.request(type: newRoute, flags: acknowledge | create | replace, payload)

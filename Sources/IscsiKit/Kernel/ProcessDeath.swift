@@ -10,15 +10,49 @@ internal import Glibc
 /// `iscsi_host_remove`, which before Linux 5.7 every removal goes through), the SIGKILL among them. A process that is dying
 /// takes no other signal, so the thread would wait for ever, and hold on to the daemon's sockets and names.
 ///
-/// Looking takes no lock and no heap: the threads that died may have had them. What the thread does before it looks may
-/// need them, so that a small chance to hang remains.
+/// Looking takes no lock and no heap: the threads that died may have had them. So a thread looks at once after such a
+/// request, before anything that may need them, and again later for the one that was killed a moment before its end.
 enum ProcessDeath {
-  /// Whether the main thread has ended, which it never does before the process; by what `/proc/self/stat` contains: the
-  /// state is behind the name, which may have any character.
+  /// Whether the main thread has ended or is about to, which it never does before the process; by what `/proc/self/stat`
+  /// contains: the state is behind the name, which may have any character.
+  ///
+  /// A thread that is to die has a SIGKILL of its own pending (field 31) until it handles it, then the flags of a task that
+  /// a signal has ended, be it with a core dump, and that exits (`PF_SIGNALED` and `PF_EXITING` of the kernel's `sched.h`, in
+  /// field 9), and ends as a zombie.
   static func hasHappened(by stat: Span<UInt8>) -> Bool {
     var end = stat.count - 3
     while end >= 0, stat[end] != UInt8(ascii: ")") { end -= 1 }
-    return end >= 0 && (stat[end + 2] == UInt8(ascii: "Z") || stat[end + 2] == UInt8(ascii: "X"))
+    guard end >= 0 else { return false }
+    let state = stat[end + 2]
+    return state == UInt8(ascii: "Z") || state == UInt8(ascii: "X")
+      || number(ofField: 9, in: stat, from: end + 2) & dying != 0
+      || number(ofField: 31, in: stat, from: end + 2) & killed != 0
+  }
+
+  private static let dying: UInt64 = 0x404
+  private static let killed: UInt64 = 1 << (UInt64(SIGKILL) - 1)
+
+  /// A field of the line as a number, counted as in proc_pid_stat(5), where the state is the third; 0 if it is missing.
+  private static func number(ofField field: Int, in stat: Span<UInt8>, from state: Int) -> UInt64 {
+    var index = state
+    for _ in 3..<field {
+      while index < stat.count, stat[index] != UInt8(ascii: " ") { index += 1 }
+      index += 1
+    }
+    var value: UInt64 = 0
+    while index < stat.count, case let digit = stat[index] &- UInt8(ascii: "0"), digit < 10 {
+      value = value &* 10 &+ UInt64(digit)
+      index += 1
+    }
+    return value
+  }
+
+  /// Whether the kernel may remove a host while it executes a datagram, by the type of its first message.
+  static func canFollow(_ datagram: Span<UInt8>) -> Bool {
+    guard datagram.count >= 6 else { return false }
+    // A header's type is in the machine's order: the numbers are so small that one octet has them.
+    let type = KernelMessageType(rawValue: UInt32(datagram[4] | datagram[5]))
+    return type == .createSession || type == .destroySession
   }
 
   /// For how many milliseconds the thread waits, after a request or after a look, before it looks (again).

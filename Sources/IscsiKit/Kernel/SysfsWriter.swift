@@ -63,7 +63,8 @@ public struct SysfsWriter: Sendable {
     }
     guard let state else { throw .noDevice(address: device.address, id) }
     guard DeviceSnapshot.isOffline(state) else { return false }
-    try write("running", to: "state", of: device, id)
+    // The kernel knows the word by the end of its line (`store_state_field`).
+    try write("running\n", to: "state", of: device, id)
     return true
   }
 

@@ -141,3 +141,10 @@ public struct Portal: Hashable, Sendable, CustomStringConvertible {
     return (String(text[..<index]), String(text[text.index(after: index)...]))
   }
 }
+
+extension PortalHost {
+  /// The address, if it is no name.
+  public var numeric: IPAddress? {
+    if case .address(let address, _) = self { address } else { nil }
+  }
+}

@@ -1,16 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 
+/// Why a session is suspect that is up for the kernel.
+public enum Suspicion: Hashable, Sendable {
+  /// What is wrong with the network device on the way to its portal, in words.
+  case network(String)
+  /// The target has answered nothing since this moment, in seconds since 1970, and a NOP-Out is unanswered. When its time is
+  /// over the kernel gives the connection up.
+  case silence(since: Double)
+}
+
 /// What a session is going through, see ``SessionStatus``.
 ///
 /// What only the daemon knows is nil without it.
 public enum RecoveryState: Hashable, Sendable {
   /// All is well.
   case operational
-  /// The session is up for the kernel, but the network device on the way to its portal is not, which is told in words.
-  ///
-  /// That a NOP-Out is unanswered the kernel shows only when its time is over, and the session is lost then; so only the
-  /// daemon, which watches the network, can suspect a session.
-  case suspect(network: String)
+  /// The session is up for the kernel, but the daemon, which watches the network and the targets' answers, knows better.
+  case suspect(Suspicion)
   /// The connection is lost, and I/O waits for it.
   case recovering(OutageFacts?)
   /// The replacement timeout ran out, at a time that is nil if it is not known. A relogin still brings the devices back.

@@ -134,6 +134,12 @@ public struct HardwareAddress: Hashable, Sendable, CustomStringConvertible {
     rawValue = value
   }
 
+  /// An address from its six octets; nil for another count.
+  init?(octets: [UInt8]) {
+    guard octets.count == 6 else { return nil }
+    rawValue = octets.reduce(0) { $0 << 8 | UInt64($1) }
+  }
+
   /// Lower case, with colons, as sysfs writes it.
   public var description: String {
     (0..<6).map { UInt8(truncatingIfNeeded: rawValue >> (40 - 8 * UInt64($0))).hexadecimal }.joined(separator: ":")

@@ -40,7 +40,7 @@ public struct SessionStatus: Hashable, Sendable {
   /// to the devices, and a first login that is redirected makes a session FAILED. And the daemon alone knows since when
   /// and why a session is away, what is done about it, and until when I/O waits: the kernel does not show its timer, and
   /// the replacement timeout that it shows may be a later one. A session that is up for both, but whose network device
-  /// is known to be away, is suspect.
+  /// is known to be away, or whose target does not answer a NOP-Out, is suspect.
   ///
   /// - Parameters:
   ///   - session: What the kernel shows; nil if there is no such session. The timers of error handling are in
@@ -55,7 +55,12 @@ public struct SessionStatus: Hashable, Sendable {
       return
     }
     state = Self.state(of: session, facts, at: now)
-    devices = session.devices.map { Device(device: $0, io: Self.io(of: $0, in: session, facts?.outage?.deadline)) }
+    let isSuspect = if case .suspect = state { true } else { false }
+    devices = session.devices.map { device in
+      let io = Self.io(of: device, in: session, facts?.outage?.deadline)
+      // For the kernel it flows, but nothing answers.
+      return Device(device: device, io: io == .flows && isSuspect ? .waits(nil) : io)
+    }
     io = IOState.worst(devices.compactMap(\.io))
   }
 
@@ -63,7 +68,7 @@ public struct SessionStatus: Hashable, Sendable {
     if facts?.phase == .loggingOut || session.isLeaving { return .loggingOut }
     switch session.state {
     case nil: return .unknown
-    case .loggedIn: return stateOfLoggedIn(session, facts)
+    case .loggedIn: return stateOfLoggedIn(session, facts, at: now)
     case .failed:
       if facts?.phase == .loggingIn { return .loggingIn }
       return session.isHandlingErrors ? .errorHandling(session.devices, facts?.outage) : .recovering(facts?.outage)
@@ -74,13 +79,16 @@ public struct SessionStatus: Hashable, Sendable {
     }
   }
 
-  private static func stateOfLoggedIn(_ session: SessionSnapshot, _ facts: SupervisionFacts?) -> RecoveryState {
+  private static func stateOfLoggedIn(
+    _ session: SessionSnapshot, _ facts: SupervisionFacts?, at now: Double
+  ) -> RecoveryState {
     if session.connection?.state == .failed { return .recovering(facts?.outage) }
     if session.isHandlingErrors { return .errorHandling(session.devices, facts?.outage) }
     let stopped = session.devices.filter(\.isStopped)
     if !stopped.isEmpty { return .devicesStopped(stopped) }
-    if facts?.phase == .up, let network = facts?.network { return .suspect(network: network) }
-    return .operational
+    guard let facts, facts.phase == .up else { return .operational }
+    if let network = facts.network { return .suspect(.network(network)) }
+    return facts.silentSince.map { .suspect(.silence(since: $0)) } ?? .operational
   }
 
   /// What becomes of a device's I/O (kernel: `scsi_device_online`, `scsi_queue_rq`, `iscsi_session_chkready`).

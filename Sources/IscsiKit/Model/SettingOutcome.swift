@@ -20,7 +20,7 @@ public struct SettingOutcome: Hashable, Sendable {
     case changed
     /// It was so already.
     case unchanged
-    /// The kernel has it now, and goes by it from the next login on.
+    /// It takes effect with the next login: the kernel has it and goes by it from then on, or is told then.
     case atNextLogin
     /// It is not as wanted.
     case failed
@@ -59,6 +59,10 @@ public enum SettingNote: Hashable, Sendable, CustomStringConvertible {
   case handWritten(String)
   /// NOP-Outs were off, and the kernel starts their timer with a login only.
   case noopsStartAtLogin
+  /// The session is being recovered, and the kernel is told when it is back.
+  case whenBack
+  /// The session is being recovered, and the timer of this outage runs on.
+  case afterOutage
   /// The kernel looks again when the interval so far, in seconds, is over.
   case afterInterval(String)
   /// NOP-Outs are off as their other half is zero; the kernel has zero for both.
@@ -79,6 +83,8 @@ public enum SettingNote: Hashable, Sendable, CustomStringConvertible {
     switch self {
     case .handWritten: "handWritten"
     case .noopsStartAtLogin: "noopsStartAtLogin"
+    case .whenBack: "whenBack"
+    case .afterOutage: "afterOutage"
     case .afterInterval: "afterInterval"
     case .noopsAreOff: "noopsAreOff"
     case .keptByKernel: "keptByKernel"
@@ -96,6 +102,9 @@ public enum SettingNote: Hashable, Sendable, CustomStringConvertible {
       "recovery_tmo had been written by hand (\(value)), so that the kernel ignores requests for the life of the session; "
         + "it was written in sysfs too, as every later change will be"
     case .noopsStartAtLogin: "NOP-Outs were off, and the kernel begins to send them at the next login of the session"
+    case .whenBack: "the session is being recovered; it takes effect when the session is back"
+    case .afterOutage:
+      "the session is being recovered, and the timer that runs is not changed; it takes effect with the next loss"
     case .afterInterval(let seconds): "the kernel looks at it when the interval so far (\(seconds) s) is over"
     case .noopsAreOff: "NOP-Outs are off, since one of their interval and their timeout is 0"
     case .keptByKernel(let value): "the kernel took it and still has \(value)"

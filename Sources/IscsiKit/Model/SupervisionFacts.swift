@@ -20,6 +20,9 @@ public struct SupervisionFacts: Hashable, Sendable {
   public var phase: SupervisionPhase
   /// What is wrong with the network device on the way to the portal, in words, if that is known to be at fault.
   public var network: String?
+  /// Since when the target of a session that is up has answered nothing, a NOP-Out included; nil if it answers, or if it
+  /// is not asked.
+  public var silentSince: Double?
   /// The present outage; nil while there is none.
   public var outage: OutageFacts?
 

@@ -59,6 +59,16 @@ public struct TimeoutSettings: Hashable, Sendable {
     }
   }
 
+  /// What the kernel's session and connection have of these.
+  var inKernel: TimeoutSettings {
+    TimeoutSettings(timeouts.filter { [.session, .connection].contains($0.key.details.place) })
+  }
+
+  /// These, with others in the place of those that they have too.
+  func merged(with other: TimeoutSettings) -> TimeoutSettings {
+    TimeoutSettings(timeouts.merging(other.timeouts) { $1 }, scheduler: other.scheduler ?? scheduler)
+  }
+
   /// What a session that is up has of these.
   var live: TimeoutSettings { TimeoutSettings(timeouts.filter { $0.key.details.isLive }, scheduler: scheduler) }
 }

@@ -49,55 +49,41 @@ public struct ISNSMessage: Hashable, Sendable {
   }
 }
 
-/// Puts messages together from a stream of octets (RFC 4171, section 5.2).
-///
-/// Feed what came, in pieces of any size, then call `next` until it gives nil. A message is bounded in octets and in PDUs,
-/// for their numbers have 16 bits. A stream that breaks a rule cannot be put in step again: after an error, every call
-/// gives the same error.
-public struct ISNSAssembler: Sendable {
-  private let maxLength: Int
-  private var buffer: [UInt8] = []
-  /// How much of `buffer` was used already.
-  private var start = 0
-  /// The message whose last PDU has not come, and how many PDUs of it have.
-  private var pending: (message: ISNSMessage, count: Int)?
-  private var failure: ISNSError?
+/// Puts messages of iSNS together from a stream of octets.
+public typealias ISNSAssembler = StreamAssembler<ISNSFormat>
 
+extension ISNSAssembler {
   /// An assembler at the start of a message.
   ///
   /// - Parameter maxLength: The most octets of payload that a message may have.
-  public init(maxLength: Int = ISNSMessage.maxLength) { self.maxLength = maxLength }
+  public init(maxLength: Int = ISNSMessage.maxLength) { self.init(ISNSFormat(maxLength: maxLength)) }
+}
 
-  /// Takes octets that came.
-  public mutating func feed(_ octets: some Collection<UInt8>) {
-    guard failure == nil else { return }
-    // What was used is dropped in one move for many PDUs, so that a long chunk of short ones stays linear.
-    if start > 0 {
-      buffer.removeFirst(start)
-      start = 0
-    }
-    buffer += octets
-  }
+/// Messages of iSNS in a stream (RFC 4171, section 5.2). One is bounded in octets and in PDUs, for their numbers have 16
+/// bits.
+public struct ISNSFormat: StreamFormat {
+  /// The most octets of payload that a message may have.
+  let maxLength: Int
+  /// The message whose last PDU has not come, and how many PDUs of it have.
+  private var pending: (message: ISNSMessage, count: Int)?
 
-  /// The next whole message, or nil until more octets come.
+  init(maxLength: Int) { self.maxLength = maxLength }
+
+  /// The next message.
   ///
   /// - Throws: What the server must not send.
-  public mutating func next() throws(ISNSError) -> ISNSMessage? {
-    if let failure { throw failure }
+  public mutating func next(from queue: inout OctetQueue) throws(ISNSError) -> ISNSMessage? {
     do throws(ISNSError) {
-      while let header = try ISNSHeader(buffer[start...]) {
-        let payload = start + ISNSHeader.length
-        let end = payload + Int(header.payloadLength)
+      while let header = try ISNSHeader(queue.pending) {
         try check(header)
-        guard end <= buffer.count else { return nil }
-        start = end
-        if let message = add(header, buffer[payload..<end]) { return message }
+        let length = ISNSHeader.length + Int(header.payloadLength)
+        guard queue.count >= length else { return nil }
+        let payload = queue.pending.prefix(length).dropFirst(ISNSHeader.length)
+        queue.removeFirst(length)
+        if let message = add(header, payload) { return message }
       }
       return nil
     } catch {
-      failure = error
-      buffer = []
-      start = 0
       pending = nil
       throw error
     }

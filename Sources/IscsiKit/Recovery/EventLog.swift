@@ -2,9 +2,13 @@
 import Synchronization
 
 /// The events of all sessions, numbered; the last ones are kept for readers who come, or come back.
+///
+/// The numbers begin at the time of day in microseconds. So those of a later log are greater than all of an earlier one,
+/// which has not had more events than microseconds, and a reader who comes back to another log sees where it stands. After
+/// the clock was set back, the numbers that readers know are greater than any of the log, which shows as well.
 public final class EventLog: Sendable {
   private struct State {
-    var last: UInt64 = 0
+    var last: UInt64
     /// The newest events, oldest first, from `head` on around.
     var kept: [SessionEvent] = []
     var head = 0
@@ -12,15 +16,26 @@ public final class EventLog: Sendable {
     var lastReader: UInt64 = 0
   }
 
-  /// How many events are kept, and how many wait for a reader that is slow; it sees the gap in the numbers.
+  /// How many events are kept, and how many wait for a reader that is slow; ``MissedEvents`` tells what is lost.
   static let capacity = 1024
 
-  private let state = Mutex(State())
+  /// The greatest number to begin with: readers keep numbers as floating point, which holds none above 2^53.
+  private static let greatestFirst = 1 << 52
+
+  /// The number of the first event, from 1.
+  public let firstSequence: UInt64
+  private let state: Mutex<State>
 
   /// A log without events.
-  public init() {}
+  ///
+  /// - Parameter time: The time of day with which the numbers begin, in seconds since 1970.
+  public init(startedAt time: Double = WallClock.now) {
+    let microseconds = Int(exactly: (time * 1e6).rounded()) ?? 1
+    firstSequence = UInt64(min(max(microseconds, 1), Self.greatestFirst))
+    state = Mutex(State(last: firstSequence - 1))
+  }
 
-  /// The number of the last event; 0 before the first.
+  /// The number of the last event; one less than the first's before that.
   public var lastSequence: UInt64 { state.withLock(\.last) }
 
   /// How many readers there are.
@@ -46,21 +61,57 @@ public final class EventLog: Sendable {
   ///
   /// - Parameter sequence: The number of the last event that the reader knows; nil begins with the next event.
   /// - Returns: The events; the reader's task ends the stream by its cancellation.
-  public func events(after sequence: UInt64?) -> AsyncStream<SessionEvent> {
-    AsyncStream(bufferingPolicy: .bufferingNewest(Self.capacity)) { continuation in
-      let reader = state.withLock { state in
-        if let sequence {
-          for event in (state.kept[state.head...] + state.kept[..<state.head]) where event.sequence > sequence {
-            continuation.yield(event)
-          }
-        }
-        state.lastReader += 1
-        state.readers[state.lastReader] = continuation
-        return state.lastReader
-      }
-      continuation.onTermination = { [weak self] _ in
-        self?.state.withLock { _ = $0.readers.removeValue(forKey: reader) }
-      }
+  public func events(after sequence: UInt64?) -> AsyncStream<SessionEvent> { read(after: sequence).events }
+
+  /// The same, with what the reader misses. A number that is ahead of the log is another log's: the reader gets all.
+  func read(after sequence: UInt64?) -> EventReading {
+    let (events, continuation) = AsyncStream.makeStream(
+      of: SessionEvent.self, bufferingPolicy: .bufferingNewest(Self.capacity))
+    let (reader, start) = state.withLock { state in
+      let kept = state.kept[state.head...] + state.kept[..<state.head]
+      let oldest = kept.first.map { $0.sequence - 1 } ?? state.last
+      var start = sequence ?? state.last
+      if start < oldest || start > state.last { start = oldest }
+      for event in kept where event.sequence > start { continuation.yield(event) }
+      state.lastReader += 1
+      state.readers[state.lastReader] = continuation
+      return (state.lastReader, start)
     }
+    continuation.onTermination = { [weak self] _ in
+      self?.state.withLock { _ = $0.readers.removeValue(forKey: reader) }
+    }
+    // Who knows no number misses nothing.
+    let known = sequence.flatMap { $0 == 0 ? nil : $0 } ?? start
+    let missed =
+      known == start
+      ? nil : MissedEvents(known: known, last: start, isOfOther: known < firstSequence - 1 || known > start)
+    return EventReading(start: start, missed: missed, events: events)
+  }
+}
+
+/// What a reader of a log gets.
+struct EventReading: Sendable {
+  /// The number behind which the events go on.
+  let start: UInt64
+  /// What it cannot be given.
+  let missed: MissedEvents?
+  /// The events.
+  let events: AsyncStream<SessionEvent>
+}
+
+/// Events, or what may have been some, that a reader cannot be given.
+struct MissedEvents: Hashable, Sendable, CustomStringConvertible {
+  /// The number of the last event that the reader knows.
+  let known: UInt64
+  /// The number of the last event that it misses.
+  let last: UInt64
+  /// Whether the number that it knows is another log's. Nobody knows then how many there were.
+  let isOfOther: Bool
+
+  /// What is missed and why, in words.
+  var description: String {
+    isOfOther
+      ? "the daemon was started anew: what happened between event \(known) and that is not known"
+      : "there were more events than are kept: what happened between event \(known) and event \(last + 1) is not known"
   }
 }

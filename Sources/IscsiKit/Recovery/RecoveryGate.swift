@@ -4,6 +4,10 @@ import Synchronization
 /// Lets a limited number of logins at a time through to each portal, in the order of their coming.
 ///
 /// A target that comes back meets all its sessions at once; one that is dead holds up those of no other portal.
+///
+/// So attempts need not be spread in time, also when a link comes back and hundreds of sessions try at once: a target sees
+/// as many as are let in, and whoever came to the queue later would only keep its I/O waiting longer. What fails is tried
+/// again after waits with jitter (`Backoff`).
 final class RecoveryGate: Sendable {
   /// A place inside; `leave` gives it to the next.
   struct Pass: Sendable {

@@ -74,7 +74,13 @@ actor SessionDriver {
   var scanRepeats = 0
   var scanTimer: Reactor.Timer?
   /// Whether NOP-Outs were switched on since the last login: the kernel starts their timer with a login only.
-  var areNOPsIdle = false
+  var areNOPsIdle: Bool {
+    didSet { if areNOPsIdle != oldValue { owner?.driver(self, hasIdleNOPs: areNOPsIdle) } }
+  }
+  /// What is to be set when the session is back.
+  var due: TimeoutSettings {
+    didSet { if due != oldValue { owner?.driver(self, owes: due) } }
+  }
   /// Whether who logs in does not wait for the first scan.
   private(set) var isScanUnwanted = false
   private var timer: (time: ContinuousClock.Instant, timer: Reactor.Timer)?
@@ -91,23 +97,25 @@ actor SessionDriver {
   /// - Parameters:
   ///   - identity: What is logged in to, and how.
   ///   - session: The kernel's number of a session that was found.
-  ///   - isid: The session's ISID; nil derives it from the kernel's number.
-  ///   - home: The portal to come back to, if a redirect has changed that of the request.
+  ///   - record: What an earlier driver has known of the session; nil derives its ISID from the kernel's number.
   ///   - environment: What all drivers use.
   ///   - owner: Who is told what happens.
   init(
-    _ identity: Identity, session: SessionID? = nil, isid: ISID? = nil, home: Portal? = nil,
-    in environment: Environment, owner: any SessionDriverOwner
+    _ identity: Identity, session: SessionID? = nil, record: SessionRecord? = nil, in environment: Environment,
+    owner: any SessionDriverOwner
   ) {
     self.identity = identity
     self.session = session
-    self.isid = isid ?? session.map { ISID(session: $0) }
+    isid = record?.isid ?? session.map { ISID(session: $0) }
+    due = record?.due ?? TimeoutSettings()
+    areNOPsIdle = record?.areNOPsIdle ?? false
     self.environment = environment
     self.owner = owner
     var generator = SystemRandomNumberGenerator()
-    let portal = home ?? identity.portal ?? Self.unknownPortal
+    let portal = record?.home ?? identity.portal ?? Self.unknownPortal
     let options = identity.request?.options ?? SessionOptions()
-    machine = SessionMachine(portal: portal, policy: .init(options), seed: generator.next())
+    machine = SessionMachine(
+      portal: portal, policy: .init(options), seed: generator.next(), outage: record?.outage)
     supervision = Supervision(portal: portal)
     supervision.session = session
   }
@@ -158,6 +166,7 @@ actor SessionDriver {
       case .up(let up): held = .up(up)
       case .broken(let broken): held = .broken(broken)
       }
+      if !due.isEmpty { handle(.settingsDeferred) }
       handle(.adopt(state))
       return state
     } catch {
@@ -183,6 +192,12 @@ actor SessionDriver {
 
   /// What the network shows on the way to the portal.
   func networkFound(_ finding: NetworkFinding?) { handle(.networkFound(finding)) }
+
+  /// Since when the target has not answered; nil if it has.
+  func silenceFound(_ since: ContinuousClock.Instant?) {
+    guard since == nil || !areNOPsIdle else { return }
+    handle(.silenceFound(since: since))
+  }
 
   /// Keeps what the session is set to for its logins and scans from now on.
   func keep(_ settings: TimeoutSettings) { identity.request?.options.take(settings) }
@@ -213,6 +228,7 @@ actor SessionDriver {
       case .observe: handle(.observed(observe()))
       case .scan: scan(isFirst: true)
       case .rescan: scan(isFirst: false)
+      case .applySettings: Task { await self.applySettings() }
       case .notify(let notice): note(notice)
       }
     }

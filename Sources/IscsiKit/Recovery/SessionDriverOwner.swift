@@ -15,6 +15,10 @@ protocol SessionDriverOwner: AnyObject, Sendable {
   func driver(_ driver: SessionDriver, noted notice: SessionMachine.Notice, _ supervision: Supervision)
   /// What is known of the session has changed; nothing happened that is worth an event.
   func driver(_ driver: SessionDriver, changed supervision: Supervision)
+  /// What is to be set when the session is back has changed.
+  func driver(_ driver: SessionDriver, owes settings: TimeoutSettings)
+  /// Whether NOP-Outs are on that the kernel does not send before the next login has changed.
+  func driver(_ driver: SessionDriver, hasIdleNOPs areIdle: Bool)
   /// The session is gone; after this, those are answered who wait for it.
   func driverEnded(_ driver: SessionDriver)
 }

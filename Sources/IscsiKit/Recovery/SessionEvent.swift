@@ -12,10 +12,14 @@ public struct SessionEvent: Hashable, Sendable {
     case loginFailed
     /// A session that was in the kernel is supervised now.
     case adopted
-    /// The connection was lost.
+    /// The connection was lost. Also of a session that was found: lost before, for the cause that was known then.
     case lost
     /// The network's part in the loss was found out.
     case diagnosed
+    /// The target has not answered a NOP-Out yet.
+    case silent
+    /// It has answered after all, or is not asked any more.
+    case answered
     /// An attempt of recovery failed.
     case attemptFailed
     /// The session is back.
@@ -38,11 +42,14 @@ public struct SessionEvent: Hashable, Sendable {
     case removalFailed
     /// The devices could not be looked at as they should; some may be missing or offline.
     case scanFailed
+    /// A setting that was kept until the session was back could not be made.
+    case settingFailed
     /// The session ended without our doing.
     case vanished
   }
 
-  /// Counts all events of a manager from 1. Two events that a reader sees with numbers apart have others between.
+  /// Counts all events of a manager from ``EventLog/firstSequence`` on. Two events that a reader sees with numbers apart have
+  /// others between.
   public var sequence: UInt64 = 0
   /// When, in seconds since 1970.
   public var time: Double
@@ -75,7 +82,7 @@ extension SessionEvent {
     case .loginDelayed(let failure), .attemptFailed(let failure):
       attempt = failure.number
       nextAttempt = failure.nextAttempt.map(WallClock.time(of:))
-    case .lost(.kernel(let code)): kernelError = code
+    case .lost(.kernel(let code)), .stillLost(.kernel(let code)): kernelError = code
     case .recovered(let outage):
       attempt = outage.attempts
       self.outage = outage.end.map { $0 - outage.since }
@@ -92,7 +99,7 @@ extension SessionMachine.Notice {
     case .loginDelayed: .loginDelayed
     case .loginFailed: .loginFailed
     case .adopted: .adopted
-    case .lost: .lost
+    case .lost, .stillLost: .lost
     case .diagnosed: .diagnosed
     case .attemptFailed: .attemptFailed
     case .recovered: .recovered
@@ -105,6 +112,9 @@ extension SessionMachine.Notice {
     case .removalDelayed: .removalDelayed
     case .removalFailed: .removalFailed
     case .scanFailed: .scanFailed
+    case .settingFailed: .settingFailed
+    case .silent: .silent
+    case .answered: .answered
     case .vanished: .vanished
     }
   }
@@ -116,7 +126,10 @@ extension SessionMachine.Notice {
     case .loginFailed(let cause): "login failed: \(cause)"
     case .adopted: "taken up from the kernel"
     case .lost(let cause): "connection lost: \(cause)"
+    case .stillLost(let cause): "connection still lost: \(cause)"
     case .diagnosed(let finding): "the network: \(finding)"
+    case .silent: "the target has not answered a NOP-Out yet"
+    case .answered: "the target answers again"
     case .attemptFailed(let failure): "attempt \(failure.number) to log in again failed: \(failure.cause)"
     case .recovered(let outage):
       "operational again, \(outage.attempts == 1 ? "at the first attempt" : "after \(outage.attempts) attempts")"
@@ -132,6 +145,7 @@ extension SessionMachine.Notice {
         + (disks.isEmpty ? "the disks" : disks.joined(separator: ", "))
     case .removalFailed(let cause): "the session could not be removed: \(cause)"
     case .scanFailed(let cause): "the devices could not be looked at: \(cause)"
+    case .settingFailed(let what): "a setting that waited for the session failed: \(what)"
     case .vanished: "the session is gone without our doing"
     }
   }

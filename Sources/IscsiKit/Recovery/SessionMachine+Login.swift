@@ -81,9 +81,18 @@ extension SessionMachine {
       backoff.reset()
     }
     if hastyLosses > 1 { holdEnd = max(holdEnd ?? now, now + backoff.next()) }
-    earlyAttempts = 0
+    uncountedAttempts = 0
     phase = .stopping
     return [.notify(.lost(cause)), .perform(.stop)]
+  }
+
+  /// Goes on with an outage that an earlier supervisor has left. The kernel's timer has run since then, and knows nothing of
+  /// a replacement timeout that was set later.
+  mutating func resume(_ outage: Outage, at now: Instant) -> [Action] {
+    self.outage?.since = min(outage.since, now)
+    uncountedAttempts = outage.attempts
+    phase = .stopping
+    return [.notify(.stillLost(outage.cause)), .perform(.stop)]
   }
 
   mutating func stopEnded(_ result: OperationResult, at now: Instant) -> [Action] {
@@ -110,7 +119,7 @@ extension SessionMachine {
     if attemptEnd == nil {
       outage?.attempts += 1
       if isNextAttemptEarly {
-        earlyAttempts += 1
+        uncountedAttempts += 1
         lastEarlyAttempt = now
       }
       isNextAttemptEarly = false
@@ -142,11 +151,16 @@ extension SessionMachine {
   private mutating func recovered(at now: Instant) -> [Action] {
     let moved = arrive(at: now)
     phase = .up
+    return moved + [.notify(.recovered(endOutage(at: now)))] + dueSettings() + [.rescan] + resolveDoubt(at: now)
+  }
+
+  /// The outage is over; what is known of it.
+  mutating func endOutage(at now: Instant) -> Outage {
     var ended = outage ?? Outage(cause: .unseen, since: now)
     ended.end = now
     outage = nil
     network = nil
-    return moved + [.notify(.recovered(ended)), .rescan] + resolveDoubt(at: now)
+    return ended
   }
 
   private mutating func attemptFailed(
@@ -156,7 +170,7 @@ extension SessionMachine {
     attemptEnd = nil
     route.failBack()
     let number = outage?.attempts ?? 1
-    let isLast = policy.recoveryLimit.map { number - earlyAttempts >= $0 } ?? false
+    let isLast = policy.recoveryLimit.map { number - uncountedAttempts >= $0 } ?? false
     let next = isLast ? nil : now + backoff.next()
     let failure = FailedAttempt(number: number, portal: portal, cause: cause, time: now, nextAttempt: next)
     outage?.lastFailure = failure

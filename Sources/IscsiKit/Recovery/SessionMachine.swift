@@ -84,13 +84,21 @@ public struct SessionMachine: Sendable {
 
   /// What the session goes by.
   let policy: Policy
-  var phase = Phase.new
+  var phase = Phase.new {
+    didSet {
+      // Of a session that is not up, everybody knows that nothing is answered.
+      if phase != .up { silentSince = nil }
+    }
+  }
   var route: LoginRoute
   var backoff: Backoff
-  /// What is known of the present outage; nil while there is none.
+  /// What is known of the present outage; nil while there is none. Before the session is taken up, what an earlier
+  /// supervisor knew.
   public internal(set) var outage: Outage?
   /// What is wrong with the network now.
   var network: NetworkFinding?
+  /// Since when the target has answered nothing, while the session is up.
+  var silentSince: Instant?
   /// Set as soon as the session is to end, whatever is under way.
   var ending: Ending?
   /// What did not go as it should on the way out.
@@ -119,8 +127,11 @@ public struct SessionMachine: Sendable {
   var lastEarlyAttempt: Instant?
   /// Whether the next attempt is the network's doing.
   var isNextAttemptEarly = false
-  /// How many attempts of this outage were the network's doing.
-  var earlyAttempts = 0
+  /// How many attempts of this outage do not count against the limit: those that were the network's doing, and those of an
+  /// earlier supervisor.
+  var uncountedAttempts = 0
+  /// Whether settings wait for the session to be back.
+  var areSettingsDue = false
   /// How many of the target's messages may still be told of.
   var messageBudget: TokenBucket?
 
@@ -130,8 +141,10 @@ public struct SessionMachine: Sendable {
   ///   - portal: Where the target is, by configuration.
   ///   - policy: What to go by.
   ///   - seed: Makes the jitter of the waits; another number for each session.
-  public init(portal: Portal, policy: Policy, seed: UInt64) {
+  ///   - outage: The outage of which an earlier supervisor knew no end, if the session is one to adopt.
+  public init(portal: Portal, policy: Policy, seed: UInt64, outage: Outage? = nil) {
     self.policy = policy
+    self.outage = outage
     route = LoginRoute(portal)
     backoff = Backoff(seed: seed)
   }
@@ -163,6 +176,27 @@ public struct SessionMachine: Sendable {
     }
   }
 
+  /// When the kernel takes settings of a session.
+  public enum SettingTime: Hashable, Sendable {
+    /// It does so now.
+    case now
+    /// Most of them when the session is back: they need a connection.
+    case whenBack
+    /// There is nothing that could take them: the first login has not succeeded yet, or the session is on its way out.
+    case never
+  }
+
+  /// When the kernel takes settings.
+  public var settingTime: SettingTime {
+    switch phase {
+    case _ where ending != nil: .never
+    case .up: .now
+    case .leaving, .stopping, .waiting, .waitingToStop, .reloggingIn: .whenBack
+    case .new, .loggingIn, .waitingToLogIn, .removingDevices, .sayingGoodbye, .destroying, .waitingToDestroy, .gone:
+      .never
+    }
+  }
+
   /// Takes an event and tells what to do, in order.
   public mutating func handle(_ event: Event, at now: Instant) -> [Action] {
     guard phase != .gone else { return [] }
@@ -181,7 +215,11 @@ public struct SessionMachine: Sendable {
     case .sessionDestroyed: return sessionDestroyed()
     case .networkRestored: return networkRestored(at: now)
     case .networkFound(let finding): return networkFound(finding)
+    case .silenceFound(let since): return silenceFound(since)
     case .timerFired: return timerFired(at: now)
+    case .settingsDeferred:
+      areSettingsDue = true
+      return []
     case .logOut: return logOut()
     }
   }
@@ -205,15 +243,25 @@ public struct SessionMachine: Sendable {
       isConnected = true
       // Its last error may not be in sysfs yet, and nobody was there to hear of it.
       secondLook = now + Self.secondLookDelay
-      return [.notify(.adopted)] + (!isScanned ? [.scan] : hasOffline ? [.rescan] : [])
+      // It came back, and the earlier supervisor ended before it could look at the devices or tell.
+      let isBack = outage != nil
+      let recovered: [Action] = isBack ? [.notify(.recovered(endOutage(at: now)))] : []
+      let scan: [Action] = !isScanned ? [.scan] : hasOffline || isBack ? [.rescan] : []
+      return [.notify(.adopted)] + recovered + dueSettings() + scan
     case .failed:
-      return [.notify(.adopted)] + lose(.foundFailed, at: now)
+      return [.notify(.adopted)] + (outage.map { resume($0, at: now) } ?? lose(.foundFailed, at: now))
     case .leaving(let connected, let isUnbound):
       isConnected = connected
       ending = .logout
       // The kernel tells the end of a removal of devices once.
       return [.notify(.adopted)] + (isUnbound ? [.notify(.leaving)] + devicesRemoved(.done) : tearDown())
     }
+  }
+
+  /// Has what was kept set, if there is something.
+  mutating func dueSettings() -> [Action] {
+    defer { areSettingsDue = false }
+    return areSettingsDue ? [.applySettings] : []
   }
 
   private mutating func ended(_ kind: OperationKind, _ result: OperationResult, at now: Instant) -> [Action] {
@@ -279,6 +327,17 @@ public struct SessionMachine: Sendable {
     guard let finding else { return [] }
     outage?.network = finding
     return [.notify(.diagnosed(finding))]
+  }
+
+  /// The target's silence is known before the kernel's patience is over.
+  private mutating func silenceFound(_ since: Instant?) -> [Action] {
+    guard phase == .up, ending == nil else { return [] }
+    defer { silentSince = since }
+    switch (silentSince, since) {
+    case (nil, .some): return [.notify(.silent)]
+    case (.some, nil): return [.notify(.answered)]
+    default: return []
+    }
   }
 
   private mutating func sessionDestroyed() -> [Action] {

@@ -25,8 +25,12 @@ extension SessionMachine {
     case networkRestored
     /// What the network shows on the way to the portal; nil if there is nothing wrong with it.
     case networkFound(NetworkFinding?)
+    /// Since when the target has answered nothing, a NOP-Out included; nil if it has answered again.
+    case silenceFound(since: Instant?)
     /// `wakeTime` has come.
     case timerFired
+    /// Settings are kept until the session is back, or were by an earlier supervisor.
+    case settingsDeferred
     /// Somebody wants the session to end.
     case logOut
   }
@@ -64,6 +68,8 @@ extension SessionMachine {
     case scan
     /// Read the devices again after a recovery, revive those that error handling gave up, and scan.
     case rescan
+    /// Set what was kept until now.
+    case applySettings
     /// Tell whoever wants to know.
     case notify(Notice)
   }
@@ -141,6 +147,8 @@ extension SessionMachine {
     case adopted
     /// The connection was lost, and recovery begins.
     case lost(LossCause)
+    /// The connection was lost, and recovery begun, under an earlier supervisor; it goes on.
+    case stillLost(LossCause)
     /// The network on the way to the portal is at fault.
     case diagnosed(NetworkFinding)
     /// An attempt of recovery failed.
@@ -165,6 +173,12 @@ extension SessionMachine {
     case removalFailed(OperationError.Cause)
     /// The devices could not be looked at as they should; some may be missing or offline.
     case scanFailed(OperationError.Cause)
+    /// The target has not answered a NOP-Out yet.
+    case silent
+    /// It has answered after all, or is not asked any more.
+    case answered
+    /// A setting that was kept until the session was back could not be made: which, and why, in words.
+    case settingFailed(String)
     /// The session ended without our doing.
     case vanished
   }

@@ -17,7 +17,7 @@ extension SessionManager {
   /// Takes up all sessions of the kernel that are not supervised yet.
   ///
   /// A healthy session is left as it is: nothing is asked of the kernel for it, and its I/O has no gap. One that is not
-  /// up is recovered, all at the same time. What the registry knows of a session is used as far as the kernel agrees; of
+  /// up is recovered, all at the same time; its outage is the one that the registry knows of. What the registry knows of a session is used as far as the kernel agrees; of
   /// others it is derived from the kernel, as for sessions of open-iscsi or of an early boot.
   ///
   /// - Parameter initiator: Gives our name, for sessions of which the kernel does not show it.
@@ -74,8 +74,7 @@ extension SessionManager {
     let record = registry?.read(session).flatMap { $0.describes(found) ? $0 : nil }
     let isNamed = record != nil || found.initiatorName != nil || found.host?.initiatorName != nil
     let identity = identity(of: found, record, isNamed ? nil : await initiator())
-    let driver = SessionDriver(
-      identity, session: session, isid: record?.isid, home: record?.home, in: environment, owner: self)
+    let driver = SessionDriver(identity, session: session, record: record, in: environment, owner: self)
     guard enter(driver, of: session, SessionKey(found), owner: record?.owner) else { throw .loginUnderWay }
     Self.remember(found, identity)
     do throws(OperationError.Cause) {
@@ -124,6 +123,8 @@ extension SessionManager {
         deriving: session, initiator: initiator, secrets: environment.sysfs.secrets(of: session.id))
     }
     request?.adoptTimeouts(session)
+    // What the kernel could not be told yet it does not show.
+    if let due = record?.due { request?.options.take(due) }
     return SessionDriver.Identity(request: request, target: session.targetName, portal: session.configuredPortal)
   }
 

@@ -40,13 +40,13 @@ extension SessionManager {
       let comesUp = carriers.comesUp(link)
       guard !link.hasCarrier else {
         if comesUp {
-          tell(usersOf: link.name, nil)
+          await tell(usersOf: link.name, nil)
           networkRestored()
         }
         return
       }
       let cause: LinkCause = link.isGone ? .noSuchDevice : !link.isUp ? .administrativelyDown : await reason(of: link)
-      tell(usersOf: link.name, cause)
+      await tell(usersOf: link.name, cause)
     case .overrun:
       // What was lost may be that a device went.
       carriers = Carriers()
@@ -79,12 +79,13 @@ extension SessionManager {
   }
 
   /// Tells the sessions whose portal is reached through a device what is wrong with it.
-  private func tell(usersOf device: String, _ cause: LinkCause?) {
+  private func tell(usersOf device: String, _ cause: LinkCause?) async {
     let finding = cause.map { NetworkFinding(device: device, cause: $0) }
     let drivers = directory.withLock { directory in
       directory.all.filter { $0.device == device }.compactMap(\.driver)
     }
-    for driver in drivers { Task { await driver.networkFound(finding) } }
+    // One after the other: of two findings the later one has to be the last.
+    for driver in drivers { await driver.networkFound(finding) }
   }
 
   /// The network has something that it did not have: who waits for a next attempt makes it now.
@@ -104,22 +105,35 @@ extension SessionManager {
   ) {
     switch notice {
     case .loggedIn, .adopted, .recovered:
-      guard let driver = entry.driver, case .address(let address, let scope)? = entry.supervision?.portal.host else {
+      guard let driver = entry.driver, let session = entry.session, let portal = entry.supervision?.portal else {
         return
       }
       Task {
+        guard let (address, scope) = address(of: portal, session) else { return }
         let device = await device(towards: address, scope, bound: await driver.binding)
-        directory.withLock { $0.set(device: device, for: ticket) }
+        let isLost = directory.withLock { directory in
+          directory.set(device: device, for: ticket)
+          return directory[ticket]?.supervision?.phase == .recovering
+        }
+        // The loss was before the device was known.
+        if isLost, let device { await find(causeOn: device, of: driver) }
       }
     case .lost:
       guard let device = entry.device, let driver = entry.driver else { return }
-      Task {
-        guard let cause = try? await devices.linkCause(of: device, until: .now + .seconds(5)), cause != .up else {
-          return
-        }
-        await driver.networkFound(NetworkFinding(device: device, cause: cause))
-      }
+      Task { await find(causeOn: device, of: driver) }
     default: return
     }
+  }
+
+  private func find(causeOn device: String, of driver: SessionDriver) async {
+    guard let cause = try? await devices.linkCause(of: device, until: .now + .seconds(5)), cause != .up else { return }
+    await driver.networkFound(NetworkFinding(device: device, cause: cause))
+  }
+
+  /// The address behind a portal: of a name the one that the session is, or was, connected to.
+  private func address(of portal: Portal, _ session: SessionID) -> (IPAddress, scope: String?)? {
+    if case .address(let address, let scope) = portal.host { return (address, scope) }
+    let snapshot = try? environment.sysfs.session(session, .summary)
+    return snapshot?.connection?.portal?.host.numeric.map { ($0, nil) }
   }
 }

@@ -176,9 +176,9 @@ public final class SessionManager: Sendable {
   enum Sparing: Hashable, Sendable {
     /// None.
     case none
-    /// Those whose disks are in use, as far as that can be told. Who asks for the logout knows what he does.
+    /// Those whose disks are in use, as far as that can be told: as open-iscsi does.
     case used
-    /// Those whose disks anybody has, whether it shows that they are used or not. Nobody has asked for the logout.
+    /// Those whose disks anybody has, whether it shows that they are used or not.
     case claimed
   }
 
@@ -281,7 +281,8 @@ public final class SessionManager: Sendable {
   }
 
   /// Sets timeouts of a session as it lives, of its disks and of those that later scans find, and for its logins from now on.
-  /// All is read back: what the outcomes tell is what the kernel shows.
+  /// All is read back: what the outcomes tell is what the kernel shows. What a session that is being recovered cannot take is
+  /// kept, and set when it is back.
   ///
   /// - Parameters:
   ///   - settings: What to change. What only records have is passed over.
@@ -348,7 +349,7 @@ extension SessionManager: SessionDriverOwner {
       return directory[ticket]
     }
     guard let entry else { return }
-    if let session = entry.session { keep(notice, supervision, of: session) }
+    if let session = entry.session { registry?.update(session) { $0.note(notice, supervision) } }
     look(at: notice, of: entry, ticket)
     events.post(
       SessionEvent(notice, session: supervision.session, target: entry.key.target, portal: supervision.portal))
@@ -359,14 +360,14 @@ extension SessionManager: SessionDriverOwner {
     directory.withLock { $0.set(supervision, for: ticket) }
   }
 
-  /// Keeps what a later manager has to know.
-  private func keep(_ notice: SessionMachine.Notice, _ supervision: Supervision, of session: SessionID) {
-    switch notice {
-    case .loggedIn: registry?.update(session) { $0.stage = .established }
-    case .leaving: registry?.update(session) { $0.stage = .leaving }
-    case .moved(let portal): registry?.update(session) { $0.home = portal }
-    default: break
-    }
+  func driver(_ driver: SessionDriver, owes settings: TimeoutSettings) {
+    guard let ticket = ticket(of: driver), let session = directory.withLock({ $0[ticket]?.session }) else { return }
+    registry?.update(session) { $0.due = settings }
+  }
+
+  func driver(_ driver: SessionDriver, hasIdleNOPs areIdle: Bool) {
+    guard let ticket = ticket(of: driver), let session = directory.withLock({ $0[ticket]?.session }) else { return }
+    registry?.update(session) { $0.areNOPsIdle = areIdle }
   }
 
   func driverEnded(_ driver: SessionDriver) {

@@ -5,7 +5,7 @@ public import SystemPackage
 /// Keeps what a later manager needs to take sessions over: a file for each, with its secrets, for root alone.
 ///
 /// A file has the name `SESSION.STAGE`. What changes with each login and logout is the stage, for which a file is renamed
-/// and not written again.
+/// and not written again. Fields are only ever added, and unknown ones passed over: versions read each other's files.
 ///
 /// All records are in memory too, so that nothing is read while a session is being recovered. The files belong on a file
 /// system in memory: sessions do not outlive the machine either. Where nothing can be written, as in an early initramfs,
@@ -170,13 +170,18 @@ public final class SessionRegistry: Sendable {
     var home: String?
     var owner: SessionOwner?
     var login: LoginDescription
+    var due: LoginDescription.TimeoutsDescription?
+    var areNOPsIdle: Bool?
+    var outage: KeptOutage?
   }
 
   /// What a record's file contains; nil if that cannot be told as text.
   private static func text(of record: SessionRecord) -> [UInt8]? {
     let file = File(
       isid: record.isid.description, home: record.home?.description, owner: record.owner,
-      login: LoginDescription(record.request))
+      login: LoginDescription(record.request),
+      due: record.due.isEmpty ? nil : LoginDescription.TimeoutsDescription(record.due),
+      areNOPsIdle: record.areNOPsIdle ? true : nil, outage: record.outage.map(KeptOutage.init))
     return try? JSONText.print(JSONValueEncoder().encode(file))
   }
 
@@ -192,6 +197,7 @@ public final class SessionRegistry: Sendable {
     else { return nil }
     return SessionRecord(
       session: session, request: request, isid: isid, stage: stage, home: file.home.flatMap { try? Portal($0) },
-      owner: file.owner)
+      due: file.due.flatMap { try? $0.settings() } ?? TimeoutSettings(),
+      areNOPsIdle: file.areNOPsIdle ?? false, outage: file.outage?.outage, owner: file.owner)
   }
 }

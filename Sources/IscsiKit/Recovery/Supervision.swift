@@ -13,6 +13,8 @@ public struct Supervision: Hashable, Sendable {
   public var portal: Portal
   /// What is wrong with the network device on the way to the portal, if that is known to be at fault.
   public var network: NetworkFinding?
+  /// Since when the target of a session that is up has answered nothing, a NOP-Out included; nil if it answers.
+  public var silentSince: ContinuousClock.Instant?
   /// The present outage; nil while there is none.
   public var outage: Outage?
   /// The last outage that ended.
@@ -38,6 +40,7 @@ public struct Supervision: Hashable, Sendable {
     portal = machine.portal
     outage = machine.outage
     network = machine.network
+    silentSince = machine.silentSince
   }
 }
 
@@ -46,6 +49,7 @@ extension SupervisionFacts {
   public init(_ supervision: Supervision) {
     self.init(phase: supervision.phase)
     network = supervision.network?.description
+    silentSince = supervision.silentSince.map(WallClock.time(of:))
     outage = supervision.outage.map(OutageFacts.init)
   }
 }

@@ -142,7 +142,7 @@ actor BackgroundDiscovery {
       try records.takeOver(answer, of: record, sysfs: sysfs)
     }
     guard let outcome, schedule.isCurrent(run) else { return [] }
-    for node in outcome.added { log.info("\(key): found \(node)") }
+    for change in outcome.changes { log.info("\(key): \(change)") }
     let facts = facts(outcome, wholeOver: answer.wholeOver, key)
     let followUp = nodes[key, default: DiscoveredNodes(minimumAbsence: records.minimumAbsence)].follow(facts, at: .now)
     await logIn(followUp.logins, key)
@@ -268,8 +268,13 @@ actor BackgroundDiscovery {
     let timeout = departures.map(\.record.logoutTimeout).max() ?? .seconds(15)
     let results = await manager.logOut(sessions, timeout: timeout, sparing: .claimed)
     var failures: [SessionID: OperationError] = [:]
+    // What the kernel still shows for a moment was left before, and that was told.
+    var ended: Set<SessionID> = []
     for (session, result) in zip(sessions, results) {
-      if case .failure(let error) = result, error.cause != .noSession { failures[session] = error }
+      switch result {
+      case .success: ended.insert(session)
+      case .failure(let error): if error.cause != .noSession { failures[session] = error }
+      }
     }
     var left: [NodeRecord] = []
     for departure in departures {
@@ -277,7 +282,7 @@ actor BackgroundDiscovery {
       if let failure = departure.sessions.compactMap({ failures[$0] }).first {
         tell("\(key): \(name) is gone and stays: \(failure)", of: .node(name, key))
       } else {
-        if !departure.sessions.isEmpty { news.forget(.node(name, key)) }
+        if !ended.isDisjoint(with: departure.sessions) { news.forget(.node(name, key)) }
         left.append(departure.record)
       }
     }

@@ -65,6 +65,8 @@ public struct Daemon: Sendable {
     public var exclusiveListener: FileDescriptor?
     /// Where sysfs is; another one is for tests.
     public var sysfs = Sysfs()
+    /// What its process lacks of the protection that it should have; told when the kernel has let it in.
+    public var protectionWarnings: [ProcessProtection.Warning] = []
     /// The version of the program.
     public var version: String
     /// Who is told how the daemon gets on.
@@ -104,6 +106,7 @@ public struct Daemon: Sendable {
     let link: KernelLink
     do throws(KernelError) { link = try await openLink() } catch { throw .kernel(error) }
     defer { link.close() }
+    for warning in configuration.protectionWarnings { log.warning("\(warning)") }
     if link.hasLoadedModule { log.info("loaded the kernel module iscsi_tcp") }
     let registry = SessionRegistry(directory: configuration.runtimeDirectory.appending("sessions")) {
       log.warning("a session's record cannot be kept: \($0)")
@@ -130,6 +133,8 @@ public struct Daemon: Sendable {
         await adoptLater(manager, skipped)
       }
       group.addTask { await watchNetwork(manager) }
+      group.addTask { await manager.watchSilence() }
+      group.addTask { await keepProgram() }
       group.addTask { await repeatDiscoveries(manager) }
       group.addTask { await watch(link, end) }
       group.addTask { await server.run() }
@@ -233,9 +238,34 @@ public struct Daemon: Sendable {
     ).run()
   }
 
+  /// Where the system stands on an iSCSI disk, keeps the program in memory: in a folder of its own, so that a file system can
+  /// be mounted there that lets programs run where `/run` does not.
+  private func keepProgram() async {
+    let folder = configuration.runtimeDirectory.appending("program")
+    let copy = ProgramCopy(path: folder.appending("iscsi-admin"))
+    let sysfs = configuration.sysfs
+    // The disk may be away just now, and the program on it cannot be read until it is back.
+    let outcome = try? await BlockingWork(limit: 1).run(until: nil) { copy.refresh(sysfs: sysfs) }
+    switch outcome {
+    case .kept: log.info("the system stands on an iSCSI disk; without it this program is at \(copy.path)")
+    case .keptWithoutExecution:
+      log.warning(
+        "the copy for when the disk is away cannot be run: the file system of \(copy.path) is mounted noexec; mount -t tmpfs tmpfs \(folder)"
+      )
+    case .failed(let errno): log.warning("\(copy.path) cannot be made, for when the disk is away: \(errno.label)")
+    case .notNeeded, nil: break
+    }
+  }
+
   private func watchNetwork(_ manager: SessionManager) async {
-    guard let failure = await manager.watchNetwork() else { return }
-    log.warning("the network cannot be watched; recoveries go by their timers alone: \(failure)")
+    var known: Errno?
+    while let failure = await manager.watchNetwork() {
+      if failure != known {
+        log.warning("the network cannot be watched now; recoveries go by their timers alone: \(failure)")
+      }
+      known = failure
+      guard (try? await Reactor.shared.sleep(until: .now + .seconds(10))) != nil else { return }
+    }
   }
 
   /// Tells the service manager's watchdog, and sees to it that the kernel takes requests. A kernel that does not know the
@@ -286,10 +316,11 @@ extension SessionEvent {
 extension SessionEvent.Kind {
   fileprivate var level: Logger.Level {
     switch self {
-    case .lost, .diagnosed, .attemptFailed, .loginDelayed, .vanished, .removalDelayed, .removalFailed, .scanFailed:
+    case .lost, .diagnosed, .attemptFailed, .loginDelayed, .vanished, .removalDelayed, .removalFailed, .scanFailed,
+      .settingFailed, .silent:
       .warning
     case .loginFailed, .gaveUp: .error
-    case .loggedIn, .adopted, .recovered, .redirected, .moved, .messageReceived, .leaving, .loggedOut: .info
+    case .loggedIn, .adopted, .answered, .recovered, .redirected, .moved, .messageReceived, .leaving, .loggedOut: .info
     }
   }
 }

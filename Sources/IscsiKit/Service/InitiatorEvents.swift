@@ -5,9 +5,9 @@ internal import SystemPackage
 ///
 ///     for try await event in Initiator().events() { print(event.message) }
 ///
-/// While there is no daemon the sequence waits for the next one. A daemon that is started anew numbers its events from 1,
-/// and all of them are given. The sequence ends with the task's cancellation; it throws what no wait mends, such as a
-/// lack of permission.
+/// While there is no daemon the sequence waits for the next one, of which all events are given, behind one of
+/// ``InitiatorTypes/Event/missedKind``: what the daemon before may have told at its end is not known. The sequence ends with
+/// the task's cancellation; it throws what no wait mends, such as a lack of permission.
 public struct InitiatorEvents: AsyncSequence, Sendable {
   /// What the sequence consists of.
   public typealias Element = InitiatorTypes.Event
@@ -26,7 +26,6 @@ public struct InitiatorEvents: AsyncSequence, Sendable {
 
     private let initiator: Initiator
     private var last: UInt64?
-    private var instance: String?
     private var replies: VarlinkReplies.AsyncIterator?
 
     init(initiator: Initiator, last: UInt64?) {
@@ -52,14 +51,9 @@ public struct InitiatorEvents: AsyncSequence, Sendable {
     }
 
     private mutating func connect() async throws(InitiatorError) {
-      let identity = try await initiator.ping()
-      // Nothing of a new daemon is known yet.
-      if let instance, instance != identity.instance { last = 0 }
-      instance = identity.instance
       // From here on nothing is missed, even if the connection is lost before the first event.
-      let after = last ?? identity.lastEvent
-      last = after
-      let input = InitiatorTypes.MonitorInput(after: after)
+      if last == nil { last = try await initiator.ping().lastEvent }
+      let input = InitiatorTypes.MonitorInput(after: last)
       replies = try await initiator.replies("Monitor", input).makeAsyncIterator()
     }
 
@@ -95,7 +89,8 @@ public struct InitiatorEvents: AsyncSequence, Sendable {
 extension Initiator {
   /// What happens to sessions from now on, or from behind an event whose number is known.
   ///
-  /// - Parameter sequence: The number of the last event that is known; nil begins with the next one.
+  /// - Parameter sequence: The number of the last event that is known, of this daemon or one before it; 0 begins with the oldest
+  ///   that is kept, nil with the next one.
   /// - Returns: The events.
   public func events(after sequence: UInt64? = nil) -> InitiatorEvents {
     InitiatorEvents(initiator: self, after: sequence)
@@ -108,9 +103,10 @@ extension Initiator {
   public func keptEvents(
     until deadline: ContinuousClock.Instant
   ) async throws(InitiatorError) -> [InitiatorTypes.Event] {
-    let last = try await survey(withCounters: false, until: deadline).daemon.lastEvent
+    let daemon = try await survey(withCounters: false, until: deadline).daemon
+    let last = daemon.lastEvent
     var kept: [InitiatorTypes.Event] = []
-    guard last > 0 else { return kept }
+    guard daemon.eventCount > 0 else { return kept }
     var replies = try await replies("Monitor", InitiatorTypes.MonitorInput(after: 0), until: deadline)
       .makeAsyncIterator()
     while kept.last.map({ $0.sequence < last }) ?? true {

@@ -137,7 +137,8 @@ enum InitiatorInterface {
     # An outage: from the loss of the connection to its recovery. network is what the network device on the way to the
     # portal suffers from. nextAttempt is missing while an attempt is under way. I/O waits until the deadline, which is since
     # and the replacementTimeout, as it was at the loss: -1 is for ever, without a deadline. Both are missing if it is not
-    # known when the kernel blocked the session, as for one that was found without a connection.
+    # known when the kernel blocked the session, as for one that no daemon has seen losing its connection. After a start of
+    # the daemon the attempts before are counted roughly, and lastFailure is missing until there is another.
     type Outage (
       cause: string,
       kernelError: ?int,
@@ -156,12 +157,14 @@ enum InitiatorInterface {
     type Owner (userID: int, processID: ?int, label: ?string, time: float)
 
     # phase is loggingIn, up, recovering, loggingOut or gone. network is what is wrong now with the network device on the way
-    # to the portal, also of a session that is up still.
+    # to the portal, also of a session that is up still. silentSince is since when the target of a session that is up has
+    # answered nothing, a NOP-Out included.
     type Recovery (
       phase: string,
       portal: string,
       recoveries: int,
       network: ?string,
+      silentSince: ?float,
       outage: ?Outage,
       lastOutage: ?Outage,
       owner: ?Owner
@@ -188,15 +191,17 @@ enum InitiatorInterface {
     )
 
     # kind is loggedIn, loginDelayed, loginFailed, adopted, lost, diagnosed, attemptFailed, recovered, redirected, moved,
-    # messageReceived, leaving, gaveUp, loggedOut, removalDelayed, removalFailed, scanFailed or vanished; there may be
-    # others later. Of a target that sends message after message, one a second is told.
+    # messageReceived, leaving, gaveUp, loggedOut, removalDelayed, removalFailed, scanFailed, settingFailed, silent, answered or
+    # vanished; there may be others later. Of a target that sends message after message, one a second is told. The kind missed
+    # tells that there may have been events between the last one and this which nobody can give any more, because the daemon was
+    # started anew or too many came; it has neither target nor portal.
     type Event (
       sequence: int,
       time: float,
       kind: string,
       session: ?int,
-      target: string,
-      portal: string,
+      target: ?string,
+      portal: ?string,
       message: string,
       kernelError: ?int,
       attempt: ?int,
@@ -205,9 +210,9 @@ enum InitiatorInterface {
     )
 
     # What became of a setting at one place: session, connection, host or device. outcome is changed, unchanged, atNextLogin
-    # (the kernel has it and goes by it from the next login on) or failed. note is a word for what has to be known of it:
-    # handWritten, noopsStartAtLogin, afterInterval, noopsAreOff, keptByKernel, noHostReset, hostInRecovery, noScheduler or
-    # refused; message is the same in words.
+    # (it takes effect with the next login, which is that of the recovery where one is under way) or failed. note is a word for
+    # what has to be known of it: handWritten, noopsStartAtLogin, whenBack, afterOutage, afterInterval, noopsAreOff,
+    # keptByKernel, noHostReset, hostInRecovery, noScheduler or refused; message is the same in words.
     type SetResult (
       setting: string,
       place: string,
@@ -224,8 +229,16 @@ enum InitiatorInterface {
     type Refusal (text: string, reason: string)
     type Counter (name: string, value: int)
 
-    # instance is another one after each start of the daemon; events are numbered anew then.
-    method Ping() -> (version: string, instance: string, processID: int, sessions: int, lastEvent: int)
+    # instance is another one after each start of the daemon. Its events are numbered from firstEvent on, which is greater than
+    # the numbers of all daemons before it, unless the clock was set back; lastEvent is one less before the first.
+    method Ping() -> (
+      version: string,
+      instance: string,
+      processID: int,
+      sessions: int,
+      firstEvent: int,
+      lastEvent: int
+    )
 
     # Asks a portal which targets it has (SendTargets). Nothing is stored. refused has the first entries of the answer
     # that are no names or addresses of targets.
@@ -242,8 +255,9 @@ enum InitiatorInterface {
     # breaks off the logins that it waits for.
     method Login(logins: []LoginRequest, wait: ?bool, label: ?string) -> (results: ?[]LoginResult, progress: ?LoginProgress)
 
-    # Logs out. A session whose disks are mounted, swap space or part of a device that is, is refused unless forced.
-    method Logout(sessions: []int, timeout: ?int, force: ?bool) -> (results: []LogoutResult)
+    # Logs out. A session whose disks are mounted, swap space or part of a device that is, is refused unless forced; with
+    # spareHeld also one of whose disks anything is made, such as a logical volume that nobody is seen to use.
+    method Logout(sessions: []int, timeout: ?int, force: ?bool, spareHeld: ?bool) -> (results: []LogoutResult)
 
     # Reads the devices again, revives those that error handling gave up, and scans for new ones.
     method Rescan(sessions: []int) -> (results: []RescanResult)
@@ -260,8 +274,9 @@ enum InitiatorInterface {
     # results are what would become of it.
     method Set(session: int, timeouts: Timeouts, scheduler: ?string, trial: ?bool) -> (results: ?[]SetResult)
 
-    # Tells what happens to sessions, a reply an event, from the one behind `after` on as far as they are kept. To be
-    # called with more.
+    # Tells what happens to sessions, a reply an event, from the one behind `after` on as far as they are kept; 0 is for all
+    # that are. An `after` of another daemon, or of an event too long ago, is answered at once by an event of the kind missed,
+    # and then by all that are kept. To be called with more.
     method Monitor(after: ?int) -> (event: Event)
 
     # Ends the daemon. All sessions stay in the kernel.

@@ -63,7 +63,7 @@ struct InitiatorService: VarlinkService {
   private func ping() -> InitiatorTypes.Identity {
     InitiatorTypes.Identity(
       version: version, instance: instance, processID: UnixPeer.current.processID,
-      sessions: manager.supervisions().count,
+      sessions: manager.supervisions().count, firstEvent: manager.events.firstSequence,
       lastEvent: manager.events.lastSequence)
   }
 
@@ -121,8 +121,10 @@ struct InitiatorService: VarlinkService {
 
   private func logOut(_ input: InitiatorTypes.LogoutInput) async throws -> InitiatorTypes.LogoutOutput {
     let sessions = input.sessions.map(SessionID.init)
+    let sparing: SessionManager.Sparing =
+      (input.force ?? false) ? .none : (input.spareHeld ?? false) ? .claimed : .used
     let results = await manager.logOut(
-      sessions, timeout: .seconds(max(1, min(input.timeout ?? 15, 3600))), sparingUsed: !(input.force ?? false))
+      sessions, timeout: .seconds(max(1, min(input.timeout ?? 15, 3600))), sparing: sparing)
     return InitiatorTypes.LogoutOutput(
       results: zip(sessions, results).map { InitiatorTypes.LogoutResult($1, of: $0) })
   }
@@ -178,11 +180,23 @@ struct InitiatorService: VarlinkService {
 
   private func monitor(_ input: InitiatorTypes.MonitorInput, _ call: VarlinkCall) async throws -> VarlinkReply {
     guard call.wantsMore else { return .expectedMore }
-    for await event in manager.events.events(after: input.after) {
-      let output = InitiatorTypes.MonitorOutput(event: InitiatorTypes.Event(event))
-      try await call.send(JSONValueEncoder().encode(output))
+    let reading = manager.events.read(after: input.after)
+    if let missed = reading.missed { try await tell(InitiatorTypes.Event(missed), call) }
+    var last = reading.start
+    for await event in reading.events {
+      // A client that is slow has lost some.
+      if event.sequence - last > 1 {
+        let missed = MissedEvents(known: last, last: event.sequence - 1, isOfOther: false)
+        try await tell(InitiatorTypes.Event(missed), call)
+      }
+      last = event.sequence
+      try await tell(InitiatorTypes.Event(event), call)
     }
     return Self.failed(InitiatorTypes.Failure(message: "the daemon ends", exitCode: Int(ExitStatus.tryAgain.rawValue)))
+  }
+
+  private func tell(_ event: InitiatorTypes.Event, _ call: VarlinkCall) async throws {
+    try await call.send(JSONValueEncoder().encode(InitiatorTypes.MonitorOutput(event: event)))
   }
 }
 

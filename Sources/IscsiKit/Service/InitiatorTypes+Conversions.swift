@@ -176,6 +176,7 @@ extension SupervisionFacts {
     guard let phase = SupervisionPhase(rawValue: recovery.phase) else { return nil }
     self.init(phase: phase)
     network = recovery.network
+    silentSince = recovery.silentSince
     outage = recovery.outage.map(OutageFacts.init)
   }
 }
@@ -184,7 +185,7 @@ extension InitiatorTypes.Recovery {
   init(_ supervision: Supervision, owner: SessionOwner?) {
     self.init(
       phase: supervision.phase.rawValue, portal: supervision.portal.description, recoveries: supervision.recoveries,
-      network: supervision.network?.description,
+      network: supervision.network?.description, silentSince: supervision.silentSince.map(WallClock.time(of:)),
       outage: supervision.outage.map { .init($0) }, lastOutage: supervision.lastOutage.map { .init($0) }, owner: owner)
   }
 }
@@ -223,5 +224,9 @@ extension InitiatorTypes.Event {
       target: event.target, portal: event.portal.description, message: event.message,
       kernelError: event.kernelError?.rawValue, attempt: event.attempt, nextAttempt: event.nextAttempt,
       outageSeconds: event.outage.map { Double($0.components.seconds) + Double($0.components.attoseconds) / 1e18 })
+  }
+
+  init(_ missed: MissedEvents) {
+    self.init(sequence: missed.last, time: WallClock.now, kind: Self.missedKind, message: missed.description)
   }
 }

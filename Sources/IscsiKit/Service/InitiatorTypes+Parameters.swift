@@ -48,6 +48,9 @@ extension InitiatorTypes {
     public var timeout: Int?
     /// Whether sessions go whose disks are in use.
     public var force: Bool?
+    /// Whether sessions stay of whose disks something is made, such as a logical volume, also if it does not show that
+    /// anybody uses that.
+    public var spareHeld: Bool?
 
     /// A logout of these sessions.
     public init(sessions: [UInt32]) { self.sessions = sessions }

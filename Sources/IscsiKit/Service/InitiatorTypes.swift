@@ -179,6 +179,8 @@ public enum InitiatorTypes {
     public var recoveries: Int
     /// What is wrong with the network device on the way to the portal, if that is known to be at fault.
     public var network: String?
+    /// Since when the target of a session that is up has answered nothing, a NOP-Out included.
+    public var silentSince: Double?
     /// The present outage.
     public var outage: Outage?
     /// The last outage that ended.
@@ -221,20 +223,24 @@ public enum InitiatorTypes {
     public var recovery: Recovery?
   }
 
-  /// Something that happened to a session.
+  /// Something that happened to a session, or a word of events that are missed.
   public struct Event: Hashable, Sendable, Codable {
-    /// Counts the events of a daemon from 1.
+    /// The kind of an event that tells of others: there may have been some between the last one and this, and nobody can
+    /// give them any more.
+    public static let missedKind = "missed"
+
+    /// Counts the events of a daemon from ``Identity/firstEvent`` on; the last one that is missed.
     public var sequence: UInt64
     /// When.
     public var time: Double
-    /// What, as ``SessionEvent/Kind`` names it.
+    /// What, as ``SessionEvent/Kind`` names it, or ``missedKind``.
     public var kind: String
     /// The session.
     public var session: UInt32?
-    /// The target's name.
-    public var target: String
-    /// Where it is connected to, or tries to.
-    public var portal: String
+    /// The target's name; nil if events are missed.
+    public var target: String?
+    /// Where it is connected to, or tries to; nil if events are missed.
+    public var portal: String?
     /// What and why, in words.
     public var message: String
     /// The kernel's number of the error.
@@ -293,7 +299,12 @@ public enum InitiatorTypes {
     public var processID: Int32
     /// How many sessions it supervises.
     public var sessions: Int
-    /// The number of the last event.
+    /// The number of its first event. It grows from daemon to daemon, unless the clock is set back.
+    public var firstEvent: UInt64
+    /// The number of the last event; one less than the first's before that.
     public var lastEvent: UInt64
+
+    /// How many events there were.
+    public var eventCount: UInt64 { lastEvent < firstEvent ? 0 : lastEvent - firstEvent &+ 1 }
   }
 }

@@ -63,8 +63,8 @@ public struct RecordSource: Sendable {
   struct Outcome: Sendable {
     /// The records of the nodes that were found.
     var found: [NodeRecord]
-    /// Which of them are new, as they are told of.
-    var added: [String]
+    /// Which of them are new, and which have another portal group tag, in words.
+    var changes: [String]
     /// All nodes that the discovery has found, now or before.
     var recorded: [NodeRecord]
     /// The sessions that there are.
@@ -82,7 +82,7 @@ public struct RecordSource: Sendable {
     let edit = FoundNodesEdit(answer.found, foundBy: record, configuration: configuration)
     var plan = try database.carryOut(edit, isTrial: true)
     // The lock is for who has something to write: mostly there is nothing new.
-    if plan.steps.contains(where: { $0.action == .created }) { plan = try database.carryOut(edit) }
+    if plan.steps.contains(where: { $0.action != .unchanged }) { plan = try database.carryOut(edit) }
     let exclusions = Result { () throws(ExclusionsError) in try Exclusions(path: exclusionsFile) }
     let recorded = try database.nodes(foundBy: record)
     let missing = Set(recorded.map { SessionKey($0) }).subtracting(plan.nodes.map { SessionKey($0) })
@@ -93,7 +93,10 @@ public struct RecordSource: Sendable {
     }
     return Outcome(
       found: plan.nodes,
-      added: plan.steps.filter { $0.action == .created }.map(\.subject.description),
+      changes: plan.steps.filter { $0.action != .unchanged }.map { step in
+        let settings = step.settings.map(\.description).joined(separator: ", ")
+        return step.action == .created ? "found \(step.subject)" : "\(step.subject): \(settings)"
+      },
       recorded: recorded, sessions: sessions, activity: activity, exclusions: exclusions)
   }
 

@@ -8,40 +8,31 @@ struct VarlinkMessageBuffer {
   /// The most octets that a message may have, without its NUL.
   let limit: Int
 
-  private var octets: [UInt8] = []
-  /// Where the first message that was not given out begins.
-  private var start = 0
-  /// Up to where there is no NUL, so that no octet is looked at twice.
+  private var queue = OctetQueue()
+  /// How many of the octets that were not given out have no NUL, so that none is looked at twice.
   private var searched = 0
 
   /// An empty buffer.
   init(limit: Int) { self.limit = limit }
 
   /// Whether a message has begun and has not ended.
-  var hasPartialMessage: Bool { start < octets.count }
+  var hasPartialMessage: Bool { queue.count > 0 }
 
   /// Adds what has come. The buffer grows with what is not taken out: take all messages before more is read.
-  mutating func append(_ more: [UInt8]) {
-    if start > 0 {
-      octets.removeSubrange(..<start)
-      searched -= start
-      start = 0
-    }
-    octets += more
-  }
+  mutating func append(_ more: [UInt8]) { queue.append(more) }
 
   /// Takes the next whole message out; nil if there is none yet.
   mutating func next() throws(TooLong) -> [UInt8]? {
-    guard let end = octets[searched...].firstIndex(of: 0) else {
-      searched = octets.count
-      guard octets.count - start <= limit else { throw TooLong() }
+    let pending = queue.pending
+    guard let end = pending.dropFirst(searched).firstIndex(of: 0) else {
+      searched = pending.count
+      guard pending.count <= limit else { throw TooLong() }
       return nil
     }
-    guard end - start <= limit else { throw TooLong() }
-    defer {
-      start = end + 1
-      searched = start
-    }
-    return Array(octets[start..<end])
+    let message = pending[..<end]
+    guard message.count <= limit else { throw TooLong() }
+    queue.removeFirst(message.count + 1)
+    searched = 0
+    return Array(message)
   }
 }

@@ -28,6 +28,48 @@ package enum AtomicFile {
     try move(temporary, to: path)
   }
 
+  /// Puts a copy of a file in the place of the file at `path`, in the same way. What is copied does not pass through this
+  /// process.
+  ///
+  /// - Parameters:
+  ///   - source: What is copied.
+  ///   - path: Where it is to be.
+  ///   - permissions: Those of the copy.
+  /// - Throws: What a file system says; there is no half a copy then.
+  package static func copy(
+    _ source: FilePath, to path: FilePath, permissions: FilePermissions
+  ) throws(Errno) {
+    let temporary = path.removingLastComponent().appending(".\(path.lastComponent?.string ?? "").new")
+    remove(temporary)
+    do {
+      let input = try FileDescriptor.open(source, .readOnly, options: .closeOnExec)
+      try input.closeAfter {
+        let output = try create(temporary, permissions)
+        // The umask does not count: who may run a program is asked for here.
+        try output.closeAfter {
+          guard fchmod(output.rawValue, permissions.rawValue) == 0 else { throw Errno(rawValue: errno) }
+          try send(input, to: output)
+        }
+      }
+    } catch {
+      remove(temporary)
+      throw error as? Errno ?? .ioError
+    }
+    try move(temporary, to: path)
+  }
+
+  private static func send(_ input: FileDescriptor, to output: FileDescriptor) throws(Errno) {
+    while true {
+      // No offset is passed, so that the file's own moves on.
+      let sent = sendfile(output.rawValue, input.rawValue, nil, 1 << 20)
+      guard sent >= 0 else {
+        guard errno == EINTR else { throw Errno(rawValue: errno) }
+        continue
+      }
+      if sent == 0 { return }
+    }
+  }
+
   private static func create(_ path: FilePath, _ permissions: FilePermissions) throws -> FileDescriptor {
     try FileDescriptor.open(
       path, .writeOnly, options: [.create, .exclusiveCreate, .closeOnExec, .noFollow], permissions: permissions)
@@ -37,6 +79,12 @@ package enum AtomicFile {
   static func move(_ path: FilePath, to other: FilePath) throws(Errno) {
     // The strings are lent to the call.
     guard unsafe rename(path.string, other.string) == 0 else { throw Errno(rawValue: errno) }
+  }
+
+  /// Whether a program can be run: it has the permission, and its file system is not mounted `noexec`.
+  static func mayRun(_ path: FilePath) -> Bool {
+    // The string is lent to the call.
+    unsafe access(path.string, X_OK) == 0
   }
 
   /// Removes a file, if it is there.

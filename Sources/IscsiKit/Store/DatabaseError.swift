@@ -33,6 +33,7 @@ public enum DatabaseError: DiagnosableError, Hashable {
     case .locked: "end the iscsiadm that hangs; a lock without a living owner is removed by itself"
     // What others may have put there is no lock either; the next writer makes the folder anew.
     case .unsafeLocks(let path, _): "find out who made it so, then remove it: rm -r \(path)"
+    case .failed(_, _, .permissionDenied), .failed(_, _, .notPermitted): "run it as root"
     case .failed: nil
     }
   }

@@ -41,7 +41,9 @@ public struct DiscoveryCreationEdit: RecordEdit {
   }
 }
 
-/// Makes records of what a discovery has found. Those that are there stay as they are: somebody may have edited them.
+/// Makes records of what a discovery has found. Those that are there stay as they are: somebody may have edited them. One of a
+/// portal that the discovery has found with another portal group tag before gets the new tag, since both stand for one
+/// session.
 public struct FoundNodesEdit: RecordEdit {
   private let found: [FoundTargets]
   private let discovery: DiscoveryRecord
@@ -62,22 +64,47 @@ public struct FoundNodesEdit: RecordEdit {
   /// Refuses nothing. There is a step for each portal that was found over each interface, in the order of the answers.
   public func plan(on database: RecordDatabase) throws(DatabaseError) -> RecordPlan {
     var plan = RecordPlan()
-    var known: Set<NodeLocation> = []
-    for part in found {
-      for target in part.targets {
-        for portal in target.portals {
-          let record = configuration.node(target.name, at: portal, over: part.interface, foundBy: discovery)
-          let location = NodeLocation(of: record)
-          guard known.insert(location).inserted else { continue }
-          if let stored = try database.node(at: location, orOlderOver: part.interface.name) {
-            plan.change(stored, to: stored.record)
-          } else {
-            plan.create(record, from: record)
-          }
-        }
+    // The places of records that stand for what was found; one has its new tag once.
+    var taken: Set<[String]> = []
+    let records = made.filter { taken.insert(NodeLocation(of: $0).path).inserted }
+    for record in records {
+      if let stored = try database.node(at: NodeLocation(of: record), orOlderOver: record.interface.name) {
+        plan.change(stored, to: stored.record)
+      } else if let stored = try database.node(like: record, foundBy: discovery, besides: taken) {
+        taken.insert(stored.path)
+        var moved = stored.record
+        moved.portal.tag = record.portal.tag
+        plan.change(stored, to: moved)
+      } else {
+        plan.create(record, from: record)
       }
     }
     return plan
+  }
+
+  /// The records of all that was found as they are made of it, in the order of the answers.
+  private var made: [NodeRecord] {
+    found.flatMap { part in
+      part.targets.flatMap { target in
+        target.portals.map { configuration.node(target.name, at: $0, over: part.interface, foundBy: discovery) }
+      }
+    }
+  }
+}
+
+extension RecordDatabase {
+  /// The record of a node that a discovery has found with another portal group tag; nil if there is none, or several, or
+  /// its place is one of those taken.
+  fileprivate func node(
+    like record: NodeRecord, foundBy discovery: DiscoveryRecord, besides taken: Set<[String]>
+  ) throws(DatabaseError) -> Stored<NodeRecord>? {
+    guard record.portal.tag != nil else { return nil }
+    let filter = NodeFilter(
+      target: record.target, host: record.portal.host, port: record.portal.port, interface: record.interface.name)
+    let others = try nodes(filter).records.filter { stored in
+      !stored.isInOlderForm && stored.record.isFound(by: discovery) && !taken.contains(stored.path)
+    }
+    return others.count == 1 ? others.first : nil
   }
 }
 

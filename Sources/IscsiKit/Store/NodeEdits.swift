@@ -19,7 +19,9 @@ public struct NodeSettingEdit: RecordEdit {
     plan.warn(of: found.nodes.problems)
     do throws(RecordError) {
       for stored in found.nodes.records {
-        plan.change(stored, to: try assignments.applied(to: stored.record))
+        let record = try assignments.applied(to: stored.record)
+        if record.authentication != stored.record.authentication { plan.warn(ofSecretsIn: record) }
+        plan.change(stored, to: record)
       }
     } catch {
       // One for all: it is not a matter of the record.
@@ -65,6 +67,7 @@ public struct NodeCreationEdit: RecordEdit {
       if let stored, !isReplacing {
         plan.refuse(.exists(.node(stored.record)))
       } else {
+        plan.warn(ofSecretsIn: record)
         plan.create(record, from: defaults, over: stored)
       }
     }

@@ -136,4 +136,14 @@ public struct RecordAuthentication: Hashable, Sendable {
 
   /// None.
   public init() {}
+
+  /// What about its secrets works but should not be.
+  var warnings: [CHAPWarning] {
+    let short = { (secret: Secret?) in
+      secret.map(\.octets.count).flatMap { $0 < CHAP.recommendedSecretLength ? $0 : nil }
+    }
+    return [
+      short(secret).map(CHAPWarning.shortOutgoingSecret), short(targetSecret).map(CHAPWarning.shortIncomingSecret),
+    ].compactMap(\.self)
+  }
 }

@@ -45,6 +45,8 @@ extension RecordDatabase.Changes {
             save(record, over: stored?.isInOlderForm == true ? nil : stored, isNew: true)
           } else if let stored {
             record = stored.record
+            // One of the older form does not know the tag, which the target has just told.
+            record.portal = portal
           }
           records.append(record)
         }

@@ -23,6 +23,14 @@ public enum RecordError: DiagnosableError, Hashable {
 
   /// 7.
   public var exitStatus: ExitStatus { .invalidArgument }
+
+  /// Where to find what is right.
+  public var advice: String? {
+    switch self {
+    case .unknownKey: "iscsi-admin node show, iface show and discovery show print the keys that there are"
+    case .identity, .badValue, .missing: nil
+    }
+  }
 }
 
 /// What a key of a record is to users.

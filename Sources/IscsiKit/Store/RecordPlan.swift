@@ -63,6 +63,11 @@ public struct RecordPlan: Sendable {
   mutating func warn(_ text: String) { warnings.append(text) }
   mutating func warn(of problems: [RecordProblem]) { warnings += problems.map(\.description) }
 
+  /// Tells what about a record's secrets works but should not be.
+  mutating func warn(ofSecretsIn record: NodeRecord) {
+    for warning in record.authentication.warnings { warn("\(RecordSubject.node(record)): \(warning)") }
+  }
+
   /// Gives all up if anything was refused.
   mutating func settle() {
     if !refusals.isEmpty { steps = [] }

@@ -23,6 +23,8 @@ public enum RecordSubject: Hashable, Sendable, CustomStringConvertible {
 public enum RecordRefusal: DiagnosableError, Hashable {
   /// No node is what this names.
   case noNode(NodeQuery)
+  /// No node that this names has this `node.startup`.
+  case noNodeWithStartup(NodeRecord.Startup, NodeQuery)
   /// There is no such interface.
   case noInterface(InterfaceName)
   /// There is no discovery at this portal; nil is any.
@@ -45,6 +47,8 @@ public enum RecordRefusal: DiagnosableError, Hashable {
     switch self {
     case .noNode(let selection) where selection.isAll: "there are no records of nodes"
     case .noNode(let selection): "there is no record of \(selection)"
+    case .noNodeWithStartup(let startup, let selection):
+      "no record of \(selection) has node.startup = \(startup.rawValue)"
     case .noInterface(let name): "there is no interface \(name)"
     case .noDiscovery(nil): "there are no records of discoveries"
     case .noDiscovery(let portal?): "there is no record of a discovery at \(portal.address)"
@@ -60,7 +64,7 @@ public enum RecordRefusal: DiagnosableError, Hashable {
   /// 21 for what is not there, 15 for what is in the way, 7 for what cannot be.
   public var exitStatus: ExitStatus {
     switch self {
-    case .noNode, .noInterface, .noDiscovery: .noObjectsFound
+    case .noNode, .noNodeWithStartup, .noInterface, .noDiscovery: .noObjectsFound
     case .exists, .inUse: .sessionExists
     case .builtIn, .setting, .repeated, .declaredTwice: .invalidArgument
     }
@@ -69,6 +73,11 @@ public enum RecordRefusal: DiagnosableError, Hashable {
   /// How to get on.
   public var advice: String? {
     switch self {
+    case .noNode: "keep what a discovery finds: iscsi-admin discover PORTAL --save"
+    case .noNodeWithStartup(let startup, let selection):
+      "iscsi-admin node set \(selection.targets.isEmpty ? "TARGET" : selection.targets.map(\.description).joined(separator: " ")) "
+        + "node.startup=\(startup.rawValue)"
+    case .setting(let error): error.advice
     case .inUse(_, let session): "log out first: iscsi-admin logout \(session)"
     case .builtIn: "create an interface of another name"
     case .noInterface: "iscsi-admin iface list shows the interfaces"

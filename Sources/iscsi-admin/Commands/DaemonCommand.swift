@@ -57,6 +57,7 @@ func runDaemon(
   let serviceManager = manager ?? ServiceManager.takeFromEnvironment()
   var configuration = configuration
   configuration.serviceManager = serviceManager
+  configuration.protectionWarnings = warnings
   let sockets = serviceManager.listeners.map(\.descriptor)
   configuration.exclusiveListener = sockets.first { LegacyDaemonName.listens($0) }
   configuration.listener = sockets.first { $0 != configuration.exclusiveListener }
@@ -64,7 +65,6 @@ func runDaemon(
   let result = runBlocking { () async -> Result<Void, DaemonError> in
     let log = DaemonLog(identifier: identifier, level: level, terminalLevel: terminalLevel)
     let logger = log.logger("daemon")
-    for warning in warnings { logger.warning("\(warning)") }
     let result: Result<Void, DaemonError>
     do throws(DaemonError) { result = .success(try await Daemon(parts, log: logger).run()) } catch {
       result = .failure(error)

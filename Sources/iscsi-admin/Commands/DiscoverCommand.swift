@@ -26,7 +26,7 @@ struct DiscoverCommand: ReportingCommand {
   @Flag(
     help: """
       Keep the discovery and the nodes that it finds in the record database, over each interface that has a record or \
-      else the default one. Records that are there stay as they are.
+      else the default one. Records that are there stay as they are, but for the portal group tag, if that is another one now.
       """)
   var save = false
 
@@ -175,12 +175,14 @@ struct NothingFound: DiagnosableError {
 }
 
 extension CommandOutput {
-  /// Adds which records are new.
-  fileprivate mutating func tell(_ plan: RecordPlan, _ report: ReportOptions) {
+  /// Adds which records are new, and what has changed in others.
+  mutating func tell(_ plan: RecordPlan, _ report: ReportOptions) {
     for warning in plan.warnings { warn(warning) }
     guard !report.json, !report.quiet else { return }
-    text += plan.steps.filter { $0.action == .created }.map { "\($0.subject.description.printable): created\n" }
-      .joined()
+    for step in plan.steps where step.action != .unchanged {
+      // What a new record has is what is configured.
+      text += step.action == .created ? "\(step.subject.description.printable): created\n" : step.text(isTrial: false)
+    }
   }
 }
 

@@ -10,8 +10,8 @@ struct LoginCommand: ReportingCommand {
     discussion: """
       The daemon logs in, keeps the sessions, and logs them in again when they are lost. Several logins run at a time. A \
       login that fails leaves nothing behind. Without --portal the records of nodes say where targets are and how to log \
-      in to them (see iscsi-admin node): all that other options of a login say is then in them. Ends with the code of the first login that failed; 15 is a session that \
-      exists, 20 a daemon that does not run.
+      in to them (see iscsi-admin node): all that other options of a login say is then in them. Ends with the code of the first login that failed: 15 if \
+      all that did have a session already, 20 if no daemon runs.
       """)
 
   @Argument(help: ArgumentHelp("The targets' names.", valueName: "target"), transform: parseTargetName)
@@ -91,10 +91,10 @@ struct LoginCommand: ReportingCommand {
   }
 
   /// Logs in as the records of the targets say.
-  private func performByRecords(_ store: RecordStore) throws -> CommandOutput {
+  func performByRecords(_ store: RecordStore) throws -> CommandOutput {
     let found = try NodeQuery(targets: targets).find(in: store.database)
     let records = found.nodes.records.map(\.record).filter { startup == nil || $0.startup == startup }
-    var (logins, refusals): ([LoginDescription], [any DiagnosableError]) = ([], found.missing)
+    var (logins, refusals): ([LoginDescription], [any DiagnosableError]) = ([], found.missing.map(NoRecordToLogIn.init))
     for record in records {
       do throws(LoginDescriptionError) {
         let login = try LoginDescription(record)
@@ -104,7 +104,9 @@ struct LoginCommand: ReportingCommand {
         refusals.append(UnusableRecord(record: record, reason: error))
       }
     }
-    if records.isEmpty, refusals.isEmpty { refusals.append(RecordRefusal.noNode(NodeQuery(targets: targets))) }
+    if records.isEmpty, refusals.isEmpty, let startup {
+      refusals.append(RecordRefusal.noNodeWithStartup(startup, NodeQuery(targets: targets)))
+    }
     let progress = LoginProgress(logins, isShown: !report.quiet && !noWait)
     var input = InitiatorTypes.LoginInput(logins: logins)
     input.wait = !noWait
@@ -157,6 +159,14 @@ extension LoginDescription {
     login.portal = portal
     return login
   }
+}
+
+/// A target whose portal nobody has told.
+struct NoRecordToLogIn: DiagnosableError {
+  let refusal: RecordRefusal
+  var description: String { refusal.description }
+  var exitStatus: ExitStatus { refusal.exitStatus }
+  var advice: String? { "give --portal, or keep what a discovery finds: iscsi-admin discover PORTAL --save" }
 }
 
 /// A record by which nobody can log in.

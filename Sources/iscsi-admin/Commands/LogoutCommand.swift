@@ -9,8 +9,8 @@ struct LogoutCommand: ReportingCommand {
     abstract: "Log out of sessions; their disks vanish.",
     discussion: """
       Removes the disks, tells the target, and removes the session. A session that cannot reach its target is removed \
-      all the same; a slow target is waited for. A session whose disks are mounted, swap space or part of a device that is, is left alone (28). Ends \
-      with 2 if one of the named sessions does not exist, and with 21 \
+      all the same; a slow target is waited for. A session whose disks are mounted, swap space or part of another device, is left \
+      alone (28), unless iscsid.conf has iscsid.safe_logout = No. Ends with 2 if one of the named sessions does not exist, and with 21 \
       if a target has no session or no session is there at all; the other sessions are logged out.
       """)
 
@@ -49,11 +49,19 @@ struct LogoutCommand: ReportingCommand {
     var (chosen, missing) = choose(from: try location.sysfs.sessions(.summary))
     if all {
       let exclusions = try Exclusions(path: Exclusions.standardPath)
+      let spared = chosen.filter { exclusions.contains($0.targetName ?? "") }
       chosen.removeAll { exclusions.contains($0.targetName ?? "") }
+      for session in spared where !report.quiet {
+        StandardError.tell(
+          "session \(session.id) is left alone: \(Exclusions.standardPath) names \(session.targetName ?? "its target")")
+      }
     }
     var input = InitiatorTypes.LogoutInput(sessions: chosen.map(\.id.rawValue))
     input.timeout = Int(time.timeout)
-    input.force = force
+    // The configuration may let all go, as it does for iscsiadm.
+    let configuration = try InitiatorConfiguration(path: InitiatorConfiguration.standardPath)
+    input.force = force || !configuration.protectsUsedDisks
+    input.spareHeld = true
     let (call, daemon) = (input, daemon.initiator)
     let ids: Set<UInt32> = report.quiet ? [] : Set(call.sessions)
     var results: [InitiatorTypes.LogoutResult] = []

@@ -11,7 +11,8 @@ struct MonitorCommand: ParsableCommand {
     abstract: "Tell what happens to sessions, as it happens.",
     discussion: """
       Goes on over restarts of the daemon, until it is ended. With --json each event is one line with one object; its \
-      number can be given to --after to go on from there.
+      number can be given to --after to go on from there, also after the daemon was started anew. What cannot be told any \
+      more is told to be missed.
       """)
 
   @Flag(help: "Print JSON.")
@@ -69,10 +70,12 @@ func eventLine(_ event: InitiatorTypes.Event) throws -> String {
 
 /// An event for people: time, session, target and what happened.
 func eventText(_ event: InitiatorTypes.Event) -> String {
-  let session = event.session.map { "session \($0)" } ?? "-"
-  let portal = (try? Portal(event.portal))?.address ?? event.portal
-  return
-    "\(clockText(event.time)) \(session) \(event.target.printable) at \(portal.printable): \(event.message.printable)"
+  var subject = event.session.map { "session \($0)" } ?? "-"
+  if let target = event.target, let text = event.portal {
+    let portal = (try? Portal(text))?.address ?? text
+    subject += " \(target.printable) at \(portal.printable)"
+  }
+  return "\(clockText(event.time)) \(subject): \(event.message.printable)"
 }
 
 /// Date and time of day, UTC, to the millisecond.

@@ -7,7 +7,7 @@ struct SessionSetCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
     commandName: "set", abstract: "Change timeouts of sessions that are up.",
     discussion: """
-      The sessions keep them over recoveries. Ends with 2 if one of the sessions does not exist; the others are changed.
+      The sessions keep them over recoveries; what is set during one takes effect when the session is back. Ends with 2 if one of the sessions does not exist; the others are changed.
       """)
 
   @Argument(

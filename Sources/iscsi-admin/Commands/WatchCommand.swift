@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import ArgumentParser
+import Glibc
 import IscsiKit
 import SystemPackage
 
@@ -29,7 +30,8 @@ struct WatchCommand: ParsableCommand {
 
   func run() throws {
     if json { return try EventLines(initiator: daemon.initiator, after: after, isJSON: true).print() }
-    let (sysfs, initiator, isTerminal) = (location.sysfs, daemon.initiator, Terminal.standardOutput.width != nil)
+    // A terminal on a serial line has no size that anybody has told it, and is one all the same.
+    let (sysfs, initiator, isTerminal) = (location.sysfs, daemon.initiator, isatty(STDOUT_FILENO) == 1)
     do {
       // A signal is how this ends; nothing of the terminal has to be put back.
       try runBlocking { try await Watch(sysfs: sysfs, initiator: initiator, isLive: isTerminal).run() }

@@ -8,7 +8,7 @@ extension SessionMetrics {
     values.add(daemonUp, [], .truth(survey.daemon != nil))
     if let daemon = survey.daemon?.daemon {
       values.add(daemonInfo, [daemon.version, daemon.instance], .count(1))
-      values.add(events, [], .count(daemon.lastEvent))
+      values.add(events, [], .count(daemon.eventCount))
     }
     values.add(sessions, [], .count(UInt64(survey.sessions.count)))
     for session in survey.sessions { add(session, in: survey, to: &values) }

@@ -39,6 +39,7 @@ extension FailureSubject {
     case let error as NoSession: self.init(target: error.target, portal: error.portal, session: error.session)
     case let error as NothingFound: self.init(portal: error.portal)
     case let error as RecordRefusal: self.init(error)
+    case let error as NoRecordToLogIn: self.init(error.refusal)
     case let error as ProbeFailure: self.init(target: error.url.target.description, portal: error.url.portal)
     default: self.init()
     }
@@ -46,7 +47,7 @@ extension FailureSubject {
 
   private init(_ refusal: RecordRefusal) {
     switch refusal {
-    case .noNode(let selection):
+    case .noNode(let selection), .noNodeWithStartup(_, let selection):
       self.init(target: selection.targets.first?.description, portal: selection.portal)
     case .noDiscovery(let portal): self.init(portal: portal)
     case .exists(let subject), .declaredTwice(let subject): self.init(subject)

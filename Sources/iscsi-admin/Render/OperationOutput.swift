@@ -51,7 +51,10 @@ struct LoginOutcome: Sendable {
       output.warn(of: discovery.answer)
       if discovery.answer.targets.isEmpty { output.fail(NothingFound(portal: discovery.portal)) }
     }
-    for failure in results.compactMap(\.failure) { output.fail(failure) }
+    // That a session is there already is the least of what can be wrong: the exit code tells it if it is all.
+    let failures = results.compactMap(\.failure)
+    for failure in failures where failure.exitStatus != .sessionExists { output.fail(failure) }
+    for failure in failures where failure.exitStatus == .sessionExists { output.fail(failure) }
     let sessions = results.compactMap(\.session)
     if options.json {
       try output.show(LoginDocument(sessions))

@@ -38,7 +38,7 @@ extension CommandOutput {
 
 extension RecordPlan.Step {
   /// The record and what is done to it, then a line a setting.
-  fileprivate func text(isTrial: Bool) -> String {
+  func text(isTrial: Bool) -> String {
     let words = isTrial && action != .unchanged ? "would be \(action.rawValue)" : action.rawValue
     let lines = settings.map { "  \($0.description.printable)\n" }
     return "\(subject.description.printable): \(words)\n" + lines.joined()

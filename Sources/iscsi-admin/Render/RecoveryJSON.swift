@@ -7,6 +7,7 @@ struct RecoveryJSON: Encodable {
   let portal: PortalJSON?
   let recoveries: Int
   let network: String?
+  let silentSinceUnixSeconds: Double?
   let outage: OutageJSON?
   let lastOutage: OutageJSON?
   let owner: OwnerJSON?
@@ -16,6 +17,7 @@ struct RecoveryJSON: Encodable {
     portal = PortalJSON(recovery.portal)
     recoveries = recovery.recoveries
     network = recovery.network
+    silentSinceUnixSeconds = recovery.silentSince
     outage = recovery.outage.map(OutageJSON.init)
     lastOutage = recovery.lastOutage.map(OutageJSON.init)
     owner = recovery.owner.map(OwnerJSON.init)

@@ -20,14 +20,19 @@ extension RecoveryState {
 
   /// Since when, in seconds since 1970, if that is known.
   var since: Double? {
-    if case .failingIO(let since, _) = self { since ?? outage?.since } else { outage?.since }
+    switch self {
+    case .failingIO(let since, _): since ?? outage?.since
+    case .suspect(.silence(let since)): since
+    default: outage?.since
+    }
   }
 
   /// Why it is so, in one line; nil if nobody knows, or nothing is wrong.
   var cause: String? {
     switch self {
     case .operational, .loggingIn, .loggingOut, .gone, .unknown: return nil
-    case .suspect(let network): return network
+    case .suspect(.network(let finding)): return finding
+    case .suspect(.silence): return "the target has not answered a NOP-Out yet"
     case .devicesStopped(let devices):
       let names = devices.map { "\($0.blockDevice ?? $0.address) is \($0.state ?? "in an unknown state")" }
       return "the session is up, but \(names.joined(separator: ", "))"

@@ -46,9 +46,11 @@ struct HelpTests {
     if arguments == ["--version"] { #expect(output.text == "iscsi-admin \(versionText)\n") }
   }
 
-  @Test("help tells of all commands, of one and of one below it", arguments: [[], ["login"], ["session", "show"]])
-  func helpCommand(names: [String]) throws {
-    let arguments = ["help"] + names
+  @Test(
+    "help tells of all commands, of one and of one below it, by their whole names",
+    arguments: [[], ["login"], ["node"], ["session", "show"]], [["help"], ["--help"], ["-h"]])
+  func helpCommand(names: [String], word: [String]) throws {
+    let arguments = word == ["help"] ? word + names : names + word
     let error = try #require(throws: (any Error).self) {
       // What is asked for here does nothing but print.
       var command = try IscsiAdmin.command(arguments)

@@ -109,6 +109,21 @@ struct DiscoverSavingTests {
     #expect(try fixture.store.database.discoveries(.sendTargets).records.first?.record == discovery)
   }
 
+  @Test("A portal group tag that the target has changed is changed in the record, which is told")
+  func otherTag() throws {
+    let fixture = try RecordFixture()
+    let text = "TargetName=iqn.2026-11.org.example:a\0TargetAddress=10.0.0.1:3260,"
+    _ = try keep(["10.0.0.1"], answer(text + "1\0"), in: fixture)
+    let command = try DiscoverCommand.parse(["10.0.0.1", "--save"])
+    let changed = InitiatorTypes.Discovery(try answer(text + "2\0"))
+    var output = CommandOutput()
+    for plan in try command.keep(changed, authentication: nil, in: fixture.store) { output.tell(plan, command.report) }
+    #expect(
+      output.text
+        == "iqn.2026-11.org.example:a at 10.0.0.1:3260,2 over default: changed\n  node.tpgt: 1 -> 2\n")
+    #expect(try fixture.store.database.nodes().records.map(\.record.portal.description) == ["10.0.0.1:3260,2"])
+  }
+
   @Test("Where users have made interfaces, nodes are kept over these")
   func interfaces() throws {
     let fixture = try RecordFixture.example()

@@ -62,11 +62,15 @@ struct NodeCommandTests {
     #expect(output.status == .noObjectsFound && output.text == "")
     #expect(
       output.diagnostics
-        == "iscsi-admin: there is no record of iqn.2026-11.org.example:none at 10.0.0.9:3260\n")
+        == "iscsi-admin: there is no record of iqn.2026-11.org.example:none at 10.0.0.9:3260; keep what a discovery finds: iscsi-admin discover PORTAL --save\n"
+    )
     let empty = try RecordFixture()
     let json = try empty.run(NodeListCommand.self, "--json")
     try Golden.expect(json.text, is: "node-list-empty.json")
-    #expect(json.diagnostics == "iscsi-admin: there are no records of nodes\n")
+    #expect(
+      json.diagnostics
+        == "iscsi-admin: there are no records of nodes; keep what a discovery finds: iscsi-admin discover PORTAL --save\n"
+    )
     #expect(try empty.run(NodeListCommand.self, "-q").diagnostics == "")
   }
 
@@ -128,6 +132,30 @@ struct NodeEditCommandTests {
     #expect(try fixture.nodes()[0].authentication.name == "@home")
   }
 
+  @Test("a short secret is a warning when it is set, and only then")
+  func shortSecret() throws {
+    let short = try TemporaryFile("topsecret12\n", permissions: [.ownerReadWrite])
+    let name = "iqn.2026-11.org.example:disk1"
+    let output = try fixture.run(NodeSetCommand.self, name, "node.session.auth.password=@\(short.path)")
+    #expect(output.status == .success)
+    #expect(output.diagnostics.contains("warning: \(name) at "))
+    #expect(output.diagnostics.contains("the CHAP secret has 11 octets; RFC 7143 wants 12 at least"))
+    #expect(try fixture.run(NodeSetCommand.self, name, "node.startup=onboot").diagnostics == "")
+  }
+
+  @Test("a login by records says what is missing: the target's record, or one with such a startup")
+  func login() throws {
+    let startup = try LoginCommand.parse(["--all", "--startup", "onboot"]).performByRecords(fixture.store)
+    #expect(startup.status == .noObjectsFound)
+    #expect(
+      startup.diagnostics
+        == "iscsi-admin: no record of a node has node.startup = onboot; iscsi-admin node set TARGET node.startup=onboot\n"
+    )
+    let unknown = try LoginCommand.parse(["iqn.2026-11.org.example:none"]).performByRecords(fixture.store)
+    #expect(unknown.status == .noObjectsFound)
+    #expect(unknown.diagnostics.contains("there is no record of iqn.2026-11.org.example:none; give --portal, or "))
+  }
+
   @Test("a key that comes twice, or that no record has, is refused and nothing is changed")
   func refused() throws {
     let before = try fixture.nodes()
@@ -135,7 +163,10 @@ struct NodeEditCommandTests {
     #expect(twice.diagnostics == "iscsi-admin: node.startup is given twice\n")
     #expect(twice.status == .invalidArgument)
     let unknown = try fixture.run(NodeSetCommand.self, "--all", "node.startup=manual", "node.start=manual")
-    #expect(unknown.diagnostics == "iscsi-admin: there is no key \"node.start\"\n")
+    #expect(
+      unknown.diagnostics
+        == "iscsi-admin: there is no key \"node.start\"; iscsi-admin node show, iface show and discovery show print the keys that there are\n"
+    )
     #expect(unknown.status == .invalidArgument)
     #expect(try fixture.nodes() == before)
   }

@@ -29,6 +29,9 @@ private final class Trouble {
     // One that the daemon does not know, whose target has an odd name.
     add(8, .failed, .failed, "blocked", nil)
     sessions[7].targetName = "iqn.2026-11.org.example:\u{1B}[2J"
+    add(9, .loggedIn, .up, "running", nil)
+    recoveries[sessions[8].id] = InitiatorTypes.Recovery(
+      phase: "up", portal: "10.0.0.1:3260,1", recoveries: 0, silentSince: Self.now - 7)
     for session in sessions { try tree.add(session) }
     for (number, session) in sessions.enumerated() where session.devices.count == 1 {
       try tree.addBlockDevice(
@@ -113,7 +116,7 @@ struct RecoveryCommandTests {
 
   @Test("Only the numbers of those that are not operational")
   func quiet() throws {
-    #expect(try output(["-q"]).1 == "2\n3\n4\n5\n6\n7\n8\n")
+    #expect(try output(["-q"]).1 == "2\n3\n4\n5\n6\n7\n8\n9\n")
   }
 
   @Test("Where all is well it is silent and ends with 0", arguments: [[], ["-q"], ["--json"]])

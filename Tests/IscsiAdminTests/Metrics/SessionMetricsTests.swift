@@ -37,7 +37,9 @@ struct SessionMetricsTests {
     statistics.digestErrors = 1
     statistics.custom = [.init(name: "eh_abort_cnt", value: 2), .init(name: "txdata_octets", value: 9)]
     var daemon = DaemonSurvey(
-      daemon: InitiatorTypes.Identity(version: "1.2.3", instance: "a1", processID: 1, sessions: 2, lastEvent: 42),
+      daemon: InitiatorTypes.Identity(
+        version: "1.2.3", instance: "a1", processID: 1, sessions: 2, firstEvent: 1_795_000_000_000_001,
+        lastEvent: 1_795_000_000_000_042),
       recoveries: [
         healthy.id: InitiatorTypes.Recovery(phase: "up", portal: "10.0.0.1:3260", recoveries: 0),
         lost.id: InitiatorTypes.Recovery(

@@ -60,10 +60,11 @@ struct OperationOutputTests {
     unscanned.devices = []
     unscanned.scanFailure = OperationError(.scan(unscanned.session), .scanTimedOut)
     let output = try LoginOutcome([
+      // The exit code tells of it only if nothing else has failed.
+      .failure(try Samples.operationError(4, .sessionExists(SessionID(rawValue: 7)))),
       .success(unscanned),
       .failure(try Samples.operationError(2, .login(.rejected(.authenticationFailure)))),
       .success(try Samples.login(3)),
-      .failure(try Samples.operationError(4, .sessionExists(SessionID(rawValue: 7)))),
     ]).output(ReportOptions.parse(arguments))
     try Golden.expect(output.text, is: "login-partial.\(form)")
     try Golden.expect(output.diagnostics, is: "login-partial.stderr")
@@ -207,6 +208,11 @@ struct OperationOutputTests {
         == #"{"kernelError":1022,"kind":"lost","message":"connection lost: the kernel reported\nNOP_TIMEDOUT (1022)","#
         + #""portal":"10.0.0.1:3260,1","sequence":9,"session":1,"target":"iqn.2026-11.org.example:disk1","#
         + #""time":1795000000.125}"#)
+    let missed = InitiatorTypes.Event(
+      sequence: 9, time: 1_795_000_000.125, kind: InitiatorTypes.Event.missedKind, message: "not known")
+    #expect(eventText(missed) == "2026-11-18T11:06:40.125Z -: not known")
+    #expect(
+      try eventLine(missed) == #"{"kind":"missed","message":"not known","sequence":9,"time":1795000000.125}"#)
   }
 
   @Test("session rescan without sessions ends with 21", arguments: [[], ["--json"], ["--quiet"]])

@@ -18,10 +18,12 @@ struct BootInitiatorTests {
     _ requests: [LoginRequest], by initiator: BootInitiator
   ) async -> [Result<LoginReport, OperationError>] {
     var results: [Result<LoginReport, OperationError>] = []
-    await initiator.logIn(requests, report: { _ in }) { index, result in
-      #expect(index == results.count)
-      results.append(result)
-    }
+    await initiator.logIn(
+      requests, report: { _ in },
+      finished: { index, result in
+        #expect(index == results.count)
+        results.append(result)
+      })
     return results
   }
 
@@ -60,5 +62,24 @@ struct BootInitiatorTests {
     // Of two that are the same, one is made.
     #expect([ends[1], ends[2]].count { if case .success = $0 { true } else { false } } == 1)
     #expect(fixture.kernel.sessions.count == 1)
+  }
+
+  @Test("Logins that still run when enough have ended are given up at the moment that is told")
+  func enough() async throws {
+    let fixture = try await SessionFixture()
+    var dead = try fixture.request()
+    dead.target = try TargetName("iqn.2001-04.com.example:dead")
+    // Nothing listens there, and it would be tried for long.
+    dead.portal.port = 1
+    dead.options.timeouts.loginRetryWindow = .seconds(900)
+    let initiator = await initiator(fixture, "/proc/none")
+    var ends: [(index: Int, result: Result<LoginReport, OperationError>)] = []
+    await initiator.logIn([dead, try fixture.request()], report: { _ in }) { index, result in
+      ends.append((index, result))
+      return .now + .milliseconds(10)
+    }
+    #expect(ends.map(\.index) == [1, 0] && fixture.kernel.sessions.count == 1)
+    guard case .failure(let error)? = ends.last?.result else { return #expect(Bool(false)) }
+    #expect(error.cause == .cancelled)
   }
 }

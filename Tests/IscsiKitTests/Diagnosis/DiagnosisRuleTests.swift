@@ -62,6 +62,14 @@ struct DiagnosisRuleTests {
     }
   }
 
+  /// A session whose target was heard of the last time then.
+  private static func silent(_ since: Double?) -> Evidence {
+    changed(session { $0.connection?.noopTimeout = 5 }) { evidence in
+      evidence.daemon = .supervises(
+        InitiatorTypes.Recovery(phase: "up", portal: "10.0.0.1:3260", recoveries: 0, silentSince: since))
+    }
+  }
+
   /// The session as a path of a map.
   private static func onMultipath(_ seconds: Int32, _ noop: UInt32, _ queues: Bool?) -> Evidence {
     changed(timed(seconds, noop)) { evidence in
@@ -195,6 +203,10 @@ struct DiagnosisRuleTests {
       "is in state recovery", "sd1 gives a command 30 s"),
     Case(.errorHandler, "idle", healthy(), nil),
     Case(
+      .targetSilent, "for seven seconds", silent(now - 7), .warning, "10.0.0.1:3260 answers nothing",
+      "the last answer came 7 s ago", "waits for 5 s"),
+    Case(.targetSilent, "it answers", silent(nil), nil),
+    Case(
       .ioFails, "the timeout ran out",
       changed(lost(nil) { $0.deadline = now - 7 }) { evidence in
         evidence.session?.state = .free
@@ -283,9 +295,14 @@ struct DiagnosisRuleTests {
     Case(
       .deviceTimeout, "short",
       session {
-        $0.abortTimeout = 15; $0.luResetTimeout = 30
+        $0.abortTimeout = 15; $0.luResetTimeout = 40
       }, .note,
-      "a command to sd1 may take 30 s", ": 45 s", "iscsi-admin set 1 device-timeout=45"),
+      "a command to sd1 may take 30 s", ": 55 s", "iscsi-admin set 1 device-timeout=55"),
+    Case(
+      .deviceTimeout, "as it comes",
+      session {
+        $0.abortTimeout = 15; $0.luResetTimeout = 30
+      }, nil),
     Case(.deviceTimeout, "long", healthy(), nil),
     Case(
       .halfCheck, "no timeout", session { $0.connection?.noopTimeout = 0 }, .warning, "checks nothing", "timeout off"),

@@ -30,7 +30,7 @@ struct LostSessionTests {
     let lost = SessionID(rawValue: 2)
     try show(lost, by: ours)
     await #expect(throws: OperationError.self) {
-      try await fixture.sessions.login(try fixture.request(timeout: .seconds(fault == .overrun ? 60 : 2)))
+      try await fixture.sessions.login(try fixture.request(timeout: .seconds(fault == .overrun ? 60 : 10)))
     }
     #expect(await eventually { kernel.sessions[lost] == nil })
     // With an overrun the kernel did not make it.

@@ -92,9 +92,15 @@ struct SessionStatusTests {
       step: "error while bound", session: .failed, connection: .failed, device: "blocked", phase: .recovering,
       isOut: true, alone: ["recovering", "waits"]),
     Row(
+      step: "error while bound, after recovery_tmo", session: .free, connection: .failed, device: "transport-offline",
+      phase: .recovering, isOut: true, alone: ["failingIO", "fails"]),
+    Row(
       step: "error while bound in a first login", session: .failed, target: .allocated, connection: .failed,
       phase: .loggingIn, alone: ["recovering", nil], supervised: ["loggingIn", nil]),
     Row(step: "START after relogin", device: "running", alone: ["operational", "flows"]),
+    Row(
+      step: "START after relogin that recovery_tmo preceded, not unblocked yet", device: "transport-offline",
+      alone: ["devicesStopped", "fails"]),
     Row(step: "START after relogin, not unblocked yet", device: "blocked", alone: ["devicesStopped", "waits"]),
     Row(
       step: "given up by error handling, after relogin", device: "offline", alone: ["devicesStopped", "fails"]),
@@ -117,6 +123,9 @@ struct SessionStatusTests {
       alone: ["operational", "flows"], supervised: ["loggingOut", "flows"]),
     Row(
       step: "UNBIND", target: .unbinding, device: "cancel", phase: .loggingOut, alone: ["loggingOut", "fails"]),
+    Row(
+      step: "UNBIND, the devices are gone from sysfs", target: .unbinding, phase: .loggingOut,
+      alone: ["loggingOut", nil]),
     Row(step: "UNBIND ended", target: .unbound, phase: .loggingOut, alone: ["loggingOut", nil]),
     Row(
       step: "UNBIND of a session that is away", session: .failed, target: .unbinding, connection: .failed,
@@ -124,6 +133,9 @@ struct SessionStatusTests {
     Row(step: "Logout Response received", target: .unbound, phase: .loggingOut, alone: ["loggingOut", nil]),
     Row(
       step: "STOP for good", connection: .down, device: "running", phase: .loggingOut, alone: ["loggingOut", "fails"]),
+    Row(
+      step: "STOP for good of a session that is away", session: .failed, target: .unbound, connection: .down,
+      phase: .loggingOut, isOut: true, alone: ["loggingOut", nil]),
     Row(
       step: "DESTROY_CONN", connection: nil, device: "running", phase: .loggingOut, alone: ["loggingOut", "fails"]),
     Row(step: "a state of another kernel", session: nil, device: "running", alone: ["unknown", nil]),
@@ -190,13 +202,17 @@ struct SessionStatusTests {
     #expect(status.io == .fails)
   }
 
-  @Test("A session whose network device is away is suspect as long as it is up")
+  @Test("A session whose network device is away, or whose target does not answer, is suspect as long as it is up")
   func suspect() {
     var session = SessionSnapshot.example(1)
     var facts = Self.facts(.up)
     facts.network = "eth0 is without carrier"
-    #expect(SessionStatus(session, facts, at: Self.now).state == .suspect(network: "eth0 is without carrier"))
-    #expect(SessionStatus(session, facts, at: Self.now).io == .flows)
+    #expect(SessionStatus(session, facts, at: Self.now).state == .suspect(.network("eth0 is without carrier")))
+    #expect(SessionStatus(session, facts, at: Self.now).io == .waits(nil))
+    facts.network = nil
+    facts.silentSince = Self.now - 7
+    #expect(SessionStatus(session, facts, at: Self.now).state == .suspect(.silence(since: Self.now - 7)))
+    #expect(SessionStatus(session, facts, at: Self.now).io == .waits(nil))
     session.state = .failed
     #expect(SessionStatus(session, facts, at: Self.now).state == .recovering(nil))
   }

@@ -27,7 +27,7 @@ struct EventLogTests {
 
   @Test("Events are numbered from 1, and a reader gets those behind the number that it knows")
   func numbers() async throws {
-    let log = EventLog()
+    let log = EventLog(startedAt: 0)
     #expect(log.lastSequence == 0)
     try post(1...5, to: log)
     #expect(log.lastSequence == 5)
@@ -37,7 +37,7 @@ struct EventLogTests {
 
   @Test("A reader without a number gets what comes, and each reader gets all of it")
   func comers() async throws {
-    let log = EventLog()
+    let log = EventLog(startedAt: 0)
     try post(1...3, to: log)
     let (new, old) = (log.events(after: nil), log.events(after: 2))
     try post(4...5, to: log)
@@ -45,9 +45,49 @@ struct EventLogTests {
     #expect(await take(3, old) == [3, 4, 5])
   }
 
+  @Test("The numbers begin with the time, so that those of the next log are greater")
+  func beginning() async throws {
+    let log = EventLog(startedAt: 1_795_000_000.25)
+    #expect(log.firstSequence == 1_795_000_000_250_000 && log.lastSequence == log.firstSequence - 1)
+    log.post(try event(1))
+    #expect(log.lastSequence == log.firstSequence)
+    let next = EventLog(startedAt: 1_795_000_000.251)
+    #expect(next.firstSequence == log.firstSequence + 1000)
+    // What no clock tells makes a number all the same, one that floating point holds.
+    for time: Double in [-1, -.infinity, .nan, 0] { #expect(EventLog(startedAt: time).firstSequence == 1) }
+    for time in [1e10, 1e12] { #expect(EventLog(startedAt: time).firstSequence == 1 << 52) }
+    #expect(EventLog().firstSequence > next.firstSequence)
+  }
+
+  @Test("A reader is told what it misses, also if nothing has happened since")
+  func missed() throws {
+    let log = EventLog(startedAt: 0.001)
+    #expect(log.firstSequence == 1000)
+    func missed(_ known: UInt64?) -> MissedEvents? { log.read(after: known).missed }
+    // Of an earlier log, or of one that was ahead when the clock was set back.
+    #expect(missed(57) == MissedEvents(known: 57, last: 999, isOfOther: true))
+    #expect(missed(1000) == MissedEvents(known: 1000, last: 999, isOfOther: true))
+    #expect(missed(.max) == MissedEvents(known: .max, last: 999, isOfOther: true))
+    for known: UInt64? in [nil, 0, 999] { #expect(missed(known) == nil) }
+    for _ in 0..<EventLog.capacity + 10 { log.post(try event(1)) }
+    let oldest = MissedEvents(known: 1005, last: 1009, isOfOther: false)
+    #expect(missed(1005) == oldest && log.read(after: 1005).start == 1009)
+    #expect(oldest.description.contains("between event 1005 and event 1010"))
+    #expect(missed(57) == MissedEvents(known: 57, last: 1009, isOfOther: true))
+    #expect(missed(.max) == MissedEvents(known: .max, last: 1009, isOfOther: true))
+    for known: UInt64? in [nil, 0, 1009, 1020, log.lastSequence] { #expect(missed(known) == nil) }
+  }
+
+  @Test("A reader whose number is ahead of the log gets all")
+  func ahead() async throws {
+    let log = EventLog(startedAt: 0)
+    try post(1...5, to: log)
+    #expect(await take(5, log.events(after: 77)) == [1, 2, 3, 4, 5])
+  }
+
   @Test("The last 1024 events are kept, in order: who knows less sees a gap")
   func gap() async throws {
-    let log = EventLog()
+    let log = EventLog(startedAt: 0)
     let capacity = EventLog.capacity
     try post(1...(capacity + 300), to: log)
     #expect(await take(capacity, log.events(after: 0)) == Array(301...UInt64(capacity + 300)))
@@ -60,7 +100,7 @@ struct EventLogTests {
 
   @Test("A slow reader loses the oldest, and the log neither grows nor waits for it")
   func slowReader() async throws {
-    let log = EventLog()
+    let log = EventLog(startedAt: 0)
     let events = log.events(after: 0)
     try post(1...(2 * EventLog.capacity), to: log)
     let sequences = await take(EventLog.capacity, events)
@@ -69,7 +109,7 @@ struct EventLogTests {
 
   @Test("A reader that is cancelled or goes away is forgotten")
   func readers() async throws {
-    let log = EventLog()
+    let log = EventLog(startedAt: 0)
     let reading = Task { for await _ in log.events(after: nil) {} }
     #expect(await eventually { log.readerCount == 1 })
     reading.cancel()
@@ -84,7 +124,7 @@ struct EventLogTests {
 
   @Test("Events of many tasks have numbers without gaps, and readers see them in order")
   func tasks() async throws {
-    let log = EventLog()
+    let log = EventLog(startedAt: 0)
     let events = log.events(after: 0)
     let template = try event(1)
     await withTaskGroup(of: Void.self) { group in
@@ -119,6 +159,9 @@ struct SupervisionEventTests {
     for (cause, text, code) in told {
       let event = event(.lost(cause))
       #expect(event.kind == .lost && event.message == text && event.kernelError == code)
+      let still = self.event(.stillLost(cause))
+      #expect(still.kind == .lost && still.message == text.replacing("lost:", with: "still lost:"))
+      #expect(still.kernelError == code)
     }
   }
 
@@ -151,10 +194,11 @@ struct SupervisionEventTests {
     let outage = Outage(cause: .unseen, since: .now)
     let failure = FailedAttempt(number: 1, portal: Self.portal, cause: .cancelled, time: .now)
     let notices: [SessionMachine.Notice] = [
-      .loggedIn, .loginDelayed(failure), .loginFailed(.cancelled), .adopted, .lost(.unseen),
+      .loggedIn, .loginDelayed(failure), .loginFailed(.cancelled), .adopted, .lost(.unseen), .stillLost(.unseen),
       .diagnosed(NetworkFinding(device: "eth0", cause: .noCarrier(nil))), .attemptFailed(failure), .recovered(outage),
       .redirected(Self.portal), .moved(Self.portal), .leaving, .messageReceived(.scsi), .gaveUp(outage),
       .loggedOut([]), .removalDelayed(disks: [], .seconds(10)), .removalFailed(.cancelled), .scanFailed(.scanTimedOut),
+      .settingFailed("abort-timeout"), .silent, .answered,
       .vanished,
     ]
     #expect(Set(notices.map { event($0).kind }) == Set(SessionEvent.Kind.allCases))

@@ -130,6 +130,70 @@ struct ManagerAdoptionTests {
     #expect(fixture.kernel.violations == [])
   }
 
+  @Test("What an earlier manager has kept until a session is back is set", arguments: [false, true])
+  func due(isUp: Bool) async throws {
+    let target = try testTarget()
+    let fixture = try await SupervisedFixture { _ in target }
+    let snapshot = try found(fixture, connection: isUp ? .up : .failed) {
+      $0.abortTimeout = 15
+      if !isUp { $0.show(.failed, .failed) }
+    }
+    var record = SessionRecord(
+      session: snapshot.id, request: try fixture.base.request(), isid: ISID(session: snapshot.id), stage: .established)
+    record.due = TimeoutSettings([.abort: 7])
+    fixture.base.registry.write(record)
+    _ = try await fixture.manager.adoptSessions { name }
+    #expect(await eventually { fixture.kernel.sessions[snapshot.id]?.parameters[27] == "7" })
+    #expect(await eventually { fixture.base.registry.read(snapshot.id)?.due == TimeoutSettings() })
+  }
+
+  @Test("An outage is kept while it lasts, and goes on under the next manager, with the deadline of its I/O")
+  func outage() async throws {
+    let target = try testTarget()
+    // The first recovery is refused for as long as the first manager lives.
+    let fixture = try await SupervisedFixture { session in
+      var target = target
+      if session.bindCount == 2 { target.login.refusal = .serviceUnavailable }
+      return target
+    }
+    let session = try await fixture.logIn { $0.options.timeouts.replacement = .seconds(120) }
+    try fixture.show(session) { $0.replacementTimeout = 120 }
+    #expect(fixture.base.registry.read(session)?.outage == nil)
+    fixture.kernel.failConnection(of: session)
+    #expect(await fixture.happened(.attemptFailed))
+    let kept = try #require(fixture.base.registry.read(session)?.outage)
+    #expect(kept.cause == .kernel(.connectionClosed) && kept.replacementTimeout == 120 && kept.attempts == 1)
+    #expect(await fixture.recoveries(session))
+    #expect(await eventually { fixture.base.registry.read(session)?.outage == nil })
+  }
+
+  @Test(
+    "An outage on record is that of a session that is found without a connection, and over for one that is up",
+    arguments: [false, true])
+  func outageOnRecord(isUp: Bool) async throws {
+    let target = try testTarget()
+    let fixture = try await SupervisedFixture { _ in target }
+    let snapshot = try found(fixture, connection: isUp ? .up : .failed) {
+      // What is set now is for the next outage.
+      $0.replacementTimeout = 5
+      if !isUp { $0.show(.failed, .failed) }
+    }
+    var record = SessionRecord(
+      session: snapshot.id, request: try fixture.base.request(), isid: ISID(session: snapshot.id), stage: .established)
+    var outage = Outage(cause: .kernel(.noopTimedOut), since: .now - .seconds(30))
+    (outage.attempts, outage.replacementTimeout) = (4, 120)
+    record.outage = outage
+    fixture.base.registry.write(record)
+    _ = try await fixture.manager.adoptSessions { name }
+    #expect(await fixture.recoveries(snapshot.id))
+    let ended = try #require(fixture.supervision(snapshot.id)?.lastOutage)
+    #expect(ended.cause == outage.cause && ended.since == outage.since && ended.replacementTimeout == 120)
+    #expect(ended.attempts == (isUp ? 4 : 5))
+    #expect(await eventually { fixture.base.registry.read(snapshot.id)?.outage == nil })
+    #expect(await fixture.happened(.recovered))
+    #expect(fixture.kinds == (isUp ? [.adopted, .recovered] : [.adopted, .lost, .recovered]))
+  }
+
   @Test("A session that is lost later is recovered with what the record knows, but the kernel's timeouts win")
   func kernelsTimeouts() async throws {
     let target = try testTarget(authentication: try TestAccounts.chap())

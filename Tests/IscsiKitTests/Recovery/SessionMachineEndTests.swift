@@ -284,6 +284,79 @@ struct AdoptionTests {
     #expect(harness.actions == [.notify(.adopted), .notify(.lost(.foundFailed)), .perform(.stop)])
   }
 
+  /// An outage that an earlier supervisor has left.
+  private func leftOutage(_ harness: MachineHarness) -> Outage {
+    var outage = Outage(
+      cause: .kernel(.noopTimedOut), network: NetworkFinding(device: "eth0", cause: .noCarrier(nil)),
+      since: harness.now - .seconds(40))
+    (outage.attempts, outage.replacementTimeout) = (9, 120)
+    return outage
+  }
+
+  @Test(
+    "An outage that began under an earlier supervisor goes on: cause, beginning, attempts and deadline are those of it")
+  func resumed() throws {
+    var harness = MachineHarness()
+    let outage = leftOutage(harness)
+    harness.machine = SessionMachine(portal: MachineHarness.home, policy: .init(), seed: 7, outage: outage)
+    harness.handle(.adopt(.failed))
+    #expect(harness.actions == [.notify(.adopted), .notify(.stillLost(outage.cause)), .perform(.stop)])
+    #expect(harness.machine.outage == outage)
+    harness.end(.done)
+    harness.end(.notConnected(.transport(.refused)))
+    harness.wake()
+    harness.end(.done)
+    guard case .recovered(let ended)? = harness.notices.first else {
+      Issue.record("no recovery was told")
+      return
+    }
+    #expect(ended.since == outage.since && ended.attempts == 11 && ended.end == harness.now)
+    // The next one is another.
+    harness.handle(.connectionFailed(.connectionClosed))
+    #expect(harness.machine.outage == Outage(cause: .kernel(.connectionClosed), since: harness.now))
+  }
+
+  @Test("What an earlier supervisor has tried does not count against the limit", arguments: [1, 3])
+  func resumedLimit(limit: Int) {
+    var policy = SessionMachine.Policy()
+    policy.recoveryLimit = limit
+    var harness = MachineHarness()
+    let outage = leftOutage(harness)
+    harness.machine = SessionMachine(portal: MachineHarness.home, policy: policy, seed: 7, outage: outage)
+    harness.handle(.adopt(.failed))
+    harness.end(.done)
+    for _ in 1..<limit {
+      harness.end(.notConnected(.transport(.refused)))
+      harness.wake()
+    }
+    #expect(harness.machine.operation == .relogIn)
+    harness.end(.notConnected(.transport(.refused)))
+    #expect(harness.operation == .destroy)
+  }
+
+  @Test(
+    "A session that came back without anybody noting it is up: that is told, and its devices are looked at",
+    arguments: [true, false])
+  func backAgain(isScanned: Bool) {
+    var harness = MachineHarness()
+    var outage = leftOutage(harness)
+    harness.machine = SessionMachine(portal: MachineHarness.home, policy: .init(), seed: 7, outage: outage)
+    harness.handle(.adopt(.up(isScanned: isScanned)))
+    outage.end = harness.now
+    #expect(harness.actions == [.notify(.adopted), .notify(.recovered(outage)), isScanned ? .rescan : .scan])
+    #expect(harness.machine.isUp && harness.machine.outage == nil)
+  }
+
+  @Test("An outage that has not begun yet, which no clock of this machine can have told, begins now")
+  func resumedFromTheFuture() {
+    var harness = MachineHarness()
+    var outage = leftOutage(harness)
+    outage.since = harness.now + .seconds(1)
+    harness.machine = SessionMachine(portal: MachineHarness.home, policy: .init(), seed: 7, outage: outage)
+    harness.handle(.adopt(.failed))
+    #expect(harness.machine.outage?.since == harness.now)
+  }
+
   @Test("A logout that was begun goes on where it was", arguments: [true, false], [true, false])
   func leaving(isConnected: Bool, isUnbound: Bool) {
     var harness = MachineHarness()

@@ -64,7 +64,18 @@ struct SessionRegistryTests {
     let owner = SessionOwner(userID: 4, processID: 77, label: "a \"label\"\n", time: 1.5)
     return SessionRecord(
       session: SessionID(rawValue: number), request: try fullRequest(), isid: ISID(session: SessionID(rawValue: 99)),
-      stage: stage, home: try Portal("192.0.2.9:3262,2"), owner: owner)
+      stage: stage, home: try Portal("192.0.2.9:3262,2"),
+      due: TimeoutSettings([.replacement: .off, .abort: 7]), areNOPsIdle: true, outage: outage(.kernel(.noopTimedOut)),
+      owner: owner)
+  }
+
+  private static let began = ContinuousClock.now - .seconds(77)
+
+  private func outage(_ cause: LossCause, _ finding: LinkCause? = .noCarrier(nil)) -> Outage {
+    var outage = Outage(
+      cause: cause, network: finding.map { NetworkFinding(device: "eth\"0", cause: $0) }, since: Self.began)
+    (outage.attempts, outage.replacementTimeout) = (12, 120)
+    return outage
   }
 
   @Test("A record that cannot be written any more is none: an old one would be wrong")
@@ -153,6 +164,94 @@ struct SessionRegistryTests {
     SessionRegistry(directory: place.directory).write(record)
     #expect(place.names == ["4294967295.made"])
     #expect(SessionRegistry(directory: place.directory).read(record.session) == record)
+  }
+
+  @Test(
+    "Whatever is known of an outage is read again, its moment to the nanosecond",
+    arguments: [
+      (.kernel(.connectionClosed), nil), (.kernel(KernelErrorCode(rawValue: .max)), .noSuchDevice),
+      (.message(.sessionDropped), .administrativelyDown), (.foundFailed, .noCarrier(LinkFault(state: "no cable"))),
+      (.unseen, .noCarrier(LinkFault(state: "autoneg", detail: "no partner detected"))), (.unseen, .up),
+    ] as [(LossCause, LinkCause?)])
+  func outages(cause: LossCause, finding: LinkCause?) throws {
+    let place = Place()
+    var record = try record()
+    record.outage = outage(cause, finding)
+    SessionRegistry(directory: place.directory).write(record)
+    #expect(SessionRegistry(directory: place.directory).read(record.session) == record)
+    record.outage?.replacementTimeout = nil
+    SessionRegistry(directory: place.directory).write(record)
+    #expect(SessionRegistry(directory: place.directory).read(record.session) == record)
+  }
+
+  @Test("A record of a version that knows no outages is read, and so is one of a version that knows more of them")
+  func otherVersions() throws {
+    let place = Place()
+    var record = try record()
+    SessionRegistry(directory: place.directory).write(record)
+    let text = String(decoding: try place.read("1.established"), as: UTF8.self)
+    let unknown = text.replacing("\"cause\":\"kernel\"", with: "\"cause\":\"weather\",\"rain\":3")
+    try #require(unknown != text)
+    try place.write(Array(unknown.utf8), as: "1.established")
+    record.outage = nil
+    #expect(SessionRegistry(directory: place.directory).read(record.session) == record)
+    SessionRegistry(directory: place.directory).write(record)
+    let without = String(decoding: try place.read("1.established"), as: UTF8.self)
+    #expect(!without.contains("outage"))
+    try place.write(Array(without.replacing("\"isid\":", with: "\"later\":[1],\"isid\":").utf8), as: "1.established")
+    #expect(SessionRegistry(directory: place.directory).read(record.session) == record)
+  }
+
+  @Test("Numbers of an outage that nobody can have counted do no harm")
+  func strangeNumbers() throws {
+    let place = Place()
+    SessionRegistry(directory: place.directory).write(try record())
+    let text = String(decoding: try place.read("1.established"), as: UTF8.self)
+    for (number, attempts) in [(Int64.max, Int(Int32.max)), (.min, 0)] {
+      let strange = text.replacing("\"attempts\":12", with: "\"attempts\":\(number)")
+      try #require(strange != text)
+      try place.write(Array(strange.utf8), as: "1.established")
+      let outage = SessionRegistry(directory: place.directory).read(SessionID(rawValue: 1))?.outage
+      #expect(outage?.attempts == attempts)
+    }
+  }
+
+  @Test("A long outage is written when something is found out about it, and seldom for its attempts")
+  func attempts() throws {
+    let place = Place()
+    let registry = SessionRegistry(directory: place.directory)
+    registry.write(try record())
+    let session = SessionID(rawValue: 1)
+    var supervision = Supervision(portal: MachineHarness.home)
+    var outage = Outage(cause: .unseen, since: .now)
+    var written: [Int] = []
+    /// Notes the outage; whether a file is written for it.
+    func isWritten() throws -> Bool {
+      try place.write([], as: "1.established")
+      supervision.outage = outage
+      registry.update(session) { $0.note(.adopted, supervision) }
+      return try place.read("1.established") != []
+    }
+    #expect(try isWritten())
+    for number in 1...50 {
+      outage.attempts = number
+      outage.nextAttempt = .now
+      outage.lastFailure = FailedAttempt(
+        number: number, portal: MachineHarness.home, cause: .transport(.refused), time: .now)
+      if try isWritten() { written.append(number) }
+      #expect(registry.read(session)?.outage?.attempts == written.last)
+    }
+    #expect(written == [1, 2, 4, 8, 16, 26, 36, 46])
+    outage.network = NetworkFinding(device: "eth0", cause: .noCarrier(nil))
+    #expect(try isWritten())
+    outage.replacementTimeout = 5
+    #expect(try isWritten() && isWritten() == false)
+    // The next outage is another one, also if it is noted before the end of this one.
+    outage = Outage(cause: .unseen, since: .now)
+    #expect(try isWritten() && registry.read(session)?.outage == outage)
+    supervision.outage = nil
+    registry.update(session) { $0.note(.recovered(outage), supervision) }
+    #expect(registry.read(session)?.outage == nil)
   }
 
   @Test("A login time below a second, which only a program can ask for, does not make a record unreadable")

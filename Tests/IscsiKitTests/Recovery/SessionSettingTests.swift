@@ -1,20 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 import IscsiKitTesting
+import Synchronization
 import SystemPackage
 import Testing
 
 @testable import IscsiKit
+
+/// Whether a target refuses logins.
+private final class Door: Sendable {
+  let isClosed = Atomic(false)
+}
 
 /// A session of a supervised fixture with a disk, whose sysfs shows what the kernel is told.
 private final class TunedFixture {
   let base: SupervisedFixture
   let session: SessionID
   let host: HostNumber
+  private let door = Door()
   var tree: FilePath { base.base.tree.root }
 
   /// A session, of whose parameters the kernel ignores some.
   init(ignoring ignored: Set<UInt32> = [], _ change: (inout LoginRequest) -> Void = { _ in }) async throws {
-    base = try await SupervisedFixture()
+    let (target, door) = (try testTarget(), door)
+    base = try await SupervisedFixture { _ in
+      var target = target
+      target.login.refusal = door.isClosed.load(ordering: .relaxed) ? .serviceUnavailable : nil
+      return target
+    }
     let fixture = base
     session = try await fixture.logIn(change)
     let host = try #require(fixture.kernel.sessions[session]).host
@@ -22,6 +34,30 @@ private final class TunedFixture {
     fixture.kernel.showTimeouts(in: fixture.base.tree.root, ignoring: ignored)
     try addDisk(1, "sda")
   }
+
+  /// Loses the session, whose target lets nobody in until `comeBack`.
+  func lose() async {
+    door.isClosed.store(true, ordering: .relaxed)
+    base.kernel.failConnection(of: session)
+    #expect(await base.happened(.attemptFailed))
+  }
+
+  /// Has the target drop the session and ask for a pause that outlasts the test.
+  func pause() async {
+    var message = AsyncMessagePDU(event: .sessionDropped)
+    message.parameter2 = 3600
+    base.deliver(message, to: session)
+    #expect(await eventually { base.supervision(session)?.outage?.nextAttempt != nil })
+  }
+
+  /// Lets the target take the session again, and waits until it is back.
+  func comeBack() async {
+    door.isClosed.store(false, ordering: .relaxed)
+    #expect(await base.recoveries(session))
+  }
+
+  /// What is to be set when the session is back, as a later manager would find it.
+  var due: TimeoutSettings? { base.base.registry.read(session)?.due }
 
   /// Lets sysfs show a disk with the kernel's own timers. What is written into a file of this sysfs leaves what is behind it:
   /// the texts of the tests are of one length.
@@ -197,15 +233,83 @@ struct SessionSettingTests {
     }
   }
 
-  @Test("A session without a connection, and one that is not there, take nothing")
-  func lost() async throws {
-    let fixture = try await SupervisedFixture(refusing: .serviceUnavailable, upTo: 1000)
-    let session = try await fixture.logIn()
-    fixture.kernel.failConnection(of: session)
-    #expect(await fixture.happened(.attemptFailed))
+  @Test("What is set during a recovery is kept and told, and set at once where it can be")
+  func recovering() async throws {
+    let fixture = try await TunedFixture()
+    await fixture.pause()
+    let wanted = TimeoutSettings(
+      [.noopInterval: 3, .noopTimeout: 5, .replacement: 33, .abort: 7, .device: 90], scheduler: IOScheduler.none)
+    let expected = [
+      "noop-interval 5 3 atNextLogin whenBack", "noop-timeout 5 5 unchanged -",
+      "replacement-timeout 120 33 changed afterOutage", "abort-timeout 15 7 atNextLogin whenBack",
+      "device-timeout 30 90 changed -", "io-scheduler bfq none atNextLogin whenBack",
+    ]
+    #expect(TunedFixture.words(try await fixture.set(wanted, isTrial: true)) == expected)
+    #expect(try fixture.due == TimeoutSettings() && fixture.recoveryTimeout == "120")
+    #expect(TunedFixture.words(try await fixture.set(wanted)) == expected)
+    // The kernel has what it takes without a connection, and nothing else.
+    #expect(try fixture.recoveryTimeout == "33" && fixture.contents("timeout") == "90")
+    #expect(try fixture.contents("block/sda/queue/scheduler") == "bfq ")
+    #expect(fixture.base.kernel.sessions[fixture.session]?.parameters[27] == "15")
+    #expect(fixture.due == wanted.inKernel)
+    // The last one counts.
+    let later = try await fixture.set(TimeoutSettings([.abort: 8]))
+    #expect(TunedFixture.words(later) == ["abort-timeout 15 8 atNextLogin whenBack"])
+    #expect(fixture.due?[.abort] == 8 && fixture.due?[.replacement] == 33)
+  }
+
+  @Test("What was set during a recovery is so when the session is back")
+  func recovered() async throws {
+    let fixture = try await TunedFixture()
+    await fixture.lose()
+    let wanted = TimeoutSettings([.noopInterval: 3, .replacement: 33, .abort: 7], scheduler: IOScheduler.none)
+    #expect(try await fixture.set(wanted).allSatisfy { $0.result != .failed })
+    await fixture.comeBack()
+    #expect(await eventually { fixture.due == TimeoutSettings() })
+    let parameters = try #require(fixture.base.kernel.sessions[fixture.session]).parameters
+    #expect(parameters[19] == "33" && parameters[27] == "7" && parameters[31] == "3")
+    #expect(await eventually { (try? fixture.contents("block/sda/queue/scheduler")) == "none" })
+    #expect(try await fixture.set(wanted).allSatisfy { $0.result == .unchanged })
+  }
+
+  @Test("During a recovery a timeout that somebody has written by hand waits until the file can be written again")
+  func handWrittenInRecovery() async throws {
+    let fixture = try await TunedFixture(ignoring: [19])
+    try fixture.base.base.tree.set("recovery_tmo", of: fixture.session, to: .text("77"))
+    await fixture.lose()
+    let outcomes = try await fixture.set(TimeoutSettings([.replacement: 55]))
+    #expect(TunedFixture.words(outcomes) == ["replacement-timeout 77 55 atNextLogin whenBack"])
+    await fixture.comeBack()
+    #expect(await eventually { (try? fixture.recoveryTimeout) == "55" && fixture.due == TimeoutSettings() })
+  }
+
+  @Test("What the kernel does not have when the session is back is told")
+  func ignoredInRecovery() async throws {
+    let fixture = try await TunedFixture(ignoring: [27])
+    await fixture.lose()
+    #expect(try await fixture.set(TimeoutSettings([.abort: 7])).map(\.result) == [.atNextLogin])
+    await fixture.comeBack()
+    #expect(await fixture.base.happened(.settingFailed))
+    let event = try #require(fixture.base.events.first { $0.kind == .settingFailed })
+    #expect(event.message.contains("abort-timeout=7") && event.message.contains("still has 15"))
+  }
+
+  @Test("A change that meets a loss nobody has heard of yet is kept as well")
+  func unheardLoss() async throws {
+    let fixture = try await TunedFixture()
+    fixture.base.kernel.stopConnection(of: fixture.session)
+    try fixture.base.show(fixture.session)
+    let outcomes = try await fixture.set(TimeoutSettings([.abort: 7]))
+    #expect(TunedFixture.words(outcomes) == ["abort-timeout 15 7 atNextLogin whenBack"])
+    fixture.base.kernel.failConnection(of: fixture.session)
+    #expect(await fixture.base.recoveries(fixture.session))
+    #expect(fixture.base.kernel.sessions[fixture.session]?.parameters[27] == "7")
+  }
+
+  @Test("A session that is not there takes nothing")
+  func gone() async throws {
+    let fixture = try await SupervisedFixture()
     let settings = TimeoutSettings([.replacement: 3])
-    let error = await #expect(throws: OperationError.self) { try await fixture.manager.set(settings, of: session) }
-    #expect(error?.cause == .connectionLost)
     let other = SessionID(rawValue: 77)
     let none = await #expect(throws: OperationError.self) { try await fixture.manager.set(settings, of: other) }
     #expect(none?.cause == .noSession && none?.exitStatus == .sessionNotFound)

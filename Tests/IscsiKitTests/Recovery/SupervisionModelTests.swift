@@ -14,10 +14,22 @@ private struct SupervisionModel {
   var underWay: SessionMachine.OperationKind?
   var isCancelled = false
   var devicesRemovals = 0
+  /// The replacement timeout that is set now.
+  var replacementTimeout: Int32 = 120
+  /// The one that the kernel's timer was started with, if that is known.
+  var timerTimeout: Int32?
+  /// Whether the target's silence, and what fault of the network, was told last.
+  var isToldSilent = false
+  var toldNetwork: NetworkFinding?
+  /// What the machine wanted last.
+  var actions: [SessionMachine.Action] = []
   var violation: String?
 
-  init(seed: UInt64, policy: SessionMachine.Policy, adopting state: SessionMachine.AdoptedState?) {
-    machine = SessionMachine(portal: MachineHarness.home, policy: policy, seed: seed)
+  init(
+    seed: UInt64, policy: SessionMachine.Policy, adopting state: SessionMachine.AdoptedState?, outage: Outage? = nil
+  ) {
+    machine = SessionMachine(portal: MachineHarness.home, policy: policy, seed: seed, outage: outage)
+    timerTimeout = outage?.replacementTimeout
     switch state {
     case nil: kernel = .nothing
     case .up?, .leaving(isConnected: true, _)?: kernel = .up
@@ -28,7 +40,9 @@ private struct SupervisionModel {
 
   mutating func handle(_ event: SessionMachine.Event) {
     let wasGone = machine.isGone
-    for action in machine.handle(event, at: now) {
+    let actions = machine.handle(event, at: now)
+    self.actions = actions
+    for action in actions {
       if wasGone { violation = "an action after the end" }
       switch action {
       case .perform(let operation): begin(operation)
@@ -37,10 +51,36 @@ private struct SupervisionModel {
         isCancelled = true
       case .observe: observe()
       case .scan, .rescan: if !machine.isUp { violation = "a scan of a session that is not up" }
-      case .notify: break
+      case .applySettings: if !machine.isUp { violation = "settings for a session that is not up" }
+      case .notify(let notice): note(notice)
       }
     }
     check()
+  }
+
+  /// What is told is told once, and a driver that hears of a loss tells how long the kernel lets I/O wait from then on.
+  private mutating func note(_ notice: SessionMachine.Notice) {
+    switch notice {
+    case .lost(let cause):
+      isToldSilent = false
+      switch cause {
+      case .kernel, .message: timerTimeout = replacementTimeout
+      case .foundFailed, .unseen: timerTimeout = nil
+      }
+      if machine.handle(.replacementTimeout(replacementTimeout), at: now) != [] { violation = "a timeout is acted on" }
+    case .silent, .answered:
+      if isToldSilent == (notice == .silent) { violation = "\(notice) is told twice" }
+      isToldSilent = notice == .silent
+      if !machine.isUp { violation = "\(notice) is told of a session that is not up" }
+    case .diagnosed(let finding):
+      if finding == toldNetwork { violation = "\(finding) is told twice" }
+      toldNetwork = finding
+    case .recovered(let outage):
+      if outage.end != now || outage.since > now { violation = "an outage from \(outage.since) to \(now)" }
+      if outage.replacementTimeout != timerTimeout { violation = "the timer's timeout changed in the outage" }
+      toldNetwork = nil
+    default: break
+    }
   }
 
   /// Sysfs tells the truth.
@@ -70,6 +110,22 @@ private struct SupervisionModel {
     if underWay == nil, machine.wakeTime == nil, !needsNothing { violation = "\(machine.phase) is stuck" }
     if underWay != nil, machine.wakeTime != nil { violation = "\(machine.phase) waits and works" }
     if machine.isGone, kernel != .nothing, violation == nil { violation = "a session is left behind" }
+    checkFacts()
+  }
+
+  /// What is told of the session is what it is going through.
+  private mutating func checkFacts() {
+    if machine.silentSince != nil, !machine.isUp { violation = "a session that is not up is called silent" }
+    switch machine.phase {
+    case .up where machine.outage != nil: violation = "an outage of a session that is up"
+    case .stopping, .waitingToStop, .waiting, .reloggingIn:
+      guard let outage = machine.outage else { return violation = "\(machine.phase) without an outage" }
+      if outage.end != nil || outage.since > now { violation = "an outage that has ended, or not begun" }
+      if outage.replacementTimeout != timerTimeout { violation = "the deadline of I/O has moved" }
+      if case .waiting(let time) = machine.phase, outage.nextAttempt != time { violation = "a wait that is not told" }
+      if machine.phase == .reloggingIn, outage.nextAttempt != nil { violation = "an attempt that is told as due" }
+    default: break
+    }
   }
 
   /// Ends the operation, well or not.
@@ -118,7 +174,7 @@ private struct SupervisionModel {
   /// One thing happens.
   mutating func step(_ generator: inout SeededGenerator) {
     now += .milliseconds(Int.random(in: 0...800, using: &generator))
-    switch Int.random(in: 0..<100, using: &generator) {
+    switch Int.random(in: 0..<115, using: &generator) {
     case 0..<45: end(&generator, luck: 6)
     case 45..<65: handle(.timerFired)
     case 65..<75:
@@ -140,8 +196,26 @@ private struct SupervisionModel {
         handle(.sessionDestroyed)
       }
     case 98: handle(.logOut)
-    default: handle(.timerFired)
+    case 100..<104:
+      let causes: [LinkCause?] = [nil, nil, .noCarrier(nil), .administrativelyDown]
+      let cause = causes.randomElement(using: &generator) ?? nil
+      if cause == nil { toldNetwork = nil }
+      handle(.networkFound(cause.map { NetworkFinding(device: "eth0", cause: $0) }))
+    case 104..<109: handle(.silenceFound(since: Bool.random(using: &generator) ? nil : now - .seconds(6)))
+    case 109..<111: replacementTimeout = Int32.random(in: -1...300, using: &generator)
+    case 111..<115: unitsChange()
+    default: handle(Bool.random(using: &generator) ? .timerFired : .settingsDeferred)
     }
+  }
+
+  /// The target tells that its units have changed: they are looked for once, if they are to be, and nothing else is done.
+  private mutating func unitsChange() {
+    var message = AsyncMessagePDU(event: .scsi)
+    message.data = [0, 18, 0x70, 0, 6, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x3F, 0x0E, 0, 0, 0, 0]
+    let isScanned = machine.isUp && machine.policy.scansForUnits
+    handle(.message(message))
+    let others = actions.filter { $0 != .notify(.messageReceived(.scsi)) }
+    if others != (isScanned ? [.rescan] : []) { violation = "\(others) because units changed" }
   }
 
   /// From wherever it is, a machine whose luck turns comes to rest.
@@ -164,6 +238,13 @@ struct SupervisionModelTests {
     .leaving(isConnected: false, isUnbound: true),
   ]
 
+  /// What an earlier supervisor knew.
+  private static var leftOutage: Outage {
+    var outage = Outage(cause: .kernel(.noopTimedOut), since: .now - .seconds(9))
+    (outage.attempts, outage.replacementTimeout) = (5, 77)
+    return outage
+  }
+
   @Test("No sequence of events leads to a wrong request, a stuck session or one that is left behind", arguments: 0..<8)
   func randomEvents(seed: UInt64) async {
     var generator = SeededGenerator(state: seed)
@@ -172,8 +253,11 @@ struct SupervisionModelTests {
       var policy = SessionMachine.Policy()
       policy.loginRetryWindow = [.zero, .seconds(20)].randomElement(using: &generator) ?? .zero
       policy.recoveryLimit = [nil, nil, 4].randomElement(using: &generator) ?? nil
+      policy.scansForUnits = Bool.random(using: &generator)
       let origin = Self.origins.randomElement(using: &generator) ?? nil
-      var model = SupervisionModel(seed: generator.next(), policy: policy, adopting: origin)
+      let isResumed = origin != nil && Bool.random(using: &generator)
+      var model = SupervisionModel(
+        seed: generator.next(), policy: policy, adopting: origin, outage: isResumed ? Self.leftOutage : nil)
       for _ in 0..<300 where !model.machine.isGone {
         let before = model.machine.phase
         model.step(&generator)

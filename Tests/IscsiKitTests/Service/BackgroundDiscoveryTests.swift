@@ -17,6 +17,8 @@ private final class RepeatingMachine {
   /// What the target finds from now on; nil is a target that answers nobody.
   final class Answer: Sendable {
     let portals = Mutex<[Portal]?>([])
+    /// How often it was asked.
+    let questions = Atomic(0)
   }
 
   init(every interval: Int32 = 1) throws {
@@ -26,6 +28,7 @@ private final class RepeatingMachine {
     self.answer = answer
     let target = try testTarget()
     server = try LoopbackTarget { _ in
+      answer.questions.add(1, ordering: .relaxed)
       guard let portals = answer.portals.withLock(\.self) else { return SilentNode() }
       var node = target
       node.targets = portals.isEmpty ? [] : [DiscoveredTarget(name: target.name, portals: portals)]
@@ -212,9 +215,12 @@ struct BackgroundDiscoveryTests {
       }
       repeating.answer.portals.withLock { $0 = [] }
       #expect(await eventually { () async in (try? await initiator.ping().sessions) == 0 })
-      machine.tree.remove("class/iscsi_session/session1")
       let text = "is gone; its record stays, because somebody has edited it"
       #expect(await eventually { repeating.hasLogged(text) })
+      // Nor is it told again when the kernel shows the session a little longer.
+      let questions = repeating.answer.questions.load(ordering: .relaxed)
+      #expect(await eventually { repeating.answer.questions.load(ordering: .relaxed) >= questions + 3 })
+      machine.tree.remove("class/iscsi_session/session1")
       // It comes back, to be gone again.
       repeating.answer.portals.withLock { $0 = [repeating.found] }
       #expect(await eventually { machine.kernel.snapshot(of: SessionID(rawValue: 2))?.state == .loggedIn })

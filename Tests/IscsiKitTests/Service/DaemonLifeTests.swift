@@ -62,25 +62,31 @@ struct DaemonLifeTests {
     }
   }
 
-  @Test("A monitor goes on over a restart of the daemon, and misses nothing")
+  @Test("A monitor goes on over a restart of the daemon, and is told that something may have happened there")
   func monitor() async throws {
     let machine = try DaemonMachine()
-    let (kinds, initiator) = (Notes<String>(), machine.initiator)
-    let reading = Task {
-      for try await event in initiator.events(after: 0) { kinds.add("\(event.sequence) \(event.kind)") }
-    }
+    let (events, initiator) = (Notes<InitiatorTypes.Event>(), machine.initiator)
+    let reading = Task { for try await event in initiator.events(after: 0) { events.add(event) } }
     try await machine.withDaemon { initiator in
       _ = try await machine.logIn(initiator)
-      #expect(await eventually { kinds.all == ["1 loggedIn"] })
+      #expect(await eventually { events.all.map(\.kind) == ["loggedIn"] })
     }
     machine.continueKernel()
     try await machine.withDaemon { initiator in
-      #expect(await eventually { kinds.all == ["1 loggedIn", "1 adopted"] })
+      #expect(await eventually { events.all.map(\.kind) == ["loggedIn", "missed", "adopted"] })
       _ = try await initiator.logOut(InitiatorTypes.LogoutInput(sessions: [1]))
-      #expect(await eventually { kinds.all.suffix(2) == ["2 leaving", "3 loggedOut"] })
+      #expect(await eventually { events.all.map(\.kind).suffix(2) == ["leaving", "loggedOut"] })
+      // A client that was not there meanwhile is told the same, and one that knows all of it is not.
+      let (old, known) = (try #require(events.all.first), try #require(events.all.dropFirst().first))
+      for (last, kind) in [(old, "missed"), (known, "adopted")] {
+        var late = initiator.events(after: last.sequence).makeAsyncIterator()
+        #expect(try await late.next()?.kind == kind)
+      }
     }
     reading.cancel()
     try await reading.value
+    let numbers = events.all.map(\.sequence)
+    #expect(numbers == Array(Set(numbers)).sorted())
   }
 
   @Test("A client can end the daemon; sessions stay, and the socket goes")

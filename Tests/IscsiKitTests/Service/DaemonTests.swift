@@ -14,7 +14,7 @@ struct DaemonTests {
     try await machine.withDaemon { initiator in
       let identity = try await initiator.ping()
       #expect(identity.version == "1.2.3" && identity.processID == UnixPeer.current.processID)
-      #expect(identity.sessions == 0 && identity.lastEvent == 0 && !identity.instance.isEmpty)
+      #expect(identity.sessions == 0 && identity.eventCount == 0 && !identity.instance.isEmpty)
       #expect(try await initiator.sessions().isEmpty)
     }
   }
@@ -160,7 +160,8 @@ struct DaemonTests {
       #expect(results.allSatisfy { $0.session == nil })
       var events = initiator.events(after: 0).makeAsyncIterator()
       let event = try #require(try await events.next())
-      #expect(event.kind == "loggedIn" && event.session == 1 && event.sequence == 1)
+      #expect(event.kind == "loggedIn" && event.session == 1)
+      #expect(try await initiator.ping().firstEvent == event.sequence)
       #expect(event.target == "iqn.2001-04.com.example:disk")
     }
   }

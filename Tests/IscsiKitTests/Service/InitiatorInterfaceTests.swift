@@ -45,7 +45,8 @@ struct InitiatorInterfaceTests {
       replacementTimeout: 120, deadline: 121.25)
     let owner = SessionOwner(userID: 0, processID: 7, label: "csi", time: 1.5)
     let recovery = InitiatorTypes.Recovery(
-      phase: "up", portal: "10.0.0.1:3260", recoveries: 1, network: "eth0 is without carrier", outage: outage,
+      phase: "up", portal: "10.0.0.1:3260", recoveries: 1, network: "eth0 is without carrier",
+      silentSince: 3.5, outage: outage,
       lastOutage: outage, owner: owner)
     var timeouts = LoginDescription.TimeoutsDescription(replacement: -1, noopInterval: 5, noopTimeout: 5)
     (timeouts.abort, timeouts.luReset, timeouts.targetReset) = (15, 30, 30)
@@ -116,7 +117,7 @@ struct InitiatorInterfaceTests {
       (
         "Ping out",
         try encoder.encode(
-          InitiatorTypes.Identity(version: "1", instance: "x", processID: 1, sessions: 0, lastEvent: 0))
+          InitiatorTypes.Identity(version: "1", instance: "x", processID: 1, sessions: 0, firstEvent: 1, lastEvent: 0))
       ),
       ("OperationFailed error", try encoder.encode(InitiatorTypes.FailureOutput(failure: failure))),
     ]

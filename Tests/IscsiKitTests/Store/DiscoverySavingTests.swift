@@ -68,6 +68,52 @@ struct DiscoverySavingTests {
     #expect(try database.nodes(foundBy: discovery).map(\.portal.address) == ["10.0.0.1:3260", "10.0.1.1:3260"])
   }
 
+  @Test("A record whose portal has another tag now gets it, with what was edited, and stays one")
+  func otherTag() throws {
+    _ = try database.carryOut(DiscoveryCreationEdit(discovery, configuration: configuration))
+    _ = try keep([try target("a", ["10.0.0.1:3260,1", "10.0.1.1:3260,1"])])
+    let stored = try #require(try database.nodes().records.first)
+    var edited = stored.record
+    edited.queueDepth = 77
+    let record = edited
+    try database.change { (changes) throws(DatabaseError) in changes.save(record, over: stored) }
+    let path = "nodes/iqn.2026-11.org.example:a/10.0.0.1,3260,1/default"
+    try files.write("others.key = 5\n" + files.read(path), to: path)
+    let now = try target("a", ["10.0.0.1:3260,2", "10.0.1.1:3260,1"])
+    let plan = try keep([now])
+    #expect(
+      actions(plan) == ["a at 10.0.0.1:3260,2 over default: changed", "a at 10.0.1.1:3260,1 over default: unchanged"])
+    #expect(plan.steps.first?.settings.map(\.description) == ["node.tpgt: 1 -> 2"])
+    #expect(plan.nodes.map(\.queueDepth) == [77, 9] && plan.nodes.map(\.portal.tag) == [2, 1])
+    #expect(try files.read("nodes/iqn.2026-11.org.example:a/10.0.0.1,3260,2/default").contains("others.key = 5\n"))
+    // The discovery's links, too.
+    #expect(try database.nodes(foundBy: discovery).map(\.portal.description) == ["10.0.0.1:3260,2", "10.0.1.1:3260,1"])
+    #expect(try database.nodes().records.count == 2)
+    #expect(try keep([now]).steps.allSatisfy { $0.action == .unchanged })
+  }
+
+  @Test("A tag that is not known to be another's stays: of a portal in two groups, of another discovery, of several")
+  func otherTags() throws {
+    _ = try keep([try target("a", ["10.0.0.1:3260,1"])])
+    // Two groups at one address.
+    let both = try keep([try target("a", ["10.0.0.1:3260,2", "10.0.0.1:3260,1"])])
+    #expect(both.steps.map(\.action) == [.created, .unchanged])
+    // Which of two the third is, nobody knows.
+    #expect(try keep([try target("a", ["10.0.0.1:3260,3"])]).steps.map(\.action) == [.created])
+    let other = DiscoveryRecord(.sendTargets, at: try PortalHost("10.0.0.8"), port: 3260)
+    _ = try keep([try target("b")], foundBy: other)
+    #expect(try keep([try target("b", ["10.0.0.1:3260,2"])]).steps.map(\.action) == [.created])
+    // One record has one new tag.
+    _ = try keep([try target("c")])
+    let split = try keep([try target("c", ["10.0.0.1:3260,2", "10.0.0.1:3260,3"])])
+    #expect(split.steps.map(\.action) == [.changed, .created])
+    // Over another interface it is another record.
+    _ = try keep([try target("d")])
+    var named = InterfaceRecord.standard
+    named.name = try #require(InterfaceName("eth1"))
+    #expect(try keep([try target("d", ["10.0.0.1:3260,2"])], over: named).steps.map(\.action) == [.created])
+  }
+
   @Test("A record in the older form is as much its user's")
   func olderForm() throws {
     var older = try NodeRecord.example("a", at: "10.0.0.1:3260")

@@ -316,7 +316,11 @@ struct RecordDatabaseTests {
     older.queueDepth = 99
     try save(older)
     let found = ["a": ["10.0.0.1:3260,1"]]
-    #expect(try merge(found, [.add]).map(\.queueDepth) == [99])
+    // What was found is told with the tag that the target has.
+    for effects in [[], .add] as [DiscoveryEffects] {
+      let merged = try merge(found, effects)
+      #expect(merged.map(\.queueDepth) == [99] && merged.map(\.portal.tag) == [1])
+    }
     #expect(try names() == ["a 10.0.0.1:3260 default"])
     #expect(try merge(found, [.add, .reset]).map(\.queueDepth) == [32])
     #expect(try names() == ["a 10.0.0.1:3260,1 default"])

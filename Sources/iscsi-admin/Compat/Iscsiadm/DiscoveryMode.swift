@@ -122,35 +122,47 @@ struct DiscoveryMode {
     if options.operations.contains(.update), options.parameters.isEmpty {
       throw IscsiadmError(.invalidArgument, "Update requires name and value.")
     }
-    guard let stored = try record(kind, portal) else {
-      throw IscsiadmError(.database, "Discovery record \(Self.label(portal)) not found.")
-    }
-    if options.operations.contains(.update) { return try update(stored) }
-    if options.operations.contains(.delete) { return try delete(stored) }
-    return show(stored.record)
+    if options.operations.contains(.update) { return try update(kind, portal) }
+    if options.operations.contains(.delete) { return try delete(kind, portal) }
+    return show(try found(kind, portal).record)
   }
 
-  private func update(_ stored: RecordDatabase.Stored<DiscoveryRecord>) throws(IscsiadmError) -> ExitStatus {
-    let record: DiscoveryRecord
-    do throws(RecordUpdateFailure) {
-      record = try stored.record.updated(by: options.parameters, console)
-    } catch {
-      // This mode has no second line for a value.
-      error.lines.prefix(1).forEach(console.warn)
-      return .invalidArgument
+  private func update(_ kind: DiscoveryRecord.Kind, _ portal: Portal) throws(IscsiadmError) -> ExitStatus {
+    try machine.changing { (changes) throws(IscsiadmError) in
+      let stored = try found(kind, portal)
+      do throws(RecordUpdateFailure) {
+        changes.save(try stored.record.updated(by: options.parameters, console), over: stored)
+        return .success
+      } catch {
+        // This mode has no second line for a value.
+        error.lines.prefix(1).forEach(console.warn)
+        return .invalidArgument
+      }
     }
-    try machine.changing { (changes) throws(DatabaseError) in changes.save(record, over: stored) }
-    return .success
   }
 
-  private func delete(_ stored: RecordDatabase.Stored<DiscoveryRecord>) throws(IscsiadmError) -> ExitStatus {
-    try machine.changing { (changes) throws(DatabaseError) in try changes.delete(stored) { _ in false } }
+  private func delete(_ kind: DiscoveryRecord.Kind, _ portal: Portal) throws(IscsiadmError) -> ExitStatus {
+    try machine.changing { (changes) throws(IscsiadmError) in
+      let stored = try found(kind, portal)
+      do throws(DatabaseError) { try changes.delete(stored) { _ in false } } catch {
+        throw IscsiadmError(error.exitStatus, error.description)
+      }
+    }
     return .success
   }
 
   private func show(_ record: DiscoveryRecord) -> ExitStatus {
     console.say(RecordDump.text(of: record, showsSecrets: options.flags.contains(.showSecrets)))
     return .success
+  }
+
+  private func found(
+    _ kind: DiscoveryRecord.Kind, _ portal: Portal
+  ) throws(IscsiadmError) -> RecordDatabase.Stored<DiscoveryRecord> {
+    guard let stored = try record(kind, portal) else {
+      throw IscsiadmError(.database, "Discovery record \(Self.label(portal)) not found.")
+    }
+    return stored
   }
 
   private func record(

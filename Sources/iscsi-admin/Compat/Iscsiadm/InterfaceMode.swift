@@ -124,38 +124,22 @@ struct InterfaceMode {
       throw IscsiadmError(
         .invalidArgument, "iface \(name) is a special interface and cannot be modified.", failed)
     }
-    guard let stored = try stored(name) else {
-      throw IscsiadmError(.invalidArgument, "Could not read iface info for \(name).")
-    }
-    if stored.record.transport != "tcp" {
-      console.warn("Could not insert module \(stored.record.transport). Kmod error -2")
-      throw IscsiadmError(.invalidArgument, "Cound not locate transport for iface \(name)")
-    }
-    if options.parameters.contains(where: { $0.name == "iface.iscsi_ifacename" }) {
-      throw IscsiadmError(
-        .invalidArgument, "Can not update iface.iscsi_ifacename. Delete it, and then create a new one.", failed)
-    }
-    if let change = bindingChange(of: stored.record) {
-      throw IscsiadmError(
-        .invalidArgument,
-        "Can not update interface binding from \(change.0) to \(change.1). You must delete the interface and create a new one",
-        failed)
-    }
-    let record: InterfaceRecord
-    do throws(RecordUpdateFailure) {
-      record = try stored.record.updated(by: options.parameters, console)
-    } catch {
-      error.lines.forEach(console.warn)
-      throw IscsiadmError(.invalidArgument, failed)
-    }
-    try machine.changing { (changes) throws(DatabaseError) in
+    let record = try machine.changing { (changes) throws(IscsiadmError) in
+      guard let stored = try stored(name) else {
+        throw IscsiadmError(.invalidArgument, "Could not read iface info for \(name).")
+      }
+      let record = try updated(stored.record, failed)
       changes.save(record, over: stored)
       // Each node has a copy of its interface.
-      for node in try machine.database.nodes(.init(interface: record.name)).records {
+      let nodes = try machine.reading { () throws(DatabaseError) in
+        try machine.database.nodes(.init(interface: record.name)).records
+      }
+      for node in nodes {
         var changed = node.record
         changed.interface = record
         changes.save(changed, over: node)
       }
+      return record
     }
     if try isUsed(record.name) {
       console.warn(
@@ -164,6 +148,30 @@ struct InterfaceMode {
     }
     console.say("\(name) updated.\n")
     return .success
+  }
+
+  /// The record with what the options set; `failed` is the last line for what cannot be.
+  private func updated(_ record: InterfaceRecord, _ failed: String) throws(IscsiadmError) -> InterfaceRecord {
+    if record.transport != "tcp" {
+      console.warn("Could not insert module \(record.transport). Kmod error -2")
+      throw IscsiadmError(.invalidArgument, "Cound not locate transport for iface \(record.name)")
+    }
+    if options.parameters.contains(where: { $0.name == "iface.iscsi_ifacename" }) {
+      throw IscsiadmError(
+        .invalidArgument, "Can not update iface.iscsi_ifacename. Delete it, and then create a new one.", failed)
+    }
+    if let change = bindingChange(of: record) {
+      throw IscsiadmError(
+        .invalidArgument,
+        "Can not update interface binding from \(change.0) to \(change.1). You must delete the interface and create a new one",
+        failed)
+    }
+    do throws(RecordUpdateFailure) {
+      return try record.updated(by: options.parameters, console)
+    } catch {
+      error.lines.forEach(console.warn)
+      throw IscsiadmError(.invalidArgument, failed)
+    }
   }
 
   /// The kinds of binding that an update would go from and to; nil if the kind stays.
@@ -182,25 +190,22 @@ struct InterfaceMode {
     if InterfaceName(name)?.isBuiltIn == true {
       throw IscsiadmError(.invalidArgument, "iface \(name) is a special interface and cannot be deleted.", failed)
     }
-    guard let stored = try stored(name) else {
-      // A file that is no record can be got rid of, too.
-      if let name = InterfaceName(name), try removeBroken(name) {
-        console.say("\(name) unbound and deleted.\n")
-        return .success
-      }
-      throw IscsiadmError(.invalidArgument, "Could not read iface info for \(name).", failed)
-    }
     let used = Set(try machine.sessions().map(SessionKey.init))
-    let nodes = try machine.reading { () throws(DatabaseError) in
-      try machine.database.nodes(.init(interface: stored.record.name)).records
-    }
-    if let node = nodes.map(\.record).first(where: { used.contains(SessionKey($0)) }) {
-      throw IscsiadmError(
-        .sessionExists, NodeText.refusedRemoval(node),
-        "Could not delete iface \(name): \(ExitStatus.sessionExists.openISCSIText)")
-    }
-    try machine.changing { (changes) throws(DatabaseError) in
-      for node in try machine.database.nodes(.init(interface: stored.record.name)).records { changes.delete(node) }
+    try machine.changing { (changes) throws(IscsiadmError) in
+      guard let stored = try stored(name) else {
+        // A file that is no record can be got rid of, too.
+        if let name = InterfaceName(name), try isBroken(name) { return changes.deleteInterface(name) }
+        throw IscsiadmError(.invalidArgument, "Could not read iface info for \(name).", failed)
+      }
+      let nodes = try machine.reading { () throws(DatabaseError) in
+        try machine.database.nodes(.init(interface: stored.record.name)).records
+      }
+      if let node = nodes.map(\.record).first(where: { used.contains(SessionKey($0)) }) {
+        throw IscsiadmError(
+          .sessionExists, NodeText.refusedRemoval(node),
+          "Could not delete iface \(name): \(ExitStatus.sessionExists.openISCSIText)")
+      }
+      for node in nodes { changes.delete(node) }
       changes.delete(stored)
     }
     console.say("\(name) unbound and deleted.\n")
@@ -210,13 +215,6 @@ struct InterfaceMode {
   /// Whether there is something in the place of an interface's record that is none.
   private func isBroken(_ name: InterfaceName) throws(IscsiadmError) -> Bool {
     try machine.reading { () throws(DatabaseError) in !(try machine.database.interfaces(name).problems.isEmpty) }
-  }
-
-  /// Removes what is in the place of an interface's record; false if there is nothing.
-  private func removeBroken(_ name: InterfaceName) throws(IscsiadmError) -> Bool {
-    guard try isBroken(name) else { return false }
-    try machine.changing { (changes) throws(DatabaseError) in changes.deleteInterface(name) }
-    return true
   }
 
   /// Whether sessions go over an interface.

@@ -43,6 +43,20 @@ struct RecordMachine {
     try reading { () throws(DatabaseError) in try database.change(body) }
   }
 
+  /// Changes the database by what is read of it under the same lock, so that nobody else's change is lost. What is thrown
+  /// changes nothing.
+  func changing<Value>(
+    orRefusing body: (inout RecordDatabase.Changes) throws(IscsiadmError) -> Value
+  ) throws(IscsiadmError) -> Value {
+    try changing { (changes) throws(DatabaseError) -> Result<Value, IscsiadmError> in
+      let none = changes
+      do throws(IscsiadmError) { return .success(try body(&changes)) } catch {
+        changes = none
+        return .failure(error)
+      }
+    }.get()
+  }
+
   /// The interface of a name, from its file or built in; nil if there is none.
   func interface(named text: String) throws(IscsiadmError) -> InterfaceRecord? {
     guard let name = InterfaceName(text) else { return nil }

@@ -7,7 +7,7 @@ extension NodeMode {
   /// Logs in to the nodes of records, as many sessions each as are wanted.
   func logIn(_ records: [NodeRecord]) throws(IscsiadmError) -> ExitStatus {
     let present = try presentSessions()
-    var logins: [NodeLogin] = []
+    var missing: [(record: NodeRecord, count: Int)] = []
     var status: ExitStatus?
     for record in records {
       let (wanted, there) = (Int(record.sessionCount), present[SessionKey(record)] ?? 0)
@@ -18,11 +18,24 @@ extension NodeMode {
         status = status ?? .sessionExists
         continue
       }
-      logins += Array(repeating: NodeLogin(record: record, sessionCount: wanted), count: wanted - there)
+      missing.append((record, wanted - there))
     }
-    let failed = perform(logins)
+    let failed = perform(Self.logins(missing, beside: present))
     if let status = status ?? failed { throw IscsiadmError(status, "Could not log into all portals") }
     return .success
+  }
+
+  /// The logins for sessions that are missing. Records of one portal that differ in their tags stand for the same sessions:
+  /// where a record may have several, each of them gets its own.
+  static func logins(
+    _ missing: [(record: NodeRecord, count: Int)], beside present: [SessionKey: Int]
+  ) -> [NodeLogin] {
+    let planned = missing.reduce(into: present) { $0[SessionKey($1.record), default: 0] += $1.count }
+    return missing.flatMap { record, count in
+      let isSingle = record.sessionCount == 1
+      let limit = isSingle ? 1 : planned[SessionKey(record)] ?? count
+      return Array(repeating: NodeLogin(record: record, sessionCount: limit), count: count)
+    }
   }
 
   /// One more session of a session's record.
@@ -76,6 +89,8 @@ extension NodeMode {
         guard index < results.count else { return waits ? .internal : .success }
         // A portal that cannot be reached is tried for as long as a login may take: that time has run out.
         let status = results[index].failure?.exitStatus ?? .success
+        // Who does not wait has asked for a session, and there is one or will be.
+        if !waits, status == .sessionExists { return .success }
         return status == .transport ? .transportTimeout : status
       }
     case .failure(let error):
@@ -160,7 +175,7 @@ extension NodeMode {
 }
 
 /// A session that is to be made.
-private struct NodeLogin {
+struct NodeLogin {
   let record: NodeRecord
   /// How many sessions of the record there may be with it.
   let sessionCount: Int

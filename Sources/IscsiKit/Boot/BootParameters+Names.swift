@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A parameter by all its names, and what it does.
+struct BootParameterName: Sendable {
+  /// The names on the kernel's command line: dracut's first. A file has the ones with `iscsi_` in capitals.
+  let names: [String]
+  /// Takes over a value; nil is a parameter without an equals sign.
+  let take: @Sendable (inout BootParameters, String?) throws(BootParameterFault) -> Void
+  /// Whether a file may have several values of it, with blanks between them.
+  var isListInFile = false
+
+  init(
+    _ names: [String], take: @escaping @Sendable (inout BootParameters, String?) throws(BootParameterFault) -> Void
+  ) {
+    self.names = names
+    self.take = take
+  }
+
+  /// A parameter that needs a value.
+  static func value(
+    _ names: String...,
+    take: @escaping @Sendable (inout BootParameters, String) throws(BootParameterFault) -> Void
+  ) -> BootParameterName {
+    BootParameterName(names) { (parameters, value) throws(BootParameterFault) in
+      guard let value, !value.isEmpty else { throw BootParameterFault("it has no value") }
+      try take(&parameters, value)
+    }
+  }
+
+  /// A parameter that is on where it stands, or says `1`, `yes`, `true` or the like.
+  static func flag(
+    _ names: String..., take: @escaping @Sendable (inout BootParameters, Bool) -> Void
+  ) -> BootParameterName {
+    BootParameterName(names) { (parameters, value) throws(BootParameterFault) in
+      switch value?.lowercased() {
+      case nil, "", "1", "y", "yes", "true", "on": take(&parameters, true)
+      case "0", "n", "no", "false", "off": take(&parameters, false)
+      default: throw BootParameterFault("it is neither 1 nor 0")
+      }
+    }
+  }
+}
+
+extension BootParameterName {
+  /// The same, of which a file may have several values.
+  fileprivate var asListInFile: BootParameterName {
+    var list = self
+    list.isListInFile = true
+    return list
+  }
+
+  /// All parameters (dracut: `dracut.cmdline(7)`; Debian: open-iscsi's `README.Debian`).
+  static let all: [BootParameterName] = targets + logins + network
+
+  private static let targets: [BootParameterName] = [
+    .value("netroot") { (parameters, value) throws(BootParameterFault) in
+      switch value {
+      case "iscsi": (parameters.isAskedFor, parameters.namesTargetElsewhere) = (true, true)
+      case "dhcp": parameters.askForRootPath()
+      default: try parameters.addTarget(value)
+      }
+    },
+    .value("root") { (parameters, value) throws(BootParameterFault) in
+      if value == "dhcp" { parameters.askForRootPath() } else { try parameters.addTarget(value) }
+    },
+    .value("iscsiroot") { (parameters, value) throws(BootParameterFault) in
+      try parameters.addTarget(BootTarget.isOne(value) ? value : "iscsi:\(value)")
+    },
+    .flag("rd.iscsi.firmware", "rd.iscsi.ibft", "iscsi_firmware", "iscsi_auto") { (parameters, isOn) in
+      parameters.usesFirmware = isOn
+      parameters.isAskedFor = parameters.isAskedFor || isOn
+    },
+    .value("rd.iscsi.target.name", "iscsi_target_name") { (parameters, value) throws(BootParameterFault) in
+      parameters.isAskedFor = true
+      do throws(ISCSINameError) { parameters.targetName = try TargetName(value) } catch {
+        throw BootParameterFault(error.description)
+      }
+    },
+    .value("rd.iscsi.target.ip", "iscsi_target_ip") { (parameters, value) throws(BootParameterFault) in
+      var hosts: [PortalHost] = []
+      for word in value.split(separator: " ") {
+        do throws(PortalError) { hosts.append(try PortalHost(word.withoutBrackets)) } catch {
+          throw BootParameterFault(error.description)
+        }
+      }
+      parameters.targetHosts = hosts
+    },
+    .value("rd.iscsi.target.port", "iscsi_target_port") { (parameters, value) throws(BootParameterFault) in
+      parameters.targetPort = try BootTarget.port(value)
+    },
+    .value("rd.iscsi.target.group", "iscsi_target_group") { (parameters, value) throws(BootParameterFault) in
+      guard value.utf8.allSatisfy(\.isDigit), let tag = PortalGroupTag(value) else {
+        throw BootParameterFault("\(value.debugDescription) is no portal group tag (0 to 65535)")
+      }
+      parameters.targetGroup = tag
+    },
+  ]
+
+  private static let logins: [BootParameterName] = [
+    .value("rd.iscsi.initiator", "iscsi_initiator") { (parameters, value) throws(BootParameterFault) in
+      do throws(ISCSINameError) { parameters.initiator = try InitiatorName(value) } catch {
+        throw BootParameterFault(error.description)
+      }
+    },
+    .value("rd.iscsi.username", "iscsi_username") { $0.authentication.name = $1 },
+    .value("rd.iscsi.password", "iscsi_password") { (parameters, value) throws(BootParameterFault) in
+      parameters.authentication.secret = try BootTarget.secret(value)
+    },
+    .value("rd.iscsi.in.username", "iscsi_in_username") { $0.authentication.targetName = $1 },
+    .value("rd.iscsi.in.password", "iscsi_in_password") { (parameters, value) throws(BootParameterFault) in
+      parameters.authentication.targetSecret = try BootTarget.secret(value)
+    },
+    BootParameterName.value("rd.iscsi.param", "iscsi_param") { (parameters, value) throws(BootParameterFault) in
+      parameters.settings.append(try BootParameters.Setting(value))
+    }.asListInFile,
+    .value("rd.iscsi.login_retry_max", "iscsi_login_retry_max") { (parameters, value) throws(BootParameterFault) in
+      guard value.utf8.allSatisfy(\.isDigit), let count = UInt32(value) else {
+        throw BootParameterFault("\(value.debugDescription) is no number")
+      }
+      parameters.loginRetryLimit = count
+    },
+    .value("rd.iscsi.transport") { (_, value) throws(BootParameterFault) in
+      guard value == "tcp" else { throw BootParameterFault("only tcp is supported, not \(value.debugDescription)") }
+    },
+    .value("rd.iscsi.profile", "iscsi_profile") { (parameters, value) throws(BootParameterFault) in
+      guard let profile = TuningProfile(rawValue: value) else {
+        let all = TuningProfile.allCases.map(\.rawValue).joined(separator: ", ")
+        throw BootParameterFault("\(value.debugDescription) is none of \(all)")
+      }
+      parameters.profile = profile
+    },
+    .flag("rd.iscsi.mp") { $0.isMultipath = $1 },
+    // What dracut needs them for is so here without them.
+    BootParameterName(["rd.iscsi.waitnet", "rd.iscsi.testroute", "rd.neednet"]) { (_, _) in },
+  ]
+
+  private static let network: [BootParameterName] = [
+    .value("ip", "iscsi_ip") { (parameters, value) throws(BootParameterFault) in
+      let wasRefused = parameters.hasRefusedInterface
+      parameters.hasRefusedInterface = true
+      let interface = try BootInterface(parameter: value)
+      parameters.hasRefusedInterface = wasRefused
+      parameters.interfaces.append(interface)
+    },
+    .value("BOOTIF") { (parameters, value) throws(BootParameterFault) in
+      // The kind of hardware is before it, 01 for Ethernet; PXELINUX writes hyphens.
+      let octets = value.split { $0 == "-" || $0 == ":" }.suffix(6).joined(separator: ":")
+      guard let address = HardwareAddress(octets) else {
+        throw BootParameterFault("\(value.debugDescription) is no MAC address with 01- before it")
+      }
+      parameters.bootDevice = address
+    },
+    .value("ifname") { (parameters, value) throws(BootParameterFault) in
+      let parts = value.split(separator: ":", maxSplits: 1)
+      guard parts.count == 2, let address = HardwareAddress(parts[1]) else {
+        throw BootParameterFault("it is not NAME:MAC")
+      }
+      parameters.deviceNames[try BootInterface.device(parts[0])] = address
+    },
+    .value("vlan", "iscsi_vlan") { (parameters, value) throws(BootParameterFault) in
+      parameters.vlans.append(try BootVLAN(parameter: value))
+    },
+    .value("nameserver", "iscsi_nameserver") { (parameters, value) throws(BootParameterFault) in
+      for word in value.split(separator: " ") { parameters.nameServers.append(try BootInterface.address(word)) }
+    },
+    .value("rd.route", "iscsi_route") { (parameters, value) throws(BootParameterFault) in
+      parameters.routes.append(try BootRoute(parameter: value))
+    },
+    .flag("rd.iscsi.default_route", "iscsi_default_route") { $0.wantsDefaultRoute = $1 },
+    .flag("rd.iscsi.dns", "iscsi_dns") { $0.wantsNames = $1 },
+    .value("bond", "bridge", "team") { (_, _) throws(BootParameterFault) in
+      throw BootParameterFault("such a device is made by dracut's module network, if the image has it, and not here")
+    },
+  ]
+
+  private static let byName: [String: BootParameterName] = all.reduce(into: [:]) { found, parameter in
+    for name in parameter.names { found[name] = parameter }
+  }
+
+  /// The parameter of a name on the kernel's command line; nil if it is none of ours.
+  static func named(_ name: String) -> BootParameterName? { byName[name] }
+}
+
+extension BootParameters.Setting {
+  /// Reads `KEY=VALUE`.
+  init(_ text: some StringProtocol) throws(BootParameterFault) {
+    guard let equals = text.firstIndex(of: "="), equals != text.startIndex else {
+      throw BootParameterFault("it is not KEY=VALUE")
+    }
+    self.init(key: String(text[..<equals]), value: String(text[text.index(after: equals)...]))
+  }
+}
+
+extension BootParameters {
+  /// What a command line asks for. A later word counts more than an earlier one; lists keep their order.
+  public init(_ commandLine: KernelCommandLine) {
+    self.init()
+    for word in commandLine.words {
+      guard let parameter = BootParameterName.named(word.name) else { continue }
+      take(parameter, [word.value], from: word.name)
+    }
+  }
+
+  /// What a file of the initramfs asks for: Debian's `iscsi.initramfs`, with the names of the command line in capitals.
+  ///
+  /// - Parameters:
+  ///   - assignments: Its contents.
+  ///   - file: Its name, for problems.
+  public init(_ assignments: ShellAssignments, of file: String) {
+    self.init()
+    for line in assignments.refusedLines {
+      problems.append(BootProblem(parameter: "\(file), line \(line)", reason: "not NAME=VALUE without substitutions"))
+    }
+    for assignment in assignments.all where assignment.name.hasPrefix("ISCSI_") {
+      let name = assignment.name.lowercased()
+      // Debian's file has it for the shutdown, which ours does not need.
+      guard assignment.name != "ISCSI_ROOT_KEEP_ALL_SESSIONS_AT_SHUTDOWN", !assignment.value.isEmpty else { continue }
+      guard let parameter = BootParameterName.named(name) else {
+        problems.append(BootProblem(parameter: "\(file): \(assignment.name)", reason: "there is no such parameter"))
+        continue
+      }
+      let values = parameter.isListInFile ? assignment.value.split(separator: " ").map(String.init) : [assignment.value]
+      take(parameter, values, from: "\(file): \(assignment.name)")
+    }
+  }
+
+  /// Takes all values, or none if one is wrong.
+  private mutating func take(_ parameter: BootParameterName, _ values: [String?], from name: String) {
+    let before = self
+    do throws(BootParameterFault) {
+      for value in values { try parameter.take(&self, value) }
+    } catch {
+      settings = before.settings
+      problems.append(BootProblem(parameter: name, reason: error.reason))
+    }
+  }
+
+  /// Adds the target of a root path; what else such a parameter can be is not for us.
+  fileprivate mutating func addTarget(_ text: String) throws(BootParameterFault) {
+    guard BootTarget.isOne(text) else { return }
+    isAskedFor = true
+    targets.append(try BootTarget(rootPath: text))
+  }
+
+  fileprivate mutating func askForRootPath() {
+    (isAskedFor, usesRootPath) = (true, true)
+  }
+}

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import SystemPackage
+
+extension BootRule {
+  static let root = BootRule("root-session") { evidence in
+    guard let session = evidence.session else {
+      return [
+        Match(
+          .warning, "the root file system is not on iSCSI now, so that nothing can be compared with a session of it")
+      ]
+    }
+    let portal = session.connection?.persistentPortal ?? session.connection?.portal
+    let way = evidence.networkDevices.first.map { "reached through \($0)" }
+    return [
+      Match(
+        .ok, "the root file system is on session \(session.id)",
+        evidence: ["\(session.targetName ?? "-") at \(portal?.address ?? "-")", way].compactMap(\.self))
+    ]
+  }
+
+  static let newerKernel = BootRule("newer-kernel") { evidence in
+    guard let newest = evidence.newerKernels.last else {
+      return [Match(.ok, "no kernel is installed that is newer than \(evidence.kernel)")]
+    }
+    return [
+      Match(
+        .warning, "a newer kernel is installed, and all this is about \(evidence.kernel)",
+        evidence: evidence.newerKernels,
+        remedy: .command("iscsi-admin boot check --kernel \(newest)", "checks the newest"))
+    ]
+  }
+
+  static let networkCard = BootRule("network-card") { evidence in
+    guard let card = evidence.networkDevices.first else {
+      return [
+        Match(
+          .warning, "it is not known which network card leads to the target, so that nobody has looked for its driver",
+          remedy: .advice("check again while this machine has a route to the target, or see to the driver yourself"))
+      ]
+    }
+    let drivers = evidence.drivers.isEmpty ? "that is part of the kernel" : evidence.drivers.joined(separator: ", ")
+    return [Match(.ok, "the target is reached through \(card)", evidence: ["driver: \(drivers)"])]
+  }
+
+  static let daemon = BootRule("daemon") { evidence in
+    guard let units = evidence.daemonUnits else { return [] }
+    guard units.isEmpty else { return [Match(.ok, "the daemon starts at the boot", evidence: units)] }
+    return [
+      Match(
+        .warning, "no daemon starts at the boot: the first loss of the network is for good",
+        evidence: ["neither iscsi-admin.service nor iscsid.service is enabled"],
+        remedy: .command("systemctl enable iscsi-admin.service", "starts it at each boot"))
+    ]
+  }
+
+  static let kernelModules = BootRule("kernel-modules") { evidence in
+    guard let modules = evidence.modules else {
+      return [
+        Match(
+          .problem, "there are no modules for kernel \(evidence.kernel)",
+          evidence: ["/lib/modules/\(evidence.kernel)/modules.dep cannot be read"],
+          remedy: .advice("install the kernel's modules, or name another kernel with --kernel"))
+      ]
+    }
+    let missing = evidence.needs.filter { !$0.isOptional && modules.place(of: $0.module) == .missing }
+    guard !missing.isEmpty else { return [Match(.ok, "kernel \(evidence.kernel) has all modules that a boot needs")] }
+    return [
+      Match(
+        .problem, "kernel \(evidence.kernel) lacks modules that a boot needs",
+        evidence: missing.map { "\($0.module) (\($0.reason)) is neither built in nor a file" },
+        remedy: .advice("install the package with all modules of the kernel, or another kernel"))
+    ]
+  }
+
+  static let image = BootRule("image") { evidence in
+    if let image = evidence.image {
+      let maker = image.generator.map { " made by \($0.rawValue)" } ?? ""
+      return [Match(.ok, "the initramfs image\(maker) can be read", evidence: [image.path.string])]
+    }
+    guard let failure = evidence.imageFailure else { return [] }
+    // What cannot be read may be as it should.
+    let isMissing = if case .notFound = failure { true } else { false }
+    return [
+      Match(
+        isMissing ? .problem : .warning, failure.description, remedy: failure.advice.map(Finding.Remedy.advice))
+    ]
+  }
+
+  static let imageProgram = BootRule("image-program") { evidence in
+    guard let image = evidence.image else { return [] }
+    let programs = ["iscsi-admin", "iscsistart", "iscsiadm"].filter(image.hasProgram)
+    guard let program = programs.first else {
+      return [
+        Match(.problem, "the image has no program that logs in", remedy: image.remedy("make it part of the image"))
+      ]
+    }
+    return [Match(.ok, "the image has \(program)")]
+  }
+
+  static let imageHook = BootRule("image-hook") { evidence in
+    guard let image = evidence.image else { return [] }
+    if let own = image.ownHook, let other = image.otherHook {
+      return [
+        Match(
+          .warning, "the image has two hooks that log in, and the second finds what the first has made",
+          evidence: [own, other], remedy: image.remedy("remove the package of one of them"))
+      ]
+    }
+    if let hook = image.ownHook { return [Match(.ok, "the image has a hook of iscsi-admin", evidence: [hook])] }
+    if let hook = image.otherHook {
+      return [Match(.ok, "the image has a hook of another package that logs in", evidence: [hook])]
+    }
+    return [
+      Match(
+        .problem, "nothing in the image logs in to the target",
+        remedy: image.remedy("install the hook: make install-initramfs KIND=\(image.generator?.rawValue ?? "KIND")"))
+    ]
+  }
+
+  static let imageModules = BootRule("image-modules") { evidence in
+    guard let image = evidence.image, let modules = evidence.modules else { return [] }
+    let present = image.modules
+    let needed = evidence.needs.flatMap { need in
+      modules.closure(of: [need.module]).map { (module: $0, need: need) }
+    }
+    let missing = needed.filter { !present.contains($0.module) }
+    let severe = missing.filter { !$0.need.isOptional }
+    guard let worst = severe.first ?? missing.first else {
+      return [Match(.ok, "the image has all modules that a boot needs")]
+    }
+    var lines: [String] = []
+    for item in severe.isEmpty ? missing : severe {
+      let reason = item.module == item.need.module ? "" : ", by way of \(item.need.module)"
+      let line = "\(item.module) (\(item.need.reason)\(reason))"
+      if !lines.contains(line) { lines.append(line) }
+    }
+    return [
+      Match(
+        severe.isEmpty ? .warning : .problem, "the image lacks modules, such as \(worst.module)",
+        evidence: lines.sorted(),
+        remedy: image.remedy("name them in \(image.moduleList)"))
+    ]
+  }
+
+  static let imageClient = BootRule("image-dhcp") { evidence in
+    // The hooks of others ask in their own way.
+    guard let image = evidence.image, image.ownHook != nil || image.otherHook == nil else { return [] }
+    let leased = (evidence.plan?.links ?? []).filter { if case .dhcp = $0.addressing { true } else { false } }
+    guard !leased.isEmpty else { return [] }
+    let programs = DHCPClient.programs.map(\.name)
+    if let client = programs.first(where: image.hasProgram) {
+      return [Match(.ok, "the image has a DHCP client: \(client)")]
+    }
+    return [
+      Match(
+        leased.allSatisfy(\.isFallback) ? .warning : .problem, "the image has no DHCP client",
+        evidence: leased.map { "\($0.device) gets its address by DHCP (\($0.source))" } + [
+          "none of \(programs.joined(separator: ", ")) is in the image"
+        ], remedy: image.remedy("make one part of the image, or give the address with ip="))
+    ]
+  }
+
+  static let initiatorName = BootRule("initiator-name") { evidence in
+    guard let image = evidence.image else { return [] }
+    if evidence.plan?.lacksInitiatorName ?? false {
+      return [
+        Match(
+          .problem, "the image does not know as whom to log in",
+          evidence: ["it has no /etc/iscsi/initiatorname.iscsi, and no parameter names us"],
+          remedy: image.remedy("write /etc/iscsi/initiatorname.iscsi, or give iscsi_initiator="))
+      ]
+    }
+    let names = Set(evidence.plan?.logins.compactMap(\.record.interface.initiatorName) ?? [])
+    guard let used = evidence.session?.initiatorName ?? evidence.machineName?.description else { return [] }
+    guard !names.isEmpty else { return [] }
+    guard names == [used] else {
+      return [
+        Match(
+          .problem, "the image logs in by another name than this system",
+          evidence: ["in the image: \(names.sorted().joined(separator: ", "))", "here: \(used)"],
+          remedy: image.remedy("make them equal: /etc/iscsi/initiatorname.iscsi, or iscsi_initiator="))
+      ]
+    }
+    return [Match(.ok, "the image logs in as this system does", evidence: [used])]
+  }
+
+  static let parameters = BootRule("parameters") { evidence in
+    guard let image = evidence.image, let plan = evidence.plan else { return [] }
+    let problems = plan.problems.map { Match(.warning, $0.description) }
+    guard !plan.isEmpty else {
+      // The page's hooks have the values in themselves.
+      guard image.ownHook != nil || image.otherHook == nil else { return problems }
+      if plan.isAskedFor {
+        let reasons = plan.problems.map(\.description)
+        return [Match(.problem, "no login can be made of what the image is told", evidence: reasons)]
+      }
+      return problems + [
+        Match(
+          .problem, "nothing tells the image which target to log in to",
+          remedy: .advice(
+            "give the kernel netroot=iscsi:..., or write /etc/iscsi/iscsi.initramfs and make the image anew"))
+      ]
+    }
+    guard let target = evidence.session?.targetName else {
+      let targets = Set(plan.logins.map(\.record.target.description)).sorted()
+      return problems + [Match(.ok, "a boot logs in to the target that it is told", evidence: targets)]
+    }
+    let logins = plan.logins.filter { $0.record.target.description == target }
+    guard !logins.isEmpty || plan.awaitsRootPath else {
+      return problems + [
+        Match(
+          .problem, "a boot would not log in to the target of the root file system",
+          evidence: ["the root file system is on \(target)"]
+            + plan.logins.map { "named: \($0.record.target) (\($0.source))" },
+          remedy: .advice("name it by netroot=iscsi:..., or in /etc/iscsi/iscsi.initramfs"))
+      ]
+    }
+    return problems + [
+      Match(
+        .ok, "a boot logs in to the target of the root file system",
+        evidence: logins.map { "\($0.record.portal.address) (\($0.source))" })
+    ]
+  }
+
+  static let timers = BootRule("timers") { evidence in
+    guard let session = evidence.session else { return [] }
+    let profile = TuningProfile.diskless.settings
+    var lines: [String] = []
+    func compare(_ timeout: Timeout, _ present: (some BinaryInteger)?, _ place: String = "") {
+      guard let present, let wanted = profile[timeout], let value = TimeoutValue(number: present), value != wanted
+      else {
+        return
+      }
+      lines.append("\(timeout)\(place) is \(timeout.words(value)), the profile has \(timeout.words(wanted))")
+    }
+    compare(.noopInterval, session.connection?.noopInterval)
+    compare(.replacement, session.replacementTimeout)
+    for device in session.devices where device.blockDevice != nil {
+      compare(.device, device.timeout, " of \(device.blockDevice ?? "")")
+    }
+    guard lines.isEmpty else {
+      return [
+        Match(
+          .warning, "the session of the root file system has other timeouts than the profile diskless", evidence: lines,
+          remedy: .command(
+            "iscsi-admin tune --profile diskless --persist \(session.id)", "sets them now, and for later boots"))
+      ]
+    }
+    return [Match(.ok, "the session of the root file system has the timeouts of the profile diskless")]
+  }
+
+  static let shutdown = BootRule("shutdown") { evidence in
+    guard evidence.session != nil, let device = evidence.networkDevices.first else { return [] }
+    let findings = evidence.managers.compactMap { $0.finding(of: device) }
+    return findings.isEmpty ? [Match(.ok, "nothing is known to take \(device) away at the shutdown")] : findings
+  }
+}
+
+extension BootEvidence.NetworkManager {
+  /// What is wrong with it; nil if it keeps the device.
+  fileprivate func finding(of device: String) -> BootRule.Match? {
+    switch self {
+    case .networkManager, .networkd(keeps: true), .ifupdown(switchesOff: false): nil
+    case .networkd(keeps: false):
+      BootRule.Match(
+        .warning, "systemd-networkd may take the address of \(device) away while the root file system needs it",
+        evidence: ["its configuration of \(device) has no KeepConfiguration=yes"],
+        remedy: .advice("add KeepConfiguration=yes to the [Network] section of its .network file"))
+    case .ifupdown(switchesOff: true):
+      BootRule.Match(
+        .problem, "ifupdown switches \(device) off at the shutdown, while the root file system needs it",
+        evidence: ["/etc/network/interfaces has auto \(device)"],
+        remedy: .advice("make its line `iface \(device) inet manual`, or take `auto \(device)` away"))
+    case .client(let name):
+      BootRule.Match(
+        .warning, "\(name) runs for \(device): killed at the shutdown, it may take the address away",
+        evidence: ["a DHCP client that has given the root file system its network must not end before it"],
+        remedy: .advice("end it and keep the address: dhcpcd --persistent, or let iscsi-admin boot connect ask"))
+    }
+  }
+}
+
+extension InitramfsImage {
+  /// Our own hook in it: a script, or a unit of systemd.
+  fileprivate var ownHook: String? {
+    names.sorted().first { name in
+      guard let file = name.split(separator: "/").last, file.contains("iscsi-admin") else { return false }
+      return name.contains("hooks/") || name.contains("scripts/") || file.hasSuffix(".service")
+    }
+  }
+
+  /// The hook of another package: Debian's open-iscsi, dracut's module, or one by the wiki's page.
+  fileprivate var otherHook: String? {
+    ["scripts/local-top/iscsi", "hooks/iscsi", "usr/sbin/iscsiroot", "sbin/iscsiroot", "usr/bin/iscsiroot"]
+      .first(where: names.contains)
+  }
+
+  /// Where its generator is told of modules.
+  fileprivate var moduleList: String {
+    switch generator {
+    case .initramfsTools: "/etc/initramfs-tools/modules"
+    case .dracut: "add_drivers+= of /etc/dracut.conf.d"
+    case .mkinitcpio: "MODULES of /etc/mkinitcpio.conf, or take autodetect out of HOOKS"
+    case nil: "the configuration of the program that makes images"
+    }
+  }
+
+  /// Something to do, and the command after it.
+  fileprivate func remedy(_ text: String) -> Finding.Remedy {
+    .advice(generator.map { "\(text), then: \($0.command)" } ?? "\(text), then make the image anew")
+  }
+}

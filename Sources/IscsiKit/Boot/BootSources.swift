@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+public import SystemPackage
+
+/// Where a boot's parameters are read from.
+public struct BootSources: Sendable {
+  /// Before all paths; another one than `/` is for what a machine would do that is not this one.
+  public var root: FilePath = "/"
+  /// The kernel's command line in the place of the one of this boot, and of dracut's files.
+  public var commandLine: String?
+
+  /// Those of this boot.
+  public init() {}
+
+  /// Where Debian's initramfs and the system itself have the file of assignments; the first that is there counts.
+  static let settingsFiles: [FilePath] = ["/etc/iscsi.initramfs", "/etc/iscsi/iscsi.initramfs"]
+  /// Where they have the machine's name.
+  static let nameFiles: [FilePath] = ["/etc/iscsi/initiatorname.iscsi", "/etc/initiatorname.iscsi"]
+
+  /// What is asked for: by the file, and before it by the command line with what dracut adds to it.
+  public func parameters() -> BootParameters {
+    BootParameters(KernelCommandLine(commandLine ?? wholeCommandLine())).over(settings())
+  }
+
+  /// The sysfs of the machine.
+  public var sysfs: Sysfs { Sysfs(root: path("/sys")) }
+
+  /// The file that has the machine's name as an initiator.
+  public var nameFile: InitiatorNameFile {
+    let found = Self.nameFiles.map(path).first { (try? FileContents(of: $0, limit: 1)) != nil }
+    return InitiatorNameFile(path: found ?? path(Self.nameFiles[0]))
+  }
+
+  /// How new records are configured.
+  ///
+  /// - Throws: That the file is there and cannot be read.
+  public func configuration() throws(DatabaseError) -> InitiatorConfiguration {
+    try InitiatorConfiguration(path: path(InitiatorConfiguration.standardPath))
+  }
+
+  /// All that a plan is made from. Makes this machine's kernel look for a table of firmware, if its targets or its network are
+  /// wanted.
+  ///
+  /// - Parameter arguments: What goes before all parameters.
+  /// - Returns: The input; what cannot be read is among its problems.
+  public func input(_ arguments: BootParameters = BootParameters()) -> BootPlan.Input {
+    var input = BootPlan.Input(parameters: arguments.over(parameters()))
+    do throws(InitiatorNameFileError) {
+      input.machineName = try nameFile.read()
+    } catch {
+      // A name may come from elsewhere.
+      if case .unreadable(_, .noSuchFileOrDirectory) = error {
+      } else {
+        input.parameters.problems.append(BootProblem(parameter: nameFile.path.string, reason: error.description))
+      }
+    }
+    do throws(DatabaseError) { input.configuration = try configuration() } catch {
+      let path = InitiatorConfiguration.standardPath.string
+      input.parameters.problems.append(BootProblem(parameter: path, reason: error.description))
+    }
+    let reader = FirmwareReader(sysfs: sysfs)
+    let wantsNetwork = input.parameters.interfaces.contains { $0.addressing == .firmware }
+    if root == "/", input.usesFirmware || wantsNetwork { reader.loadModule() }
+    do throws(FirmwareError) { input.firmware = try reader.boots() } catch {
+      // A table that cannot be read is one.
+      input.parameters.isAskedFor = input.parameters.isAskedFor || input.usesFirmware
+      input.parameters.problems.append(BootProblem(parameter: "firmware", reason: error.description))
+    }
+    return input
+  }
+
+  private func settings() -> BootParameters {
+    for file in Self.settingsFiles {
+      guard let text = text(of: file) else { continue }
+      return BootParameters(ShellAssignments(text), of: file.string)
+    }
+    return BootParameters()
+  }
+
+  /// What images carry comes first, so that what is typed at the boot wins.
+  private func wholeCommandLine() -> String {
+    let folders: [FilePath] = ["/etc/cmdline.d", "/run/cmdline.d"]
+    let carried = folders.flatMap { folder in
+      ((try? SysfsDirectory(path: path(folder)).names()) ?? []).filter { $0.hasSuffix(".conf") }.sorted()
+        .map(folder.appending)
+    }
+    return (carried + ["/etc/cmdline", "/proc/cmdline"]).compactMap(text).joined(separator: "\n")
+  }
+
+  private func text(of file: FilePath) -> String? {
+    guard let contents = try? FileContents(of: path(file), limit: KernelCommandLine.sizeLimit) else { return nil }
+    return String(decoding: contents.octets, as: UTF8.self)
+  }
+
+  private func path(_ path: FilePath) -> FilePath { root.appending(path.removingRoot().components) }
+}

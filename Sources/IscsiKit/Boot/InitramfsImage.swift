@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Glibc
+public import SystemPackage
+
+/// Why an initramfs image could not be read.
+public enum InitramfsImageError: DiagnosableError, Hashable {
+  /// There is no image for this kernel in the places where they are.
+  case notFound(kernel: String)
+  /// The file cannot be read.
+  case unreadable(FilePath, Errno)
+  /// It is compressed, and the program that could read it is not there.
+  case noProgram(FilePath, String)
+  /// It is nothing that could be read.
+  case malformed(FilePath)
+
+  /// The reason in words.
+  public var description: String {
+    switch self {
+    case .notFound(let kernel): "there is no initramfs image for kernel \(kernel) in /boot"
+    case .unreadable(let path, let errno): "\(path) cannot be read: \(errno)"
+    case .noProgram(let path, let name): "\(path) is compressed, and there is no program \(name) to read it"
+    case .malformed(let path): "\(path) is no initramfs image that could be read"
+    }
+  }
+  /// 21, 13 or 1.
+  public var exitStatus: ExitStatus {
+    switch self {
+    case .notFound: .noObjectsFound
+    case .unreadable(_, .permissionDenied): .access
+    case .unreadable, .noProgram, .malformed: .failure
+    }
+  }
+  /// What to do about it.
+  public var advice: String? {
+    switch self {
+    case .notFound: "name the image with --image, or its kernel with --kernel"
+    case .unreadable(_, .permissionDenied): "run as root"
+    case .noProgram, .unreadable, .malformed: nil
+    }
+  }
+}
+
+/// An initramfs image: what files are in it, and the text of those that a boot from iSCSI goes by.
+public struct InitramfsImage: Hashable, Sendable {
+  /// What has made an image.
+  public enum Generator: String, Hashable, Sendable {
+    /// Debian's initramfs-tools.
+    case initramfsTools = "initramfs-tools"
+    /// dracut.
+    case dracut
+    /// Arch Linux' mkinitcpio.
+    case mkinitcpio
+
+    /// The command that makes images anew.
+    public var command: String {
+      switch self {
+      case .initramfsTools: "update-initramfs -u"
+      case .dracut: "dracut --force"
+      case .mkinitcpio: "mkinitcpio -P"
+      }
+    }
+  }
+
+  /// Where it is.
+  public var path: FilePath
+  /// The names of its files, without a slash before them.
+  public var names: Set<String>
+  /// The texts of configuration files in it, by name.
+  public var texts: [String: String] = [:]
+
+  /// An image of which the contents are known.
+  public init(path: FilePath, names: Set<String>, texts: [String: String] = [:]) {
+    self.path = path
+    self.names = names
+    self.texts = texts
+  }
+
+  /// What has made it; nil if that does not show.
+  public var generator: Generator? {
+    if names.contains("conf/initramfs.conf") || names.contains("scripts/functions") { return .initramfsTools }
+    if names.contains(where: { $0.hasPrefix("usr/lib/dracut/") || $0.hasPrefix("lib/dracut/") }) { return .dracut }
+    return names.contains("init_functions") || names.contains("buildconfig") ? .mkinitcpio : nil
+  }
+
+  /// The modules in it, by their names.
+  public var modules: Set<String> { Set(names.compactMap(KernelModules.name(ofFile:))) }
+
+  /// Whether a program is in it, in whatever folder programs are.
+  public func hasProgram(_ name: String) -> Bool {
+    ["usr/bin", "usr/sbin", "bin", "sbin", "usr/local/bin", "usr/local/sbin"].contains {
+      names.contains("\($0)/\(name)")
+    }
+  }
+
+  /// Where an image for a kernel may be (Debian; Fedora; Arch Linux by its package's name, and kernel-install's).
+  static func candidates(kernel: String, package: String?, machine: String?) -> [FilePath] {
+    let plain = ["initrd.img-\(kernel)", "initramfs-\(kernel).img", "initrd-\(kernel)"]
+    let arch = package.map { ["initramfs-\($0).img"] } ?? []
+    let installed = machine.map { machine in ["\(machine)/\(kernel)/initrd", "\(machine)/\(kernel)/linux"] } ?? []
+    return (plain + arch + installed).map { FilePath("/boot/\($0)") }
+      + installed.flatMap { [FilePath("/efi/\($0)"), FilePath("/boot/efi/\($0)")] }
+  }
+
+  /// Whether the text of a file is worth keeping.
+  @Sendable private static func isWanted(_ name: String) -> Bool {
+    ["etc/initiatorname.iscsi", "etc/iscsi/initiatorname.iscsi", "etc/iscsi.initramfs", "etc/iscsi/iscsi.initramfs"]
+      .contains(name) || name == "etc/cmdline" || name == "hooks/iscsi"
+      || name.hasPrefix("etc/cmdline.d/") && name.hasSuffix(".conf")
+  }
+
+  /// Reads an image, blocking: archives as they are, and what is compressed by the program for it.
+  ///
+  /// - Parameters:
+  ///   - path: Where it is.
+  ///   - deadline: When to give up.
+  /// - Throws: Why it cannot be read.
+  public init(reading path: FilePath, until deadline: ContinuousClock.Instant) throws(InitramfsImageError) {
+    let file: FileDescriptor
+    do { file = try FileDescriptor.open(path, .readOnly, options: .closeOnExec) } catch {
+      throw .unreadable(path, error as? Errno ?? .ioError)
+    }
+    defer { try? file.close() }
+    var plain = CPIOReader(wants: Self.isWanted)
+    do throws(Errno) {
+      while true {
+        let piece = try FileContents.octets(of: file, limit: 1 << 16)
+        if piece.isEmpty || !plain.feed(piece[...]) { break }
+      }
+    } catch {
+      throw .unreadable(path, error)
+    }
+    self.init(path: path, names: plain.names, texts: plain.texts)
+    guard let magic = plain.foreign else {
+      if names.isEmpty { throw .malformed(path) }
+      return
+    }
+    guard let program = Self.programs.first(where: { magic.starts(with: $0.magic) })?.name else {
+      throw .malformed(path)
+    }
+    guard let found = DHCPClient.folders.map({ "\($0)/\(program)" }).first(where: Program.isThere) else {
+      throw .noProgram(path, program)
+    }
+    try unpack(file, from: plain.length, by: found, until: deadline)
+  }
+
+  /// Adds what is in the compressed rest of a file.
+  private mutating func unpack(
+    _ file: FileDescriptor, from offset: Int, by program: String, until deadline: ContinuousClock.Instant
+  ) throws(InitramfsImageError) {
+    do { _ = try file.seek(offset: Int64(offset), from: .start) } catch {
+      throw .unreadable(path, error as? Errno ?? .ioError)
+    }
+    var reader = CPIOReader(wants: Self.isWanted)
+    var process = Program([program, "-dc"])
+    process.input = file
+    process.keepsErrors = false
+    do throws(ProgramError) { _ = try process.run(until: deadline) { !reader.feed($0) } } catch {
+      throw .malformed(path)
+    }
+    if reader.names.isEmpty { throw .malformed(path) }
+    names.formUnion(reader.names)
+    texts.merge(reader.texts) { $1 }
+  }
+
+  /// The programs that unpack, by what their files begin with.
+  private static let programs: [(magic: [UInt8], name: String)] = [
+    ([0x1F, 0x8B], "gzip"), ([0x28, 0xB5, 0x2F, 0xFD], "zstd"), ([0xFD, 0x37, 0x7A, 0x58, 0x5A], "xz"),
+    ([0x02, 0x21, 0x4C, 0x18], "lz4"), ([0x04, 0x22, 0x4D, 0x18], "lz4"), ([0x42, 0x5A, 0x68], "bzip2"),
+    ([0x5D, 0x00, 0x00], "lzma"), ([0x89, 0x4C, 0x5A, 0x4F], "lzop"),
+  ]
+}
+
+/// The modules of a kernel, as `depmod` has listed them.
+public struct KernelModules: Hashable, Sendable {
+  /// Where a module is.
+  public enum Place: Hashable, Sendable {
+    /// In the kernel itself.
+    case builtIn
+    /// In a file.
+    case file
+    /// Nowhere.
+    case missing
+  }
+
+  private var dependencies: [String: [String]] = [:]
+  private var builtIn: Set<String> = []
+
+  /// Modules by the texts of `modules.dep` and `modules.builtin`.
+  public init(dependencies text: String, builtIn other: String) {
+    for line in text.split(separator: "\n") {
+      let parts = line.split(separator: ":", maxSplits: 1)
+      guard let name = parts.first.flatMap({ Self.name(ofFile: String($0)) }) else { continue }
+      dependencies[name] =
+        parts.dropFirst().first?.split(separator: " ").compactMap { Self.name(ofFile: String($0)) } ?? []
+    }
+    builtIn = Set(other.split(separator: "\n").compactMap { Self.name(ofFile: String($0)) })
+  }
+
+  /// Where a module is.
+  public func place(of name: String) -> Place {
+    builtIn.contains(name) ? .builtIn : dependencies[name] == nil ? .missing : .file
+  }
+
+  /// The modules in files that these need, themselves among them.
+  public func closure(of names: [String]) -> Set<String> {
+    // Each line has all that is needed in the end.
+    Set(names.flatMap { name in dependencies[name].map { [name] + $0 } ?? [] })
+  }
+
+  /// The name of the module in a file, compressed or not; nil for another file. The kernel makes no difference between - and _.
+  static func name(ofFile path: String) -> String? {
+    guard let file = path.split(separator: "/").last, let end = file.firstRange(of: ".ko") else { return nil }
+    guard ["", ".gz", ".xz", ".zst"].contains(file[end.upperBound...]) else { return nil }
+    return normal(String(file[..<end.lowerBound]))
+  }
+
+  /// A module's name as the kernel has it.
+  static func normal(_ name: String) -> String { String(name.map { $0 == "-" ? "_" : $0 }) }
+}

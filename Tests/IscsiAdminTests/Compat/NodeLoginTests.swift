@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+import IscsiKit
+import Testing
+
+@testable import iscsi_admin
+
+@Suite("The logins of iscsiadm")
+struct NodeLoginTests {
+  private func record(_ portal: String, sessions: UInt32) throws -> NodeRecord {
+    var record = NodeRecord(target: try TargetName("iqn.2026-11.org.example:a"), portal: try Portal(portal))
+    try record.set("node.session.nr_sessions", to: String(sessions))
+    return record
+  }
+
+  /// Two records of one portal with other tags, how many sessions each wants, and how many there may be with each login.
+  @Test(
+    "Records of one portal with other tags get each its sessions, but not where there may be one",
+    arguments: [
+      (wanted: 1, there: 0, limits: [1, 1]),
+      (wanted: 2, there: 0, limits: [4, 4, 4, 4]),
+      (wanted: 2, there: 1, limits: [3, 3]),
+      (wanted: 3, there: 2, limits: [4, 4]),
+    ])
+  func tags(wanted: UInt32, there: Int, limits: [Int]) throws {
+    let records = try ["10.0.0.1:3260,1", "10.0.0.1:3260,2"].map { try record($0, sessions: wanted) }
+    let logins = NodeMode.logins(
+      records.map { ($0, Int(wanted) - there) }, beside: [SessionKey(records[0]): there])
+    #expect(logins.map(\.sessionCount) == limits)
+    #expect(Set(logins.map { $0.record.portal.tag }).count == 2)
+  }
+
+  @Test("Another portal has its own sessions")
+  func portals() throws {
+    let records = try ["10.0.0.1:3260,1", "10.0.0.2:3260,1"].map { try record($0, sessions: 2) }
+    let logins = NodeMode.logins(records.map { ($0, 2) }, beside: [:])
+    #expect(logins.map(\.sessionCount) == [2, 2, 2, 2])
+  }
+}

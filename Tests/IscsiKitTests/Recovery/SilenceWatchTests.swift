@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+import IscsiKitTesting
+import SystemPackage
+import Testing
+
+@testable import IscsiKit
+
+@Suite("A target that does not answer")
+struct SilenceWatchTests {
+  private static let session = SessionID(rawValue: 1)
+  private let start = ContinuousClock.now
+
+  /// What a look at the session finds: for how many seconds nothing has come, and the timeouts.
+  private struct Look {
+    var silence: Int64
+    var interval: Int64 = 5
+    var timeout: Int64 = 5
+  }
+
+  /// What is told of a session that is looked at every two seconds; nil is that its target is not asked.
+  private func told(_ looks: [Look?]) -> [String] {
+    var watch = SilenceWatch()
+    return looks.enumerated().flatMap { index, look -> [String] in
+      let second = Int64(2 * index)
+      let sign = look.map {
+        SilenceWatch.Sign(
+          silence: .seconds($0.silence), noopInterval: .seconds($0.interval), noopTimeout: .seconds($0.timeout))
+      }
+      let changes = watch.observe(sign.map { [Self.session: $0] } ?? [:], at: start + .seconds(second))
+      return changes.map { change in
+        let since = change.silentSince.map { "silent since \(start.duration(to: $0).components.seconds)" }
+        return "\(second): \(since ?? "answers")"
+      }
+    }
+  }
+
+  private func looks(_ silences: [Int64?], _ interval: Int64 = 5, _ timeout: Int64 = 5) -> [Look?] {
+    silences.map { $0.map { Look(silence: $0, interval: interval, timeout: timeout) } }
+  }
+
+  @Test("is suspected when the silence is longer than the NOP-Out interval, until it ends")
+  func silence() {
+    #expect(told(looks([0, 2, 4, 1, 3, 5, 0])) == [])
+    #expect(told(looks([0, 2, 4, 6, 8, 1])) == ["6: silent since 0", "10: answers"])
+    // Whatever comes is a sign of life: the target's own NOP-Ins, too.
+    #expect(told(looks([1, 14, 1, 14], 20, 10)) == [])
+    // A look later than an answer may take, and no later than the kernel's own.
+    #expect(told(looks([3, 4], 3, 1)) == ["2: silent since -2"])
+  }
+
+  @Test("is not suspected any more when it is not asked any more")
+  func unasked() {
+    #expect(told(looks([7, nil, nil, 7])) == ["0: silent since -7", "2: answers", "6: silent since -1"])
+    #expect(told(looks([1, nil, 1])) == [])
+  }
+
+  @Test("is not suspected when the kernel would have given the connection up: it does not ask")
+  func unstarted() {
+    #expect(told(looks([8, 10, 12, 14, 16, 100])) == ["0: silent since -8", "6: answers"])
+  }
+
+  @Test("is given the time of the interval that the kernel's timer runs for, when that is changed")
+  func changedInterval() {
+    let quick = Look(silence: 8)
+    #expect(
+      told([Look(silence: 4, interval: 6), quick, quick, quick, quick, quick]) == ["10: silent since 2"])
+  }
+
+  @Test("is known by its connection, which is read where NOP-Outs are on")
+  func connection() throws {
+    let tree = try SysfsTree()
+    var session = SessionSnapshot.example(1)
+    session.host?.ipAddress = "10.0.0.2"
+    try tree.add(session)
+    let sysfs = Sysfs(root: tree.root)
+    let connection = "class/iscsi_connection/connection1:0"
+    for (name, text) in [
+      ("recv_tmo", "5"), ("ping_tmo", "6"), ("address", "10.0.0.1"), ("port", "3260"), ("local_port", "40000"),
+    ] { try tree.set("\(connection)/\(name)", to: .text(text)) }
+    let found = try #require(sysfs.watchedConnection(of: Self.session))
+    #expect(found.local == SocketQuery.End(address: try #require(IPAddress("10.0.0.2")), port: 40000))
+    #expect(found.remote == SocketQuery.End(address: try #require(IPAddress("10.0.0.1")), port: 3260))
+    #expect(found.noopInterval == .seconds(5) && found.noopTimeout == .seconds(6))
+    try tree.set("\(connection)/recv_tmo", to: .text("0"))
+    #expect(sysfs.watchedConnection(of: Self.session) == nil)
+    #expect(sysfs.watchedConnection(of: SessionID(rawValue: 2)) == nil)
+  }
+
+  @Test("The kernel is asked about one connection, and tells when data came last")
+  func query() throws {
+    let local = SocketQuery.End(address: try #require(IPAddress("10.0.0.2")), port: 40000)
+    let remote = SocketQuery.End(address: try #require(IPAddress("10.0.0.1")), port: 3260)
+    let request = try #require(
+      NetlinkMessage.messages(in: SocketQuery.request(from: local, to: remote, sequence: 7)).first)
+    #expect(request.type == 20 && request.sequence == 7 && request.payload.count == 56)
+    #expect(Array(request.payload.prefix(4)) == [2, 6, 2, 0])
+    #expect(Array(request.payload.dropFirst(8).prefix(4)) == [0x9C, 0x40, 0x0C, 0xBC])
+    #expect(Array(request.payload.dropFirst(12).prefix(4)) == [10, 0, 0, 2])
+    #expect(Array(request.payload.dropFirst(28).prefix(4)) == [10, 0, 0, 1])
+    #expect(request.payload.suffix(8).allSatisfy { $0 == 0xFF })
+
+    var information = [UInt8](repeating: 0, count: 52)
+    information.appendHostInteger(UInt32(6500))
+    func answer(_ information: [UInt8]) throws -> NetlinkMessage {
+      var payload = [UInt8](repeating: 0, count: 72)
+      payload.appendAttribute(2, information)
+      return try #require(NetlinkMessage.messages(in: NetlinkMessage.request(type: 20, payload)).first)
+    }
+    #expect(SocketQuery.silence(in: try answer(information + [1, 2, 3])) == .milliseconds(6500))
+    #expect(SocketQuery.silence(in: try answer(Array(information.dropLast()))) == nil)
+  }
+
+  @Test("is no more than suspected: the session goes on, and a loss ends the suspicion")
+  func machine() {
+    let portal = Portal(host: .address(.v4(0x0A00_0001), scope: nil))
+    var machine = SessionMachine(portal: portal, policy: .init(SessionOptions()), seed: 1)
+    #expect(machine.handle(.silenceFound(since: start), at: start) == [] && machine.silentSince == nil)
+    _ = machine.handle(.adopt(.up(isScanned: true)), at: start)
+    #expect(machine.handle(.silenceFound(since: start), at: start) == [.notify(.silent)])
+    #expect(machine.handle(.silenceFound(since: start), at: start) == [] && machine.silentSince == start)
+    #expect(machine.handle(.silenceFound(since: nil), at: start) == [.notify(.answered)])
+    _ = machine.handle(.silenceFound(since: start), at: start)
+    _ = machine.handle(.connectionFailed(.connectionFailed), at: start)
+    #expect(machine.silentSince == nil)
+  }
+}
