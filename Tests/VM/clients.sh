@@ -17,7 +17,7 @@ clients_start() {
 
 # clients_stop: neither udev nor the name is left.
 clients_stop() {
-  udevadm control --exit
+  udev_stop
   rm -rf /usr/bin/iscsiadm /run/udev /dev/disk
 }
 

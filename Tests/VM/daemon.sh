@@ -38,6 +38,8 @@ process_ended() { ! kill -0 "$1" 2>/dev/null; }
 # daemon_kill: kill -9; its sessions stay as they are. A thread that sleeps in the kernel for a disk may keep the process, but nothing
 # that the next daemon needs.
 daemon_kill() {
+  # Else the shell tells of its end wherever that is noticed.
+  disown "$DAEMON_PID" 2>/dev/null || true
   kill -9 "$DAEMON_PID" || fail 'there is no daemon to kill'
   wait_until 10 daemon_name_is_free
   ! process_ended "$DAEMON_PID" || wait "$DAEMON_PID" 2>/dev/null || true

@@ -157,6 +157,9 @@ proxy_count_is_above() { (($(proxy_count "$1") > $2)); }
 # async_logout_request [SECONDS]: the target (by the proxy: neither tgt nor LIO can) asks for a logout within this time.
 async_logout_request() { proxy async 1 0 0 "${1:-10}"; }
 
+# async_attention ASC ASCQ: the target tells of a unit attention with this code (hexadecimal), such as 3f 0e: its units have changed.
+async_attention() { proxy attention "$1" "$2"; }
+
 # --- I/O that goes on meanwhile
 
 # io_start DISK... [OPTION...]: guest/io-check writes and reads these disks (sda, ...) until io_stop.

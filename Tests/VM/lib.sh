@@ -73,6 +73,11 @@ expect_equal() {
   [[ $1 == "$2" ]] || fail "expected '$1', got '$2'"
 }
 
+# is_about ACTUAL EXPECTED SECONDS: the numbers, with fractions, are no further apart.
+is_about() {
+  jq -en "($1) - ($2) | fabs <= ($3) * ${PATIENCE:-1}" >/dev/null || fail "$1 is not within $3 s of $2"
+}
+
 # expect_within MILLISECONDS: the last command took no longer; as with all limits, PATIENCE times that on a busy host.
 expect_within() {
   local limit=$(($1 * ${PATIENCE:-1}))
@@ -88,6 +93,14 @@ wait_until() {
     sleep 0.05
   done
 }
+
+# udev_stop: udev has ended, and its workers, which may outlive it and still change its files.
+udev_stop() {
+  udevadm settle --timeout=10
+  udevadm control --exit
+  wait_until 10 udev_has_ended
+}
+udev_has_ended() { ! grep -qs udev /proc/[0-9]*/comm; }
 
 # --- the kernel's view, independent of the command under test
 
@@ -108,6 +121,9 @@ leftovers() {
   local entry
   for entry in /sys/class/iscsi_{session,connection,host}/* /run/iscsi-admin/sessions/*; do
     [[ ! -e $entry ]] || echo "$entry"
+  done
+  for entry in /sys/class/scsi_host/*/proc_name; do
+    [[ ! -e $entry || $(cat "$entry" 2>/dev/null) != iscsi_tcp ]] || echo "${entry%/proc_name}"
   done
   for entry in $(pidof iscsi-admin || true); do
     [[ $entry == "${DAEMON_PID:-}" || $entry == "${MONITOR_PID:-}" ]] || echo "iscsi-admin, process $entry"

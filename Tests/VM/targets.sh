@@ -52,6 +52,11 @@ target_resize() {
   "$1_resize" "$2" "$3" "$4"
 }
 
+# target_add_lun KIND NAME LUN MIB: a target that runs has one more disk, until it is killed.
+target_add_lun() {
+  "$1_add_lun" "$2" "$3" "$4"
+}
+
 # target_add_many KIND COUNT [PORTAL...]: COUNT targets $IQN-1, ... without disks, each at every portal.
 target_add_many() {
   local kind=$1 count=$2
@@ -118,8 +123,7 @@ tgt_start() {
   for mib in "${luns[@]}"; do
     number=$((number + 1))
     [[ ! -e $TARGET_FILES/gone/$(basename "$(backing_file "$name" $number)") ]] || continue
-    file_size "$(backing_file "$name" $number)" "$mib"
-    tgtadm_iscsi --op new --mode logicalunit --tid "$id" --lun $number --backing-store "$(backing_file "$name" $number)"
+    tgt_add_lun "$name" $number "$mib"
   done
   tgtadm_iscsi --op bind --mode target --tid "$id" --initiator-address ALL
   if [[ -n $user ]]; then
@@ -135,13 +139,17 @@ tgt_start() {
   tgt_listen "${portals[@]}"
 }
 
+tgt_add_lun() {
+  local file
+  file=$(backing_file "$1" "$2")
+  file_size "$file" "$3"
+  tgtadm_iscsi --op new --mode logicalunit --tid "$(tgt_id "$1")" --lun "$2" --backing-store "$file"
+}
+
 # tgtd reads the size when it opens the file, so the disk is made anew under the same number (its identity stays).
 tgt_resize() {
-  local id file
-  id=$(tgt_id "$1") file=$(backing_file "$1" "$2")
-  file_size "$file" "$3"
-  tgtadm_iscsi --op delete --mode logicalunit --tid "$id" --lun "$2"
-  tgtadm_iscsi --op new --mode logicalunit --tid "$id" --lun "$2" --backing-store "$file"
+  tgtadm_iscsi --op delete --mode logicalunit --tid "$(tgt_id "$1")" --lun "$2"
+  tgt_add_lun "$@"
 }
 
 tgt_add_many() {
@@ -175,16 +183,11 @@ lio_load() {
 
 # Reads target_start's variables.
 lio_start() {
-  local group=$LIO/iscsi/$name/tpgt_1 number=0 mib store portal
+  local group=$LIO/iscsi/$name/tpgt_1 number=0 mib portal
   lio_load
   mkdir -p "$group"
   for mib in "${luns[@]}"; do
-    store=$LIO/core/fileio_1/$(basename "$(backing_file "$name" $number)")
-    file_size "$(backing_file "$name" $number)" "$mib"
-    mkdir -p "$store" "$group/lun/lun_$number"
-    printf 'fd_dev_name=%s,fd_dev_size=%s' "$(backing_file "$name" $number)" $((mib << 20)) >"$store/control"
-    echo 1 >"$store/enable"
-    ln -s "$store" "$group/lun/lun_$number/store"
+    lio_add_lun "$name" $number "$mib"
     number=$((number + 1))
   done
   lio_open "$group"
@@ -208,6 +211,16 @@ lio_open() {
   echo 0 >"$1/attrib/authentication"
   echo 1 >"$1/attrib/generate_node_acls"
   echo 0 >"$1/attrib/demo_mode_write_protect"
+}
+
+lio_add_lun() {
+  local file store lun=$LIO/iscsi/$1/tpgt_1/lun/lun_$2
+  file=$(backing_file "$1" "$2") store=$LIO/core/fileio_1/$(basename "$(backing_file "$1" "$2")")
+  file_size "$file" "$3"
+  mkdir -p "$store" "$lun"
+  printf 'fd_dev_name=%s,fd_dev_size=%s' "$file" $(($3 << 20)) >"$store/control"
+  echo 1 >"$store/enable"
+  ln -s "$store" "$lun/store"
 }
 
 lio_resize() {

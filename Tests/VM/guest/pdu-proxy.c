@@ -10,6 +10,7 @@
 //   freeze, thaw              nothing is passed on, either way; connections stay and new ones are taken
 //   reset                     all connections end by a RST
 //   async EVENT [P1 P2 P3]    an Asynchronous Message (RFC 7143, 11.9) to each initiator in full feature phase
+//   attention ASC ASCQ        one about a unit attention with this additional sense code (two hexadecimal digits each)
 //   count                     writes STATUS_FILE anew
 // STATUS_FILE has key=value lines: connections, logins (those that went to the target, a Login Request that begins one each),
 // refused, logouts. Digests must be off.
@@ -29,11 +30,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { MAX_PAIRS = 512, BUFFER = 128 * 1024, CHUNK = 64 * 1024, HEADER = 48 };
+enum { MAX_PAIRS = 512, BUFFER = 128 * 1024, CHUNK = 64 * 1024, HEADER = 48, SENSE = 20 };
 
 // One direction of a connection: framed, so that something can be put between two PDUs.
 struct flow {
-  uint8_t out[BUFFER + 2 * HEADER], header[HEADER];
+  uint8_t out[BUFFER + 2 * HEADER + SENSE], header[HEADER];
   size_t length, header_length, rest;
   bool ended;
 };
@@ -51,7 +52,8 @@ static struct sockaddr_in target_address;
 static bool is_frozen;
 static uint16_t answer_status;
 static char answer_address[256];
-static uint8_t message[HEADER];
+static uint8_t message[HEADER + SENSE];
+static size_t message_length;
 static const char *status_path;
 
 static void die(const char *what) {
@@ -107,12 +109,38 @@ static void answer(struct pair *pair, const uint8_t *request) {
 }
 
 static void put_message(struct pair *pair) {
-  uint8_t pdu[HEADER];
-  memcpy(pdu, message, HEADER);
+  uint8_t pdu[sizeof message];
+  memcpy(pdu, message, message_length);
   // The numbers of the PDU before: the target knows nothing of this one and goes on counting without it.
   memcpy(pdu + 24, pair->last_header + 24, 12);
-  append(&pair->down, pdu, HEADER);
+  append(&pair->down, pdu, message_length);
   pair->wants_message = false;
+}
+
+// Makes the message that `send_message` sends.
+static void make_message(unsigned event) {
+  memset(message, 0, sizeof message);
+  message[0] = 0x32, message[1] = 0x80, message[36] = (uint8_t)event;
+  memset(message + 16, 0xff, 4);
+  message_length = HEADER;
+}
+
+// Sense data in the fixed format, with its length before it (RFC 7143, 11.9.4).
+static void add_attention(unsigned code, unsigned qualifier) {
+  uint8_t *sense = message + HEADER + 2;
+  message[7] = SENSE;
+  put16(message + HEADER, SENSE - 2);
+  sense[0] = 0x70, sense[2] = 0x06, sense[7] = 10, sense[12] = (uint8_t)code, sense[13] = (uint8_t)qualifier;
+  message_length = HEADER + SENSE;
+}
+
+static void send_message(void) {
+  for (unsigned i = 0; i < pair_count; i++) {
+    struct pair *pair = pairs[i];
+    if (!pair->is_full_feature) continue;
+    pair->wants_message = true;
+    if (pair->down.rest == 0 && pair->down.header_length == 0) put_message(pair);
+  }
 }
 
 static void header_came(struct pair *pair, bool is_up, const uint8_t *header) {
@@ -207,16 +235,13 @@ static void obey(char *line) {
   else if (strcmp(line, "reset") == 0) {
     while (pair_count > 0) drop(0, true);
   } else if (sscanf(line, "async %u %u %u %u", &event, &parameters[0], &parameters[1], &parameters[2]) >= 1) {
-    memset(message, 0, HEADER);
-    message[0] = 0x32, message[1] = 0x80, message[36] = (uint8_t)event;
-    memset(message + 16, 0xff, 4);
+    make_message(event);
     for (int i = 0; i < 3; i++) put16(message + 38 + 2 * i, (uint16_t)parameters[i]);
-    for (unsigned i = 0; i < pair_count; i++) {
-      struct pair *pair = pairs[i];
-      if (!pair->is_full_feature) continue;
-      pair->wants_message = true;
-      if (pair->down.rest == 0 && pair->down.header_length == 0) put_message(pair);
-    }
+    send_message();
+  } else if (sscanf(line, "attention %x %x", &parameters[0], &parameters[1]) == 2) {
+    make_message(0);
+    add_attention(parameters[0], parameters[1]);
+    send_message();
   } else if (strcmp(line, "count") != 0) fprintf(stderr, "pdu-proxy: what is \"%s\"?\n", line);
   write_status();
 }

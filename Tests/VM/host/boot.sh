@@ -25,9 +25,10 @@ whole() {
   return $status
 }
 
-# verdict WORD ID SECONDS: prints and counts it; a failure with what the scenario printed, and in a line of FAILURES for the end.
+# verdict WORD ID SECONDS: prints and counts it; a failure with what the scenario printed, in a line of FAILURES for the end, and with its
+# line of the plan in FAILED_RUNS.
 verdict() {
-  local word=$1 name target seconds=$3 output=$OUT_DIR/$2/output
+  local word=$1 name target reason seconds=$3 output=$OUT_DIR/$2/output
   read -r _ name target _ < <(grep "^$2 " "$PLAN")
   case ${word#dirty-} in
     ok)
@@ -42,7 +43,10 @@ verdict() {
       FAILED=$((FAILED + 1))
       printf 'FAIL %s %s %s (%s s)\n' "$KERNEL" "$target" "$name" "$seconds"
       [[ ! -s $output ]] || tail -60 "$output" | sed 's/^/     | /'
-      echo "failed: $KERNEL $target $name: $(grep -sv '^daemon ended' "$output" | tail -1)" >>"$FAILURES"
+      # What the scenario itself says goes before what was found of it afterwards.
+      reason=$(grep -s '^FAILED: ' "$output" | head -1)
+      echo "failed: $KERNEL $target $name: ${reason:-$(grep -sv '^daemon ended' "$output" | tail -1)}" >>"$FAILURES"
+      grep "^$2 " "$PLAN" >>"$FAILED_RUNS"
       echo "     files: $OUT_DIR/$2"
       ;;
   esac
@@ -81,9 +85,11 @@ next_report() {
 # extra than its first line.
 # Returns 1 when another boot makes no sense.
 boot_once() {
-  local directory=$1 limit=$2 current='' wait=$BOOT_LIMIT started=$SECONDS has_booted=no needs extra firmware=()
+  local directory=$1 limit=$2 current='' wait=$BOOT_LIMIT started=$SECONDS has_booted=no needs extra processors='' firmware=()
   needs=$(awk 'NR == 1 { print $NF }' "$directory/plan")
   awk -v needs="$needs" '$NF == needs' "$directory/plan" >"$directory/boot-plan"
+  [[ $needs != *%* ]] || processors=${needs#*%}
+  needs=${needs%\%*}
   extra=${needs%@*}
   make_initramfs "$KERNEL" "$directory" "$directory/boot-plan" "${extra#-}"
   if [[ $needs == *@* ]]; then
@@ -93,7 +99,7 @@ boot_once() {
   rm -f "$directory"/{control,files,console}
   touch "$directory"/{control,files,console}
   TAKEN=0 REPORTS=0 WORD=''
-  timeout -k 5 "$limit" "$VM_SOURCE/host/qemu" "$VM_DIR/kernel-$KERNEL" "$directory/initramfs" \
+  ${processors:+env "VM_CPUS=$processors"} timeout -k 5 "$limit" "$VM_SOURCE/host/qemu" "$VM_DIR/kernel-$KERNEL" "$directory/initramfs" \
     -append "console=ttyS0 quiet loglevel=5 panic=-1 $QUICK_KERNEL trace_clock=local" \
     "${firmware[@]}" -serial "file:$directory/console" -device virtio-serial-pci \
     -chardev "file,id=control,path=$directory/control" -device virtserialport,chardev=control,name=control \
@@ -181,8 +187,9 @@ run_machine() {
   OUT_DIR=$VM_DIR/out/$KERNEL
   mkdir -p "$OUT_DIR"
   RUN_DIRECTORY=$(mktemp -d "$VM_DIR/run-$KERNEL.XXXXXX")
-  PLAN=$2 FAILURES=$2.failures
+  PLAN=$2 FAILURES=$2.failures FAILED_RUNS=$2.failed
   : >"$FAILURES"
+  : >"$FAILED_RUNS"
   cp "$PLAN" "$RUN_DIRECTORY/plan"
   while [[ -s $RUN_DIRECTORY/plan ]]; do
     boot_once "$RUN_DIRECTORY" $((limit - (SECONDS - started) > 0 ? limit - (SECONDS - started) : 1)) || break
@@ -199,11 +206,11 @@ end_followers() {
   rm -rf "$PLANS"
 }
 
-# run_kernels LIMIT KEEP SCENARIO...: on all of KERNELS at the same time, each on as many machines as its plan needs; adds up PASSED
-# and FAILED, and says again what failed.
+# run_kernels LIMIT KEEP AGAIN SCENARIO...: on all of KERNELS at the same time, each on as many machines as its plan needs; adds up PASSED
+# and FAILED, and says again what failed. Then what run_again does, for AGAIN runs at most.
 run_kernels() {
-  local limit=$1 keep=$2 lane plan passed failed machines
-  shift 2
+  local limit=$1 keep=$2 again=$3 lane plan passed failed machines
+  shift 3
   FOLLOWERS=()
   PLANS=$(mktemp -d "$VM_DIR/plans.XXXXXX")
   trap end_followers EXIT
@@ -212,23 +219,55 @@ run_kernels() {
   for KERNEL in "${KERNELS[@]}"; do
     make_plan "$KERNEL" "$@" >"$PLANS/all"
     machines=$((($(wc -l <"$PLANS/all") + LONGEST_PLAN - 1) / LONGEST_PLAN))
+    share_plan "$PLANS/all" $machines "$PLANS/$KERNEL"
     for ((lane = 0; lane < machines; lane++)); do
       plan=$PLANS/$KERNEL-$lane
-      # In turns: scenarios of a kind take about the same time.
-      awk -v lane=$lane -v machines=$machines 'NR % machines == lane' "$PLANS/all" >"$plan"
-      (run_machine "$KERNEL$( ((machines == 1)) || echo " ($((lane + 1)))")" "$plan" "$plan.counts" "$limit" "$keep") &
+      # A second processor costs half as much again under emulation, and more where machines share what there is. The kernel with
+      # one machine keeps it, so that a full run has seen both.
+      (
+        label=$KERNEL
+        if ((machines > 1)); then
+          export VM_CPUS=${VM_CPUS:-1}
+          label+=" ($((lane + 1)))"
+        fi
+        run_machine "$label" "$plan" "$plan.counts" "$limit" "$keep"
+      ) &
       FOLLOWERS+=($!)
     done
     rm "$PLANS/all"
   done
   # A shell that ends without its counts has failed at least once.
   wait "${FOLLOWERS[@]}" || true
-  FOLLOWERS=() PASSED=0 FAILED=0
+  FOLLOWERS=() PASSED=0 FAILED=0 AGAIN=0
   for plan in "$PLANS"/*-[0-9]; do
     [[ -e $plan ]] || continue
     passed=0 failed=1
     [[ ! -s $plan.counts ]] || read -r passed failed <"$plan.counts"
     PASSED=$((PASSED + passed)) FAILED=$((FAILED + failed))
     [[ ! -s $plan.failures ]] || cat "$plan.failures"
+  done
+  ((again == 0)) || run_again "$limit" "$keep" "$again"
+}
+
+# run_again LIMIT KEEP MOST: what failed gets one more run, in a machine of its own with nothing beside it, if there are no more than MOST
+# of them. Counts in AGAIN what passed only so; what it was before is kept in ID.first.
+run_again() {
+  local limit=$1 keep=$2 most=$3 kernel plan id passed failed
+  local -a plans
+  mapfile -t plans < <(find "$PLANS" -name '*-[0-9].failed' -size +0 | sort)
+  ((${#plans[@]} > 0)) && (($(cat "${plans[@]}" | wc -l) <= most)) || return 0
+  for kernel in "${KERNELS[@]}"; do
+    plan=$PLANS/$kernel-again
+    find "$PLANS" -name "$kernel-[0-9].failed" -exec cat {} + >"$plan"
+    [[ -s $plan ]] || continue
+    while read -r id _; do
+      rm -rf "$VM_DIR/out/$kernel/$id.first"
+      mv "$VM_DIR/out/$kernel/$id" "$VM_DIR/out/$kernel/$id.first"
+    done <"$plan"
+    passed=0 failed=1
+    (KERNEL=$kernel run_machine "$kernel (again)" "$plan" "$plan.counts" "$limit" "$keep") || true
+    [[ ! -s $plan.counts ]] || read -r passed failed <"$plan.counts"
+    PASSED=$((PASSED + passed)) AGAIN=$((AGAIN + passed))
+    FAILED=$((FAILED - $(wc -l <"$plan") + failed))
   done
 }

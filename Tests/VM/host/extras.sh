@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# udev, and programs of others that call iscsiadm. Each is an extra: a cached layer that is loaded only by the machines whose
-# scenarios need it.
+# udev, programs of others that call iscsiadm, what a server for diskless machines runs, and DHCP. Each is an extra: a cached
+# layer that is loaded only by the machines whose scenarios need it.
 
 # Their Debian packages besides udev, which gives disks the names under which these programs look for them.
 declare -A EXTRA_PACKAGES=(
+  [boot]=dnsmasq-base
   [ansible]='libc-bin libpython3.11-stdlib python3.11-minimal python3-jinja2 python3-markupsafe python3-packaging python3-yaml'
+  [dhcp]='dhcpcd-base dnsmasq-base isc-dhcp-client klibc-utils'
   [libvirt]='libvirt-clients libvirt-daemon'
   [udev]=''
 )
@@ -93,4 +95,21 @@ copy_libvirt() {
   copy_program "$1" /usr/sbin /usr/sbin/libvirtd
   copy_program "$1" $directory/connection-driver $directory/connection-driver/libvirt_driver_{secret,storage}.so
   copy_program "$1" $directory/storage-backend $directory/storage-backend/libvirt_storage_backend_iscsi.so
+}
+
+# The server for diskless machines gives out addresses and files.
+copy_boot() {
+  copy_program "$1" /usr/sbin /usr/sbin/dnsmasq
+}
+
+# A server, and the clients, in a place where nobody looks for them. That of klibc has a loader of its own, and dhcpcd a library that it loads itself.
+copy_dhcp() {
+  copy_program "$1" /usr/sbin /usr/sbin/dnsmasq
+  copy_program "$1" /opt/dhcp /sbin/dhclient /usr/sbin/dhcpcd
+  cp "$UNPACKED/usr/lib/klibc/bin/ipconfig" "$1/opt/dhcp/"
+  cp "$UNPACKED"/lib/klibc-*.so "$1/lib/"
+  mkdir -p "$1/usr/lib/x86_64-linux-gnu" "$1/etc"
+  cp -r "$UNPACKED/usr/lib/dhcpcd" "$1/usr/lib/"
+  cp -r "$UNPACKED/usr/lib/x86_64-linux-gnu/dhcpcd" "$1/usr/lib/x86_64-linux-gnu/"
+  cp "$UNPACKED/etc/dhcpcd.conf" "$1/etc/"
 }

@@ -4,7 +4,7 @@
 
 # Modules the machine can load, with whatever they depend on. Names a kernel has built in or lacks are skipped.
 GUEST_MODULES=(
-  virtio_pci virtio_console virtio_rng
+  virtio_pci virtio_console virtio_rng virtio_net virtio_blk
   scsi_mod sd_mod scsi_transport_iscsi libiscsi libiscsi_tcp iscsi_tcp iscsi_boot_sysfs iscsi_ibft
   crc32c_generic crc32c-intel crc32c md5 sha1_generic sha256_generic sha3_generic
   target_core_mod target_core_file target_core_iblock iscsi_target_mod configfs
@@ -99,7 +99,7 @@ tools_layer() {
     done
     rm -f "$tree"/bin/{ip,modprobe,rmmod,lsmod,insmod,depmod,modinfo}
     copy_program "$tree" /bin /bin/bash /bin/ip /bin/kmod /bin/ss /usr/bin/jq
-    copy_program "$tree" /sbin /sbin/tc /sbin/mke2fs /sbin/dmsetup
+    copy_program "$tree" /sbin /sbin/tc /sbin/mke2fs /sbin/e2fsck /sbin/dumpe2fs /sbin/dmsetup
     for name in modprobe rmmod lsmod insmod depmod modinfo; do ln -s ../bin/kmod "$tree/sbin/$name"; done
     copy_program "$tree" /usr/sbin /usr/sbin/tgtd /usr/sbin/tgtadm /usr/sbin/isnsd /usr/sbin/isnsadm
     # Loaded by pthread_cancel when tgtd closes a disk.
@@ -146,7 +146,7 @@ modules_layer() {
 top_layer() {
   local tree=$1/top
   mkdir -p "$tree/vm" "$tree/usr/bin"
-  cp -r "$VM_SOURCE"/{guest,scenarios,differential,{lib,network,targets,faults,daemon,clients,measure,systemd,debian}.sh} "$tree/vm/"
+  cp -r "$VM_SOURCE"/{guest,boot,scenarios,differential,{lib,network,targets,faults,daemon,clients,measure,systemd,debian}.sh} "$tree/vm/"
   cp "$ROOT/docs/compatibility.md" "$tree/vm/differential/"
   cp "$VM_SOURCE/guest/init" "$tree/init"
   cp "$2" "$tree/vm/plan"

@@ -9,6 +9,7 @@
 #   leaves: sessions      sessions left at the end are no failure
 #   needs: EXTRA          a layer of host/extras.sh, in a boot of its own   (default: none)
 #   ibft: STRUCTURE ...   several lines, see host/ibft: a boot of its own with such a table of the firmware   (default: none)
+#   processors: N         a boot of its own with so many            (default: what the machine has, see run_kernels)
 #   default: no           only when named
 
 scenario_file() {
@@ -36,9 +37,9 @@ list_scenarios() {
 }
 
 # make_plan KERNEL SCENARIO...: a line for each run: id, scenario, target, limit, reference, daemon, what it leaves, what it needs
-# and behind an @ the scenario whose firmware it boots with.
+# and behind an @ the scenario whose firmware it boots with, behind a % the number of processors.
 make_plan() {
-  local kernel=$1 name target kernels targets limit reference daemon leaves needs
+  local kernel=$1 name target kernels targets limit reference daemon leaves needs processors
   shift
   for name in "$@"; do
     [[ -e $(scenario_file "$name") ]] || die "there is no scenario $name"
@@ -54,15 +55,30 @@ make_plan() {
     leaves=$(header "$name" leaves)
     needs=$(header "$name" needs)
     [[ -z $(header "$name" ibft) ]] || needs=${needs:--}@$name
+    processors=$(header "$name" processors)
+    [[ -z $processors ]] || needs=${needs:--}%$processors
     for target in ${targets:--}; do
       echo "$name${targets:+-$target} $name $target $((${limit:-60} * PATIENCE)) ${reference:-no} ${daemon:-yes} ${leaves:-nothing} ${needs:--}"
     done
   done
 }
 
+# share_plan PLAN MACHINES NAME: shares it among machines, in NAME-0, NAME-1 and so on: what needs a boot of its own goes together, and the
+# longest first to the machine that has the least so far, going by the limits.
+share_plan() {
+  local machine
+  for ((machine = 0; machine < $2; machine++)); do : >"$3-$machine"; done
+  awk '{ kind = $NF == "-" ? $1 : $NF }
+    NR == FNR { total[kind] += $4; next }
+    { print total[kind], kind, $0 }' "$1" "$1" | sort -s -k1,1nr -k2,2 |
+    awk -v machines="$2" -v name="$3" '
+      $2 != kind { kind = $2; for (machine = least = 0; machine < machines; machine++) if (sum[machine] < sum[least]) least = machine }
+      { sum[least] += $6; sub(/^[^ ]+ [^ ]+ /, ""); print >(name "-" least) }'
+}
+
 # needed_extras SCENARIO...: what these need on KERNELS, in one line.
 needed_extras() {
   local kernel
   # shellcheck disable=SC2153 # an array of machine
-  for kernel in "${KERNELS[@]}"; do make_plan "$kernel" "$@"; done | awk '{ sub(/@.*/, "", $NF) } $NF != "-" { print $NF }' | sort -u | paste -sd ' '
+  for kernel in "${KERNELS[@]}"; do make_plan "$kernel" "$@"; done | awk '{ sub(/[@%].*/, "", $NF) } $NF != "-" { print $NF }' | sort -u | paste -sd ' '
 }

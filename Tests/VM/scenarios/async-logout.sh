@@ -2,6 +2,7 @@
 # shellcheck shell=bash
 # The target asks for a logout, or says that it drops the connection or the session (RFC 7143, 11.9): done, and logged in again.
 # targets: tgt lio
+# kernels: 6.12
 # limit: 150
 
 target_start "$TARGET"

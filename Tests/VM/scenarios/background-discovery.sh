@@ -29,6 +29,18 @@ expect_exit 0 iscsi-admin node set "$IQN" node.session.queue_depth=7
 expect_exit 0 iscsi-admin discover "$TARGET_ADDRESS" --save --quiet
 expect_silent_stdout
 
+# A record that knows another portal group tag than the target tells now gets that, and stays one.
+place=$(dirname "$(record_of "$IQN")")
+mv "$place" "${place%,1},7"
+sed -i 's/^node.tpgt = 1$/node.tpgt = 7/' "${place%,1},7/default"
+links=/etc/iscsi/send_targets/$TARGET_ADDRESS,3260
+rm "$links/$IQN,$TARGET_ADDRESS,3260,1,default"
+ln -s "${place%,1},7" "$links/$IQN,$TARGET_ADDRESS,3260,7,default"
+expect_exit 0 iscsi-admin discover "$TARGET_ADDRESS" --save
+expect_stdout "^$IQN at $TARGET_ADDRESS:3260,1 over default: changed$"
+expect_stdout '^  node.tpgt: 7 -> 1$'
+expect_equal "$TARGET_ADDRESS,3260,1" "$(ls "$(dirname "$place")")"
+
 # A daemon that runs notices the record, and logs in by the node's own.
 repeat Yes
 wait_until 15 is_logged_in "$IQN"

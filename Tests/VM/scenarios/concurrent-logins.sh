@@ -2,6 +2,7 @@
 # shellcheck shell=bash
 # Fifty logins to one target at once end in one session and 49 refusals; logouts of one session at once all end well or find none.
 # targets: tgt lio
+# kernels: 6.12
 # limit: 150
 
 target_start "$TARGET"

@@ -5,7 +5,7 @@
 # limit: 240
 # kernels: 6.12
 
-SEED=${SEED:-$((EPOCHSECONDS % 100000))} RUNS=${RUNS:-9}
+SEED=${SEED:-$((EPOCHSECONDS % 100000))} RUNS=${RUNS:-5}
 echo "SEED=$SEED RUNS=$RUNS"
 RANDOM=$SEED
 target_start "$TARGET"

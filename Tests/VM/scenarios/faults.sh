@@ -3,6 +3,7 @@
 # The faults do what they say, and the checker finds what it should: with open-iscsi, independent of our code.
 # targets: tgt lio
 # reference: open-iscsi
+# default: no
 # kernels: 6.12
 # limit: 150
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # SIGINT, SIGTERM and SIGKILL at each step of a login.
+# kernels: 6.12
 # limit: 120
 
 # start_login PORT OPTION...: logs in in the background; sets LOGIN, its process.

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # Logout from a target that does not answer any more: ends in time, removes everything, and says that the target was not told.
+# kernels: 6.12
 # limit: 170
 
 # The removal of a disk whose I/O waits for ever is given up after 30 s: no hang, but longer than the machine lets tasks sleep.

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # The cable is pulled: for a second, for thirty, and for longer than I/O is to wait, which then fails and works again afterwards.
+# When it is back, the next attempt is made at once, and not when it would have been due.
 # kernels: 6.12
 # targets: tgt lio
 # limit: 150
@@ -16,8 +17,20 @@ expect_equal 0 "$(io_count errors)"
 echo '--- thirty seconds'
 outage_begins link_down 0
 wait_until 5 has_event diagnosed
-sleep 28
-outage_ends link_up 0
+sleep 26
+# is_waiting: the next attempt is due at the time DUE, which is far enough away.
+is_waiting() {
+  DUE=$(iscsi-admin session show "$SID" --json | jq '.sessions[0].recovery.outage.nextAttemptUnixSeconds // 0')
+  jq -en "$DUE > $EPOCHREALTIME + 1.6"
+}
+recoveries=$(events recovered)
+wait_until 30 is_waiting
+link_up 0
+wait_until 10 event_count_is recovered $((recoveries + 1))
+back=$(jq -n '[inputs | select(.kind == "recovered")] | last | .time' "$OUT/events")
+echo "back $(jq -n "($DUE) - $back") s before the next attempt was due"
+jq -en "$back < $DUE" >/dev/null || fail 'the link came back, and nobody tried until the next attempt was due'
+outage_ends true
 end_session
 
 echo '--- longer than the replacement timeout'

@@ -49,11 +49,36 @@ expect_exit 1 iscsi-admin set "$sid" host-eh-deadline=60 abort-timeout=8
 expect_stderr 'no host reset'
 expect_equal 'off 8' "$(<"$deadline") $(<"$session/abort_tmo")"
 
+echo '--- during a recovery, kept by the daemon and by the next one'
+target_kill "$TARGET"
+wait_until 20 session_state_is "$sid" FAILED
+expect_exit 0 iscsi-admin set "$sid" --live noop-interval=6 replacement-timeout=77 abort-timeout=12 device-timeout=22 --json
+expect_json '[.settings[] | "\(.setting) \(.outcome) \(.note)"] == ["noop-interval atNextLogin whenBack",
+  "replacement-timeout changed afterOutage", "abort-timeout atNextLogin whenBack", "device-timeout changed null"]'
+expect_equal '3 4 77 8 10 11 22 7' "$(kernel)"
+daemon_restart kill
+expect_exit 0 iscsi-admin set "$sid" --live lu-reset-timeout=14
+expect_stdout 'when the session is back'
+target_restart "$TARGET"
+wait_until 60 session_state_is "$sid" LOGGED_IN
+kernel_is() { [[ $(kernel) == "$1" ]]; }
+wait_until 10 kernel_is '6 4 77 12 14 11 22 7'
+expect_exit 0 iscsi-admin set "$sid" --live noop-interval=3 abort-timeout=8 lu-reset-timeout=10 device-timeout=21
+
 echo '--- written by hand, after which the kernel ignores requests'
 echo 55 >"$session/recovery_tmo"
 expect_exit 0 iscsi-admin set "$sid" --live replacement-timeout=66 --json
 expect_json '.settings[0] | .old == "55" and .outcome == "changed" and .note == "handWritten"'
 expect_equal 66 "$(<"$session/recovery_tmo")"
+target_kill "$TARGET"
+wait_until 20 session_state_is "$sid" FAILED
+expect_exit 0 iscsi-admin set "$sid" --live replacement-timeout=67 --json
+expect_json '.settings[0] | .old == "66" and .outcome == "atNextLogin" and .note == "whenBack"'
+expect_equal 66 "$(<"$session/recovery_tmo")"
+target_restart "$TARGET"
+wait_until 60 session_state_is "$sid" LOGGED_IN
+recovery_is() { [[ $(<"$session/recovery_tmo") == "$1" ]]; }
+wait_until 10 recovery_is 67
 
 echo '--- a disk that comes later, found by the daemon, and by the next one'
 address=$(basename "$(readlink -f "$device")")

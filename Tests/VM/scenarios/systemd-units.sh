@@ -73,6 +73,10 @@ expect_equal srw------- "$(stat -c %A "$DAEMON_SOCKET")"
 # A measure that its sandbox refuses is a warning.
 expect_equal '' "$(journal --unit $UNIT --priority warning)"
 
+echo '--- what it sets, of session and disk'
+expect_exit 0 iscsi-admin set "$SID" replacement-timeout=170 device-timeout=77
+expect_equal '170 77' "$(cat "$(session_of "$IQN")/recovery_tmo" "/sys/block/$(disk_of "$IQN")/device/timeout" | paste -sd ' ')"
+
 echo '--- what a repeated discovery finds is kept'
 repeat() {
   expect_exit 0 iscsi-admin discovery set "$TARGET_ADDRESS" "discovery.sendtargets.use_discoveryd=$1" \
@@ -135,5 +139,19 @@ expect_properties NRestarts=0
 io_expect_clean
 expect_exit 0 iscsi-admin logout "$IQN"
 expect_silent_stderr
+
+echo '--- logs in at boot to what the records say'
+expect_exit 0 systemctl start iscsi-admin-login.service
+expect_sessions 0
+expect_exit 0 systemctl stop iscsi-admin-login.service
+expect_exit 0 iscsi-admin node set "$IQN" node.startup=automatic
+expect_exit 0 systemctl start iscsi-admin-login.service
+expect_sessions 1
+# What is there already is no failure, and neither start nor stop disturbs it.
+SID=$(sid_of "$IQN")
+expect_exit 0 systemctl restart iscsi-admin-login.service
+expect_exit 0 systemctl stop iscsi-admin-login.service
+expect_equal "$SID" "$(sid_of "$IQN")"
+expect_exit 0 iscsi-admin logout "$IQN"
 expect_exit 0 systemctl stop $UNIT iscsi-admin.socket
 expect_nothing_left

@@ -4,7 +4,6 @@
 # targets: tgt
 # kernels: 6.12
 # needs: udev
-# default: no
 # limit: 90
 
 rules=/etc/udev/rules.d/61-iscsi-admin.rules
@@ -61,5 +60,5 @@ expect_exit 0 iscsi-admin tune --profile default "$sid" --persist
 [[ ! -e $rules ]] || fail 'the rules are still there'
 expect_exit 0 iscsi-admin logout --all
 expect_nothing_left
-udevadm control --exit
+udev_stop
 rm -rf /run/udev /dev/disk /etc/udev/rules.d
