@@ -88,7 +88,7 @@ extension SessionMachine {
   // MARK: - What the target tells
 
   /// The longest pause that a target is granted: the most that RFC 7143, section 13.15, allows for DefaultTime2Wait.
-  private static let longestHold = Duration.seconds(3600)
+  static let longestHold = Duration.seconds(3600)
 
   mutating func received(_ message: AsyncMessagePDU, at now: Instant) -> [Action] {
     let notice = Action.notify(.messageReceived(message.event))

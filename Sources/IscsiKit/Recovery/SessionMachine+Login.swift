@@ -81,6 +81,7 @@ extension SessionMachine {
       backoff.reset()
     }
     if hastyLosses > 1 { holdEnd = max(holdEnd ?? now, now + backoff.next()) }
+    outage?.holdEnd = holdEnd
     uncountedAttempts = 0
     phase = .stopping
     return [.notify(.lost(cause)), .perform(.stop)]
@@ -90,6 +91,9 @@ extension SessionMachine {
   /// a replacement timeout that was set later.
   mutating func resume(_ outage: Outage, at now: Instant) -> [Action] {
     self.outage?.since = min(outage.since, now)
+    // What stands in a file is no reason to wait for longer than a target may ask for.
+    holdEnd = outage.holdEnd.map { min($0, now + Self.longestHold) }
+    self.outage?.holdEnd = holdEnd
     uncountedAttempts = outage.attempts
     phase = .stopping
     return [.notify(.stillLost(outage.cause)), .perform(.stop)]

@@ -250,6 +250,9 @@ public struct Outage: Hashable, Sendable {
   public var end: ContinuousClock.Instant?
   /// How many attempts to log in have begun.
   public var attempts = 0
+  /// Before this moment the first attempt does not begin: the target asked for a pause (RFC 7143, section 4.2.2.5.1, Time2Wait), or
+  /// is to be spared; nil if neither.
+  public var holdEnd: ContinuousClock.Instant?
   /// The last attempt that failed.
   public var lastFailure: FailedAttempt?
   /// When the next attempt is due; nil while one is under way.

@@ -75,6 +75,7 @@ struct SessionRegistryTests {
     var outage = Outage(
       cause: cause, network: finding.map { NetworkFinding(device: "eth\"0", cause: $0) }, since: Self.began)
     (outage.attempts, outage.replacementTimeout) = (12, 120)
+    outage.holdEnd = Self.began + .seconds(90)
     return outage
   }
 
@@ -179,7 +180,7 @@ struct SessionRegistryTests {
     record.outage = outage(cause, finding)
     SessionRegistry(directory: place.directory).write(record)
     #expect(SessionRegistry(directory: place.directory).read(record.session) == record)
-    record.outage?.replacementTimeout = nil
+    (record.outage?.replacementTimeout, record.outage?.holdEnd) = (nil, nil)
     SessionRegistry(directory: place.directory).write(record)
     #expect(SessionRegistry(directory: place.directory).read(record.session) == record)
   }
