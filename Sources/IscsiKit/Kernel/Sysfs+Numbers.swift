@@ -3,10 +3,8 @@ internal import SystemPackage
 
 /// A connection whose target the kernel asks for signs of life.
 struct WatchedConnection: Hashable, Sendable {
-  /// Our end of it.
-  var local: SocketQuery.End
-  /// The target's end.
-  var remote: SocketQuery.End
+  /// The connection.
+  var connection: SocketQuery.Connection
   /// After how much silence the kernel asks for a sign of life.
   var noopInterval: Duration
   /// How long it waits for that, and then gives the connection up.
@@ -30,8 +28,9 @@ extension Sysfs {
         let local = try hostAddress(of: connection)
       else { return nil }
       return WatchedConnection(
-        local: SocketQuery.End(address: local, port: localPort),
-        remote: SocketQuery.End(address: remote, port: remotePort), noopInterval: .seconds(Int64(interval)),
+        connection: SocketQuery.Connection(
+          local: SocketQuery.End(address: local, port: localPort),
+          remote: SocketQuery.End(address: remote, port: remotePort)), noopInterval: .seconds(Int64(interval)),
         noopTimeout: .seconds(Int64(timeout)))
     }
   }

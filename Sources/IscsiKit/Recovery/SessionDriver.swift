@@ -193,10 +193,14 @@ actor SessionDriver {
   /// What the network shows on the way to the portal.
   func networkFound(_ finding: NetworkFinding?) { handle(.networkFound(finding)) }
 
-  /// Since when the target has not answered; nil if it has.
-  func silenceFound(_ since: ContinuousClock.Instant?) {
-    guard since == nil || !areNOPsIdle else { return }
-    handle(.silenceFound(since: since))
+  /// Takes what is known of the target's silence.
+  func silenceFound(_ finding: SilenceWatch.Finding) {
+    switch finding {
+    case .silent where areNOPsIdle: break
+    case .silent(let since): handle(.silenceFound(since: since))
+    case .answered: handle(.silenceFound(since: nil))
+    case .unknown: handle(.silenceUnknown)
+    }
   }
 
   /// Keeps what the session is set to for its logins and scans from now on.

@@ -216,6 +216,9 @@ public struct SessionMachine: Sendable {
     case .networkRestored: return networkRestored(at: now)
     case .networkFound(let finding): return networkFound(finding)
     case .silenceFound(let since): return silenceFound(since)
+    case .silenceUnknown:
+      silentSince = nil
+      return []
     case .timerFired: return timerFired(at: now)
     case .settingsDeferred:
       areSettingsDue = true

@@ -27,6 +27,8 @@ extension SessionMachine {
     case networkFound(NetworkFinding?)
     /// Since when the target has answered nothing, a NOP-Out included; nil if it has answered again.
     case silenceFound(since: Instant?)
+    /// Whether the target has answered is not known any more.
+    case silenceUnknown
     /// `wakeTime` has come.
     case timerFired
     /// Settings are kept until the session is back, or were by an earlier supervisor.

@@ -20,28 +20,53 @@ extension SessionManager {
       }
       let sessions = Array(drivers.keys)
       let sysfs = environment.sysfs
-      // Should it not come to an end, what was known is not known any more.
-      let signs = try? await Self.looks.run(until: .now + SilenceWatch.pace) { Self.signs(of: sessions, sysfs) }
-      for (session, since) in watch.observe(signs ?? [:], at: .now) { await drivers[session]?.silenceFound(since) }
+      // Should it not come to an end, nothing new is known: a machine that is stuck is no answer of the target's.
+      guard let look = try? await Self.looks.run(until: .now + SilenceWatch.pace, { Self.look(at: sessions, sysfs) })
+      else { continue }
+      guard case .success(let signs) = look else {
+        guard case .failure(.noSuchFileOrDirectory) = look else { continue }
+        // No module tells of connections, and the kernel has just run a program to look for one.
+        guard (try? await Reactor.shared.sleep(until: .now + Self.pauseWithoutModule)) != nil else { return }
+        continue
+      }
+      for (session, finding) in watch.observe(signs, at: .now) { await drivers[session]?.silenceFound(finding) }
     }
   }
 
+  private static let pauseWithoutModule = Duration.seconds(600)
   private static let looks = BlockingWork(limit: 1, sharesFiles: false)
 
-  /// What sessions show whose target is asked for signs of life, and whose connection the kernel tells of.
-  private static func signs(of sessions: [SessionID], _ sysfs: Sysfs) -> [SessionID: SilenceWatch.Sign] {
-    guard !sessions.isEmpty, let handle = try? NetlinkHandle(protocol: SocketQuery.diagnosis) else { return [:] }
-    var signs: [SessionID: SilenceWatch.Sign] = [:]
-    for (index, session) in sessions.enumerated() {
-      guard let connection = sysfs.watchedConnection(of: session) else { continue }
-      let request = SocketQuery.request(
-        from: connection.local, to: connection.remote, sequence: UInt32(clamping: index + 1))
-      guard let answer = try? handle.exchange(request, sequence: UInt32(clamping: index + 1)),
-        let silence = SocketQuery.silence(in: answer)
-      else { continue }
-      signs[session] = SilenceWatch.Sign(
-        silence: silence, noopInterval: connection.noopInterval, noopTimeout: connection.noopTimeout)
+  /// What sessions show whose target is asked for signs of life, and whose connection the kernel tells of. One list for all
+  /// connections to a port: a machine's sessions have one or two of these.
+  private static func look(
+    at sessions: [SessionID], _ sysfs: Sysfs
+  ) -> Result<[SessionID: SilenceWatch.Sign], Errno> {
+    let watched = sessions.compactMap { session in sysfs.watchedConnection(of: session).map { (session, $0) } }
+    let ports = Set(
+      watched.map { Port(isIPv6: $1.connection.remote.address.isIPv6, number: $1.connection.remote.port) })
+    do throws(Errno) {
+      var silences: [SocketQuery.Connection: Duration] = [:]
+      for port in ports {
+        let handle = try NetlinkHandle(protocol: SocketQuery.diagnosis)
+        let request = SocketQuery.request(isIPv6: port.isIPv6, remotePort: port.number, sequence: 1)
+        for message in try handle.list(request) {
+          guard let connection = SocketQuery.connection(in: message) else { continue }
+          silences[connection] = SocketQuery.silence(in: message)
+        }
+      }
+      return .success(
+        watched.reduce(into: [:]) { signs, entry in
+          guard let silence = silences[entry.1.connection] else { return }
+          signs[entry.0] = SilenceWatch.Sign(
+            silence: silence, noopInterval: entry.1.noopInterval, noopTimeout: entry.1.noopTimeout)
+        })
+    } catch {
+      return .failure(error)
     }
-    return signs
+  }
+
+  private struct Port: Hashable {
+    var isIPv6: Bool
+    var number: UInt16
   }
 }
