@@ -51,6 +51,7 @@ struct ExitCodeTests {
       (InitiatorError.daemon(.closed), 18),
       (InitiatorError.daemon(.notConnected("/run/s", .noSuchFileOrDirectory)), 20),
       (DaemonError.otherDaemon(.taken(by: .openISCSI(process: 1))), 28), (try login(.inUse("mounted")), 28),
+      (try login(.held("sda is held by dm-0")), 28),
       (NoSession(), 21), (NoSession(selector: .target(target)), 21), (NothingFound(portal: Samples.portal), 21),
       (SysfsError.noDevice(address: "1:0:0:1", session), 22),
       (KernelError.rejected(.createSession, .noSuchAddressOrDevice, by: .interface), 23),

@@ -214,16 +214,18 @@ public final class SessionManager: Sendable {
   private func spare(
     _ session: SessionID, _ users: RecentDeviceUsers, evenClaimed: Bool
   ) throws(OperationError.Cause) {
-    var uses: [String]
+    let uses: [String]
+    let claims: [String]
     do throws(SysfsError) {
       guard let found = try environment.sysfs.devices(of: session, .summary) else { return }
       let users = try users.get(at: .now)
       uses = try users.uses(of: found.devices).map(\.description)
-      if uses.isEmpty, evenClaimed { uses = try users.claims(of: found.devices) }
+      claims = uses.isEmpty && evenClaimed ? try users.claims(of: found.devices) : []
     } catch {
       throw .useUnknown(error)
     }
     guard uses.isEmpty else { throw .inUse(uses.joined(separator: ", ")) }
+    guard claims.isEmpty else { throw .held(claims.joined(separator: ", ")) }
   }
 
   /// The driver of a session, which is taken up if it is in the kernel and was made by somebody else.

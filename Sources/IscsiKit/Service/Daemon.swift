@@ -244,8 +244,9 @@ public struct Daemon: Sendable {
     let folder = configuration.runtimeDirectory.appending("program")
     let copy = ProgramCopy(path: folder.appending("iscsi-admin"))
     let sysfs = configuration.sysfs
-    // The disk may be away just now, and the program on it cannot be read until it is back.
-    let outcome = try? await BlockingWork(limit: 1).run(until: nil) { copy.refresh(sysfs: sysfs) }
+    // The disk may be away just now, and the program on it cannot be read until it is back. A thread that hangs there outlives the
+    // daemon, and must not keep what the next one needs.
+    let outcome = try? await BlockingWork(limit: 1, sharesFiles: false).run(until: nil) { copy.refresh(sysfs: sysfs) }
     switch outcome {
     case .kept: log.info("the system stands on an iSCSI disk; without it this program is at \(copy.path)")
     case .keptWithoutExecution:
@@ -259,8 +260,11 @@ public struct Daemon: Sendable {
 
   private func watchNetwork(_ manager: SessionManager) async {
     var known: Errno?
-    while let failure = await manager.watchNetwork() {
-      if failure != known {
+    while true {
+      let began = ContinuousClock.now
+      guard let failure = await manager.watchNetwork() else { return }
+      // One that has worked for a while fails anew.
+      if failure != known || .now - began > .seconds(60) {
         log.warning("the network cannot be watched now; recoveries go by their timers alone: \(failure)")
       }
       known = failure

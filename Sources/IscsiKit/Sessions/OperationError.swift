@@ -67,6 +67,8 @@ public struct OperationError: DiagnosableError, Hashable {
     case invalid(LoginDescriptionError)
     /// Disks of the session are in use: where, in words.
     case inUse(String)
+    /// Something is made of disks of the session, such as a multipath map, that nobody is seen to use: what, in words.
+    case held(String)
     /// What uses disks cannot be read, so that those of the session may be in use.
     case useUnknown(SysfsError)
     /// The scan did not end in time; it goes on in the kernel.
@@ -120,7 +122,7 @@ extension OperationError.Cause: DiagnosableError {
     case .isns(let error): error
     case .sysfs(let error): error
     case .invalid(let error): error
-    case .inUse, .useUnknown, .unexpectedPDU, .sessionExists, .noSession, .unsupportedTransport, .loginUnderWay,
+    case .inUse, .held, .useUnknown, .unexpectedPDU, .sessionExists, .noSession, .unsupportedTransport, .loginUnderWay,
       .connectionLost,
       .notEstablished, .unknownIdentity, .scanTimedOut, .cancelled:
       nil
@@ -136,7 +138,7 @@ extension OperationError.Cause: DiagnosableError {
     case .unsupportedTransport: .notSupported
     case .connectionLost: .transport
     case .notEstablished, .unknownIdentity: .internal
-    case .inUse, .useUnknown: .busy
+    case .inUse, .held, .useUnknown: .busy
     case .scanTimedOut: .requestTimeout
     case .cancelled: .failure
     default: underlying?.exitStatus ?? .failure
@@ -156,6 +158,7 @@ extension OperationError.Cause: DiagnosableError {
     case .notEstablished: "the session was never logged in"
     case .unknownIdentity: "the kernel does not show what the session was logged in to"
     case .inUse(let uses): "its disks are in use: \(uses)"
+    case .held(let holders): "its disks are held: \(holders)"
     case .useUnknown(let error): "it cannot be told whether its disks are in use: \(error)"
     case .scanTimedOut: "the scan did not end in time"
     case .cancelled: "cancelled"
@@ -173,6 +176,8 @@ extension OperationError.Cause: DiagnosableError {
     case .unsupportedTransport: "use the program that logged in, such as iscsiadm"
     case .connectionLost: "iscsi-admin session show tells its state; to mend it, log out and in again"
     case .useUnknown: "see that nothing uses them, then use --force, which ends their I/O with errors"
+    case .held:
+      "take apart what is made of them (multipath -f MAP, vgchange -an GROUP, dmsetup remove NAME), or use --force, which ends their I/O with errors"
     case .inUse: "unmount them and switch swap off, or use --force, which ends their I/O with errors"
     case .scanTimedOut: "it goes on in the kernel; look at the kernel's log and at the target"
     default: underlying?.advice

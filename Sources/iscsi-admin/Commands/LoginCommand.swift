@@ -113,9 +113,8 @@ struct LoginCommand: ReportingCommand {
     let (call, daemon) = (input, daemon.initiator)
     let results = try logins.isEmpty ? [] : runBlocking { try await daemon.login(call) { progress.note($0, $1) } }
     progress.end()
-    var output = try LoginOutcome(results).output(report)
+    var output = try LoginOutcome(results, without: refusals).output(report)
     for problem in found.nodes.problems { output.warn(problem.description) }
-    for refusal in refusals { output.fail(refusal) }
     return output
   }
 

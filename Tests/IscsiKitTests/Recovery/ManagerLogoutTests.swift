@@ -276,7 +276,7 @@ struct ManagerLogoutTests {
       Issue.record("it was logged out")
       return
     }
-    #expect(error.cause == .inUse("\(disk) is held by dm-0 (mpatha)") && error.exitStatus == .busy)
+    #expect(error.cause == .held("\(disk) is held by dm-0 (mpatha)") && error.exitStatus == .busy)
     #expect(try #require(await fixture.sessions.logOut([snapshot.id], sparingUsed: true).first).get().problems == [])
   }
 
