@@ -57,6 +57,18 @@ extension Sysfs {
     return found ?? nil
   }
 
+  /// Whether a session's connection is up, as `SessionSnapshot.isConnectionUp` tells it, by one or two small files alone; nil if
+  /// there is no such session.
+  func isConnectionUp(of id: SessionID) throws(SysfsError) -> Bool? {
+    try reading("iscsi_session") { (sessions) throws(Errno) -> Bool? in
+      guard let session = try sessions.directory("session\(id)") else { return nil }
+      let name = "connection\(id):\(ConnectionID.leading)"
+      guard let connection = try session.directory("device/\(name)/iscsi_connection/\(name)") else { return false }
+      if let state = try connection.contents("state").flatMap(KernelConnectionState.init) { return state == .up }
+      return try session.contents("state").flatMap(KernelSessionState.init) == .loggedIn
+    } ?? nil
+  }
+
   /// A session's `recovery_tmo` in seconds, -1 for none; nil if there is no such session or the kernel does not tell.
   func replacementTimeout(of id: SessionID) throws(SysfsError) -> Int32? {
     try reading("iscsi_session") { (sessions) throws(Errno) -> Int32? in

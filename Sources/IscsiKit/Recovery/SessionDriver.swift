@@ -187,6 +187,11 @@ actor SessionDriver {
   /// The network has something that it did not have.
   func networkRestored() { handle(.networkRestored) }
 
+  /// Looks whether a session that is believed to be up is.
+  func lookForLoss() {
+    if machine.isUp { handle(.observed(observe())) }
+  }
+
   /// What the session's connection is bound to.
   var binding: InterfaceBinding { identity.request?.options.binding ?? .automatic }
 

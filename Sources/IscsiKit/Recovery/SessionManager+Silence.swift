@@ -12,12 +12,7 @@ extension SessionManager {
     var watch = SilenceWatch()
     while (try? await Reactor.shared.sleep(until: .now + (watch.isIdle ? Self.restingPace : SilenceWatch.pace))) != nil
     {
-      let drivers = directory.withLock { directory in
-        directory.all.reduce(into: [SessionID: SessionDriver]()) { drivers, entry in
-          guard let session = entry.session, entry.supervision?.phase == .up else { return }
-          drivers[session] = entry.driver
-        }
-      }
+      let drivers = driversOfUpSessions
       let sessions = Array(drivers.keys)
       let sysfs = environment.sysfs
       // Should it not come to an end, nothing new is known: a machine that is stuck is no answer of the target's.

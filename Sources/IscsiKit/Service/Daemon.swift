@@ -134,6 +134,7 @@ public struct Daemon: Sendable {
       }
       group.addTask { await watchNetwork(manager) }
       group.addTask { await manager.watchSilence() }
+      group.addTask { await manager.watchForLosses() }
       group.addTask { await keepProgram() }
       group.addTask { await repeatDiscoveries(manager) }
       group.addTask { await watch(link, end) }
