@@ -62,6 +62,8 @@ actor SessionDriver {
   private(set) var progress: @Sendable (LoginStep) -> Void = { _ in }
   var loginReport: LoginReport?
   var leftover: SessionID?
+  /// How far the login that is under way has come; nil while it waits for its turn, or if there is none.
+  var connecting: ConnectWatch?
 
   private(set) var machine: SessionMachine
   private var supervision: Supervision
@@ -185,7 +187,7 @@ actor SessionDriver {
   }
 
   /// The network has something that it did not have.
-  func networkRestored() { handle(.networkRestored) }
+  func networkRestored() { handle(.networkRestored(connecting?.progress ?? .notBegun)) }
 
   /// Looks whether a session that is believed to be up is.
   func lookForLoss() {

@@ -21,8 +21,8 @@ extension SessionMachine {
     case observed(Observation)
     /// The session is not in the kernel any more.
     case sessionDestroyed
-    /// A link, an address or a route came.
-    case networkRestored
+    /// A link, an address or a route came; how far the login has come that is under way.
+    case networkRestored(ConnectProgress)
     /// What the network shows on the way to the portal; nil if there is nothing wrong with it.
     case networkFound(NetworkFinding?)
     /// Since when the target has answered nothing, a NOP-Out included; nil if it has answered again.
@@ -35,6 +35,16 @@ extension SessionMachine {
     case settingsDeferred
     /// Somebody wants the session to end.
     case logOut
+  }
+
+  /// How far a login has come with its connection.
+  public enum ConnectProgress: Hashable, Sendable {
+    /// It has not begun to connect; or there is no login.
+    case notBegun
+    /// It has waited for its connection since then.
+    case pending(since: Instant)
+    /// It has, or had, its connection.
+    case connected
   }
 
   /// How a session was found.
@@ -82,8 +92,8 @@ extension SessionMachine {
     case logIn(at: Portal, until: Instant)
     /// Stop the connection for recovery.
     case stop
-    /// Connect, log in and start the stopped session.
-    case relogIn(at: Portal, until: Instant)
+    /// Connect, which may take no longer than the limit at each address, log in and start the stopped session.
+    case relogIn(at: Portal, until: Instant, connectLimit: Duration)
     /// Remove the devices.
     case removeDevices
     /// Send a Logout Request and wait for the answer.

@@ -329,7 +329,7 @@ struct AdoptionTests {
     let end = harness.now + .seconds(granted)
     #expect(harness.machine.operation == nil && harness.machine.wakeTime == end)
     // Nor does a link that comes back end it.
-    harness.handle(.networkRestored)
+    harness.handle(.networkRestored(.notBegun))
     #expect(harness.machine.operation == nil && harness.machine.wakeTime == end)
     harness.wake()
     #expect(harness.machine.operation == .relogIn)

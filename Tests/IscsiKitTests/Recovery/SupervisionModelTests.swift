@@ -188,7 +188,7 @@ private struct SupervisionModel {
       message.parameter2 = UInt16.random(in: 0...4, using: &generator)
       handle(.message(message))
     case 85..<90: handle(.eventsLost)
-    case 90..<96: handle(.networkRestored)
+    case 90..<96: handle(.networkRestored(.pending(since: now - .seconds(1))))
     case 96: handle(.connectionFailed(.invalidHost))
     case 97 where underWay != .logIn && machine.phase != .new:
       if kernel != .nothing {
