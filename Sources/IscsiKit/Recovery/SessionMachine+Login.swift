@@ -28,7 +28,8 @@ extension SessionMachine {
       let moved = arrive(at: now)
       guard ending == nil else { return [.notify(.loggedIn)] + moved + tearDown() }
       phase = .up
-      return [.notify(.loggedIn)] + moved + [.scan] + resolveDoubt(at: now)
+      // Who logs in waits for the scan, whatever becomes of the session.
+      return [.notify(.loggedIn)] + moved + [.scan] + (followPendingMessage(at: now) ?? resolveDoubt(at: now))
     }
   }
 
@@ -99,8 +100,7 @@ extension SessionMachine {
   /// a replacement timeout that was set later.
   mutating func resume(_ outage: Outage, at now: Instant) -> [Action] {
     self.outage?.since = min(outage.since, now)
-    // What stands in a file is no reason to wait for longer than a target may ask for.
-    holdEnd = outage.holdEnd.map { min($0, now + Self.longestHold) }
+    grantHold(outage.holdEnd, at: now)
     self.outage?.holdEnd = holdEnd
     uncountedAttempts = outage.attempts
     phase = .stopping
@@ -184,9 +184,11 @@ extension SessionMachine {
   }
 
   private mutating func recovered(at now: Instant) -> [Action] {
-    let moved = arrive(at: now)
+    let told = arrive(at: now) + [.notify(.recovered(endOutage(at: now)))]
     phase = .up
-    return moved + [.notify(.recovered(endOutage(at: now)))] + dueSettings() + [.rescan] + resolveDoubt(at: now)
+    // What has to be done with a session that is back is done when it is back to stay.
+    if let farewell = followPendingMessage(at: now) { return told + farewell }
+    return told + dueSettings() + [.rescan] + resolveDoubt(at: now)
   }
 
   /// The outage is over; what is known of it.
@@ -247,7 +249,7 @@ extension SessionMachine {
   /// The end of an attempt that begins now, or goes on at another portal or with another connection.
   private mutating func beginAttempt(at now: Instant) -> Instant {
     // What was heard before is not about this login.
-    (isRenewalDue, hasNetworkNews) = (false, false)
+    (isRenewalDue, hasNetworkNews, pendingMessage) = (false, false, nil)
     if attemptEnd == nil { renewals = 0 }
     let end = attemptEnd ?? now + policy.loginTimeout
     attemptEnd = end

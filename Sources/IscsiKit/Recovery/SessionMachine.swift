@@ -134,6 +134,8 @@ public struct SessionMachine: Sendable {
   var isRenewalDue = false
   /// How many times the present attempt has connected anew.
   var renewals = 0
+  /// What ends the connection of the login that is under way: the session was started, and is not known to be up yet.
+  var pendingMessage: AsyncMessagePDU?
   /// How many attempts of this outage do not count against the limit: those that were the network's doing, and those of an
   /// earlier supervisor.
   var uncountedAttempts = 0
@@ -246,8 +248,11 @@ public struct SessionMachine: Sendable {
     switch state {
     case .up where ending != nil, .failed where ending != nil:
       // A logout was faster.
-      isConnected = state != .failed
+      isConnected = state != .failed && !isGoodbyeUnfinished
       return [.notify(.adopted)] + tearDown()
+    case .up where isGoodbyeUnfinished:
+      grantHold(outage?.holdEnd, at: now)
+      return [.notify(.adopted)] + lose(.message(.logoutRequested), at: now)
     case .up(let isScanned, let hasOffline):
       phase = .up
       isConnected = true
@@ -266,6 +271,15 @@ public struct SessionMachine: Sendable {
       // The kernel tells the end of a removal of devices once.
       return [.notify(.adopted)] + (isUnbound ? [.notify(.leaving)] + devicesRemoved(.done) : tearDown())
     }
+  }
+
+  /// Whether an earlier supervisor was to log out because the target had asked for it, and may not have come to the stop. The
+  /// session may look as if it were up, and never be of use again: once the Logout Request is sent, the kernel holds all commands
+  /// back (`iscsi_queuecommand` of libiscsi), and does not report that the target closes the connection
+  /// (`iscsi_sw_sk_state_check` of iscsi_tcp). An attempt to log in again comes after the stop.
+  private var isGoodbyeUnfinished: Bool {
+    guard let outage else { return false }
+    return outage.cause == .message(.logoutRequested) && outage.attempts == 0
   }
 
   /// Has what was kept set, if there is something.

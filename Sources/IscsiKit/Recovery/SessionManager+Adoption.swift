@@ -33,9 +33,12 @@ extension SessionManager {
     let ports = NetlinkPorts()
     for session in sessions.map(\.id) where directory.withLock({ $0[session] == nil }) {
       do throws(OperationError.Cause) {
-        switch try await adopt(session, initiator: initiator, beside: ports).1 {
-        case .up: adoption.healthy.append(session)
-        case .failed: adoption.recovering.append(session)
+        let (driver, state) = try await adopt(session, initiator: initiator, beside: ports)
+        // What looks healthy may have to be logged in anew all the same.
+        let isUp = await driver.machine.isUp
+        switch state {
+        case .up where isUp: adoption.healthy.append(session)
+        case .up, .failed: adoption.recovering.append(session)
         case .leaving: adoption.removing.append(session)
         }
       } catch {
