@@ -23,8 +23,11 @@ extension SessionMachine {
   private mutating func hostIsGoing() -> [Action] {
     guard ending == nil else { return [] }
     switch phase {
-    // A first login notices it too, and leaves nothing.
-    case .new, .loggingIn, .waitingToLogIn: return []
+    case .new, .waitingToLogIn: return []
+    case .loggingIn:
+      // A login that fails leaves nothing; of one that has just succeeded, sysfs tells.
+      isInDoubt = true
+      return []
     default: break
     }
     ending = .hostGone

@@ -320,8 +320,12 @@ public struct SessionMachine: Sendable {
 
   private mutating func sessionDestroyed() -> [Action] {
     switch phase {
-    // A first login removes what it has made; a removal is told by its own end.
-    case .new, .loggingIn, .waitingToLogIn, .destroying: return []
+    // A removal is told by its own end.
+    case .new, .waitingToLogIn, .destroying: return []
+    case .loggingIn:
+      // A login that fails removes what it has made; of one that succeeds, sysfs tells.
+      isInDoubt = true
+      return []
     default:
       guard operation == nil else {
         hasVanished = true

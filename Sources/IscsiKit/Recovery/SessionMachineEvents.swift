@@ -271,6 +271,11 @@ public struct Outage: Hashable, Sendable {
   public var nextAttempt: ContinuousClock.Instant?
   /// The replacement timeout that the kernel's timer was started with at the loss, in seconds; -1 is for ever, nil if it
   /// is not known, or not when the timer was started. A timeout that is set later does not change it.
+  ///
+  /// That timer counts jiffies, which stand still while the machine is suspended, and our clock goes on (`CLOCK_BOOTTIME`): a deadline
+  /// that is told before a suspend is early by its length. It is not corrected: the sum of all suspends says nothing about one outage
+  /// without a reading of both clocks at its loss, which no earlier supervisor has kept, and a machine that wakes up logs in again
+  /// before anybody looks.
   public var replacementTimeout: Int32?
 }
 
