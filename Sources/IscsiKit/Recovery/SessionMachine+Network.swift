@@ -83,7 +83,8 @@ extension SessionMachine {
     case (.some, nil): return [.notify(.answered)]
     default: return []
     }
-  }}
+  }
+}
 
 extension OperationError.Cause {
   /// Whether a network that was not there can be the reason of a failed login, or that it was broken off.

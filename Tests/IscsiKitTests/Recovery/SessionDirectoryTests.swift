@@ -47,7 +47,44 @@ struct SessionDirectoryTests {
     directory.set(up(), for: ticket)
     #expect(directory.claim(try key(1)) == .exists(SessionID(rawValue: 4)))
     directory.release(ticket)
-    #expect(directory.claim(try key(1), unsupervised: [SessionID(rawValue: 9)]) == .exists(SessionID(rawValue: 9)))
+    #expect(directory.claim(try key(1), shown: [SessionID(rawValue: 9)]) == .exists(SessionID(rawValue: 9)))
+  }
+
+  @Test("What is being logged out of is no session to count on, and in the way of another until it is gone")
+  func leaving() throws {
+    var directory = Directory()
+    let ticket = try #require(directory.adopt(SessionID(rawValue: 4), try key(1), owner: nil))
+    var leaving = up()
+    leaving.phase = .loggingOut
+    directory.set(leaving, for: ticket)
+    #expect(directory.claim(try key(1)) == .leaving(ticket))
+    // There is another, as many as are wanted.
+    let other = try #require(directory.adopt(SessionID(rawValue: 5), try key(1), owner: nil))
+    directory.set(up(), for: other)
+    #expect(directory.claim(try key(1)) == .exists(SessionID(rawValue: 5)))
+    #expect(directory.claim(try key(1), wanted: 2) == .leaving(ticket))
+    directory.release(ticket)
+    #expect(directory.claim(try key(1), wanted: 2) != .leaving(ticket))
+  }
+
+  @Test("A session is found by its host's name and by the address behind it")
+  func alias() throws {
+    var directory = Directory()
+    let ticket = try #require(
+      directory.adopt(SessionID(rawValue: 4), try key(1), alias: try key(2), owner: nil))
+    directory.set(up(), for: ticket)
+    let exists = Directory.Claim.exists(SessionID(rawValue: 4))
+    #expect(directory.claim(try key(1)) == exists)
+    #expect(directory.claim(try key(2)) == exists)
+    #expect(directory.claim(try key(3), alias: try key(2)) == exists)
+    // By another of the host's addresses, as the kernel shows it.
+    #expect(directory.claim(try key(4), shown: [SessionID(rawValue: 4)]) == exists)
+    directory.release(ticket)
+    guard case .claimed = directory.claim(try key(3), alias: try key(2)) else {
+      Issue.record("what is gone is still found")
+      return
+    }
+    #expect(directory.claim(try key(2)) == .underWay)
   }
 
   @Test("A session is found once")
@@ -132,7 +169,7 @@ private struct DirectoryModel {
   private mutating func claim(_ key: SessionKey, wanted: Int) {
     let ofKey = kernel.filter { $0.value == key }.map(\.key)
     let present = entries.values.count { $0 == key } + strangers.count { kernel[$0] == key }
-    switch directory.claim(key, wanted: wanted, unsupervised: ofKey) {
+    switch directory.claim(key, wanted: wanted, shown: ofKey) {
     case .claimed(let ticket):
       if present >= wanted { violation = "one session more than the \(wanted) that are wanted" }
       entries[ticket] = key
@@ -141,6 +178,7 @@ private struct DirectoryModel {
       if kernel[session] != key { violation = "\(session) is none of this key" }
     case .underWay:
       if present < wanted { violation = "a login waits for none" }
+    case .leaving: violation = "a login waits for a logout that nobody has begun"
     }
   }
 

@@ -16,7 +16,10 @@ struct RecoveryTests {
     harness.handle(.connectionFailed(code))
     #expect(harness.actions == [.notify(.lost(.kernel(code))), .perform(.stop)])
     harness.end(.done)
-    #expect(harness.actions == [.perform(.relogIn(at: MachineHarness.home, until: harness.now + .seconds(15), connectLimit: .seconds(3)))])
+    #expect(
+      harness.actions == [
+        .perform(.relogIn(at: MachineHarness.home, until: harness.now + .seconds(15), connectLimit: .seconds(3)))
+      ])
     #expect(harness.machine.outage?.attempts == 1)
     harness.now += .seconds(1)
     harness.end(.done)
@@ -91,7 +94,9 @@ struct RecoveryTests {
   func network() {
     var harness = MachineHarness.waiting()
     harness.handle(.networkRestored(.notBegun))
-    #expect(harness.operation == .relogIn(at: MachineHarness.home, until: harness.now + .seconds(15), connectLimit: .seconds(3)))
+    #expect(
+      harness.operation
+        == .relogIn(at: MachineHarness.home, until: harness.now + .seconds(15), connectLimit: .seconds(3)))
     var held = MachineHarness.up()
     var message = AsyncMessagePDU(event: .connectionDropped)
     message.parameter2 = 5
@@ -154,7 +159,9 @@ struct RecoveryTests {
     // Whatever the target said: a portal where nobody answers is not where it has moved to.
     harness.end(.notConnected(.transport(.refused)))
     harness.wake()
-    #expect(harness.operation == .relogIn(at: MachineHarness.home, until: harness.now + .seconds(15), connectLimit: .seconds(3)))
+    #expect(
+      harness.operation
+        == .relogIn(at: MachineHarness.home, until: harness.now + .seconds(15), connectLimit: .seconds(3)))
     #expect(harness.machine.outage?.attempts == 2)
   }
 
@@ -170,7 +177,9 @@ struct RecoveryTests {
     harness.end(.done)
     harness.end(.notConnected(.transport(.refused)))
     harness.wake()
-    #expect(harness.operation == .relogIn(at: MachineHarness.other, until: harness.now + .seconds(15), connectLimit: .seconds(3)))
+    #expect(
+      harness.operation
+        == .relogIn(at: MachineHarness.other, until: harness.now + .seconds(15), connectLimit: .seconds(3)))
   }
 
   @Test("A stop that fails is looked into, and made again")
