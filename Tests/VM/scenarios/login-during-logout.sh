@@ -23,7 +23,7 @@ expect_exit 28 iscsi-admin login "$IQN" --portal "$TARGET_ADDRESS" --timeout 1
 expect_stderr "session $old, .* still being logged out of"
 
 echo '--- many that give up their logout leave no trace'
-for _ in {1..20}; do
+for _ in {1..5}; do
   timeout 0.1 iscsi-admin logout "$old" >/dev/null 2>&1 || true
 done
 
