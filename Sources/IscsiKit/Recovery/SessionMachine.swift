@@ -96,7 +96,9 @@ public struct SessionMachine: Sendable {
   /// supervisor knew.
   public internal(set) var outage: Outage?
   /// What is wrong with the network now.
-  var network: NetworkFinding?
+  var network: NetworkFinding? { didSet { if network == nil { networkSince = nil } } }
+  /// Since when that is known.
+  var networkSince: Instant?
   /// Since when the target has answered nothing, while the session is up.
   var silentSince: Instant?
   /// Set as soon as the session is to end, whatever is under way.
@@ -214,7 +216,7 @@ public struct SessionMachine: Sendable {
     case .observed(let state): return observed(state, at: now)
     case .sessionDestroyed: return sessionDestroyed()
     case .networkRestored: return networkRestored(at: now)
-    case .networkFound(let finding): return networkFound(finding)
+    case .networkFound(let finding): return networkFound(finding, at: now)
     case .silenceFound(let since): return silenceFound(since)
     case .timerFired: return timerFired(at: now)
     case .settingsDeferred:
@@ -321,10 +323,13 @@ public struct SessionMachine: Sendable {
   }
 
   /// A device without carrier is known long before the kernel's NOP-Outs go unanswered.
-  private mutating func networkFound(_ finding: NetworkFinding?) -> [Action] {
+  private mutating func networkFound(_ finding: NetworkFinding?, at now: Instant) -> [Action] {
     guard finding != network else { return [] }
+    let former = network
     network = finding
-    guard let finding else { return [] }
+    guard let finding else { return former.map { [.notify(.networkWell($0.device))] } ?? [] }
+    // A reason that is known better does not make it younger.
+    if former?.device != finding.device { networkSince = now }
     outage?.network = finding
     return [.notify(.diagnosed(finding))]
   }

@@ -18,6 +18,9 @@ public final class SessionManager: Sendable {
   let environment: SessionDriver.Environment
   let registry: SessionRegistry?
   let directory = Mutex(SessionDirectory<SessionDriver>())
+  /// Which network devices are being looked at.
+  let linkLooks = Mutex(LinkLooks())
+  let network: any NetworkSight
   private let tickets = Mutex<[ObjectIdentifier: SessionDirectory<SessionDriver>.Ticket]>([:])
 
   /// A manager without sessions; `adoptSessions` takes up those of the kernel.
@@ -30,11 +33,12 @@ public final class SessionManager: Sendable {
     self.init(link: link, sysfs: sysfs, registry: registry, patience: RemovalPatience())
   }
 
-  /// A manager with other limits for the removal of devices, or with another `/proc`.
+  /// A manager with other limits for the removal of devices, or with another `/proc` or network.
   init(
     link: KernelLink, sysfs: Sysfs, registry: SessionRegistry? = nil, patience: RemovalPatience,
-    proc: FilePath = "/proc"
+    proc: FilePath = "/proc", network: (any NetworkSight)? = nil
   ) {
+    self.network = network ?? NetworkDevices(sysfs: sysfs.root)
     environment = SessionDriver.Environment(
       link: link, sysfs: sysfs, proc: proc, gate: RecoveryGate(limit: Self.recoveriesPerPortal),
       loginGate: RecoveryGate(limit: Self.recoveriesPerPortal), patience: patience)
