@@ -97,6 +97,10 @@ public struct Evidence: Sendable {
   public var devices: [Device] = []
   /// All other sessions of this machine.
   public var others: [SessionSnapshot] = []
+  /// How many sessions of this target, portal and interface there are to be, by the record and by the daemon.
+  public var sessionCount = 1
+  /// Whether the session is to be there whenever the machine is up, by its record.
+  public var isAutomatic = false
   /// The losses that the daemon has kept, oldest first.
   public var losses: [Loss] = []
 
@@ -146,9 +150,6 @@ extension Evidence {
       }
     }
   }
-
-  /// Seconds as a sentence has them.
-  static func seconds(_ seconds: some BinaryInteger) -> String { "\(seconds) s" }
 
   /// How far a moment is from now, to the second.
   func distance(to time: Double) -> String {

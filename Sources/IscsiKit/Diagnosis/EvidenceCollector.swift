@@ -34,12 +34,31 @@ public struct EvidenceCollector: Sendable {
     public var portal: Portal
     /// What the connection would go out through.
     public var binding: InterfaceBinding
+    /// Whether the session is to be there whenever the machine is up.
+    public var isAutomatic: Bool
 
     /// A place by its parts.
-    public init(target: TargetName, portal: Portal, binding: InterfaceBinding = .automatic) {
+    public init(
+      target: TargetName, portal: Portal, binding: InterfaceBinding = .automatic, isAutomatic: Bool = false
+    ) {
       self.target = target
       self.portal = portal
       self.binding = binding
+      self.isAutomatic = isAutomatic
+    }
+  }
+
+  /// What the record of a session says that the kernel does not show.
+  public struct Recorded: Hashable, Sendable {
+    /// What the connection is bound to.
+    public var binding: InterfaceBinding
+    /// How many such sessions there are to be.
+    public var sessionCount: Int
+
+    /// What a record says.
+    public init(binding: InterfaceBinding, sessionCount: Int) {
+      self.binding = binding
+      self.sessionCount = sessionCount
     }
   }
 
@@ -49,9 +68,11 @@ public struct EvidenceCollector: Sendable {
   ///   - sessions: The sessions, in full.
   ///   - places: The places.
   ///   - all: All sessions of the machine.
+  ///   - recorded: What records say of the sessions.
   /// - Returns: As many as there are sessions and places.
   public func evidence(
-    about sessions: [SessionSnapshot], and places: [Place] = [], among all: [SessionSnapshot]
+    about sessions: [SessionSnapshot], and places: [Place] = [], among all: [SessionSnapshot],
+    by recorded: [SessionID: Recorded] = [:]
   ) async -> [Evidence] {
     let daemon = await askDaemon()
     let now = WallClock.now
@@ -61,11 +82,18 @@ public struct EvidenceCollector: Sendable {
       evidence.losses = daemon.losses[session.id] ?? []
       evidence.others = all.filter { $0.id != session.id }
       evidence.devices = session.devices.map(device)
+      // One that was made by a program of its own has no record, and one of open-iscsi's making the daemon takes for single.
+      evidence.sessionCount = max(
+        1, recorded[session.id]?.sessionCount ?? 1, evidence.recovery?.sessionCount ?? 1)
       return evidence
     }
-    found += places.map { Evidence(target: $0.target.description, portal: $0.portal, now: now) }
-    let bindings =
-      sessions.map { $0.host?.networkDevice.map(InterfaceBinding.device) ?? .automatic } + places.map(\.binding)
+    found += places.map { place in
+      var evidence = Evidence(target: place.target.description, portal: place.portal, now: now)
+      evidence.others = all
+      evidence.isAutomatic = place.isAutomatic
+      return evidence
+    }
+    let bindings = sessions.map { recorded[$0.id]?.binding ?? $0.shownBinding } + places.map(\.binding)
     await lookAtPortals(of: &found, through: bindings)
     return found
   }
@@ -124,7 +152,8 @@ public struct EvidenceCollector: Sendable {
           group.addTask { [self] in
             let isUp = job.0.isUp
             guard let portal = job.0.portal?.reachable(through: job.1) else { return (index, nil, nil) }
-            return (index, await way(to: portal, job.1), isUp ? nil : await probe(portal, job.1))
+            let local = isUp ? job.0.session?.host?.ipAddress.flatMap { IPAddress($0) } : nil
+            return (index, await way(to: portal, job.1, from: local), isUp ? nil : await probe(portal, job.1))
           }
           next += 1
         } else if let result = await group.next() {
@@ -139,7 +168,8 @@ public struct EvidenceCollector: Sendable {
     }
   }
 
-  private func way(to portal: Portal, _ binding: InterfaceBinding) async -> Evidence.Way? {
+  /// The way to a portal. `local` is our end of a connection that is up, by which its packets find their way too.
+  private func way(to portal: Portal, _ binding: InterfaceBinding, from local: IPAddress?) async -> Evidence.Way? {
     let deadline = ContinuousClock.now + patience
     let devices = NetworkDevices()
     let bound: String? =
@@ -148,11 +178,12 @@ public struct EvidenceCollector: Sendable {
       case .hardwareAddress(let address): devices.name(of: address)
       case .automatic, .sourceAddress: nil
       }
-    var source: IPAddress?
+    var source = local
     if case .sourceAddress(let address) = binding { source = address }
     do {
-      guard let address = try await portal.resolve(until: deadline).first else { return nil }
-      let route = try await devices.route(towards: address.address, scope: address.scope, from: source, until: deadline)
+      guard let found = try await portal.resolve(until: deadline).first else { return nil }
+      let route = try await Self.route(
+        towards: found, from: source, isOptional: source == local, by: devices, until: deadline)
       guard let device = bound ?? route?.device else { return Evidence.Way.none }
       return .through(
         device: device, try await devices.linkCause(of: device, until: deadline), mtu: devices.mtu(of: device),
@@ -160,6 +191,20 @@ public struct EvidenceCollector: Sendable {
     } catch {
       return nil
     }
+  }
+
+  /// The route from an address; or from any, if that one is gone and packets need not come from it.
+  private static func route(
+    towards destination: SocketAddress, from source: IPAddress?, isOptional: Bool, by devices: NetworkDevices,
+    until deadline: ContinuousClock.Instant
+  ) async throws(WaitError) -> (device: String, mtu: UInt32?)? {
+    do throws(WaitError) {
+      return try await devices.route(
+        towards: destination.address, scope: destination.scope, from: source, until: deadline)
+    } catch {
+      guard isOptional, source != nil, case .failed = error else { throw error }
+    }
+    return try await devices.route(towards: destination.address, scope: destination.scope, until: deadline)
   }
 
   private func probe(_ portal: Portal, _ binding: InterfaceBinding) async -> Evidence.Probe? {

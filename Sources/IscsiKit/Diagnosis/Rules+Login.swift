@@ -19,8 +19,8 @@ extension DiagnosisRule {
       remedy: evidence.checkedTarget.map { target in
         .command(
           "iscsi-admin node set \(target) node.session.auth.username=NAME node.session.auth.password=@FILE",
-          "stores what the target wants for later logins; the session itself comes back, and loses nothing, when the target takes "
-            + "the old secret again")
+          "stores what the target wants; a session whose disks nobody needs takes it with iscsi-admin logout and login, and one "
+            + "that is used comes back, and loses nothing, when the target takes the old secret again")
       })
   }
 
@@ -44,7 +44,9 @@ extension DiagnosisRule {
       switch failure.status {
       case .notFound?, .targetRemoved?:
         evidence.portal.map {
-          .command("iscsi-admin discover \($0.address.shellWord)", "shows the targets that there are")
+          .command(
+            "iscsi-admin discover \($0.address.shellWord) --save",
+            "shows the targets that there are, and keeps them; then log in to the new one, and log out of this one")
         }
       default: .advice("look into the target's log; the daemon goes on trying")
       }
@@ -55,9 +57,17 @@ extension DiagnosisRule {
 
   static let noSession = DiagnosisRule("no-session", "there is a record, and no session") { evidence in
     guard evidence.session == nil, let portal = evidence.portal, let target = evidence.target else { return nil }
+    let others = evidence.others.filter { $0.targetName == target }.map(\.id.description)
     return Match(
-      .problem, "there is no session with \(target) at \(portal.address)",
-      evidence: ["the kernel has no such session, and there is a record of it"],
+      // A path beside others, to which nobody logs in by itself, may be left out on purpose.
+      others.isEmpty || evidence.isAutomatic ? .problem : .note,
+      others.isEmpty
+        ? "there is no session with \(target) at \(portal.address)"
+        : "a path is missing: there is no session with \(target) at \(portal.address)",
+      evidence: [
+        "the kernel has no such session, and there is a record of it",
+        others.isEmpty ? nil : "the target is reached by session \(others.joined(separator: ", "))",
+      ],
       // By the record, which says how: with a portal it would be left out.
       remedy: evidence.checkedTarget.map { .command("iscsi-admin login \($0)") })
   }

@@ -27,7 +27,10 @@ extension DiagnosisRule {
     let remedy: Finding.Remedy
     switch cause {
     case .administrativelyDown: remedy = .command("ip link set \(device.shellWord) up")
-    case .noSuchDevice: remedy = .command("ip link", "shows the network devices that there are")
+    case .noSuchDevice:
+      remedy = .command(
+        "ip link set OTHER name \(device.shellWord)",
+        "if ip -brief link shows the device by another name; if not, load its driver, or look at the hardware")
     case .noCarrier, .up:
       remedy = .advice(
         "check the cable of \(device) and the port of the switch; ethtool \(device.shellWord) tells more")
@@ -43,8 +46,9 @@ extension DiagnosisRule {
       evidence.isUp ? .warning : .problem, "there is no route to \(portal.host)",
       evidence: ["the kernel has no route to \(portal.host)"],
       remedy: .command(
-        "ip route get \(portal.host.description.shellWord); ip -brief address",
-        "shows the route, and devices and addresses"))
+        "ip route add \(portal.destination.shellWord) via ROUTER",
+        "or, for a portal in the same network, ip address add ADDRESS/LENGTH dev DEVICE; ip -brief address shows what there is"
+      ))
   }
 
   static let portalRefuses = DiagnosisRule("portal-refuses", "nothing listens at the portal") { evidence in
@@ -63,9 +67,9 @@ extension DiagnosisRule {
     return Match(
       .problem, "\(portal.address) cannot be connected to: \(error)",
       evidence: ["a connection to \(portal.address) failed just now: \(error)", evidence.failureText],
-      remedy: .command(
-        "ping -c 3 \(portal.host.description.shellWord)",
-        "tells a host that is away from a port that a firewall keeps silent"))
+      remedy: .advice(
+        "start the target's host, or let its firewall pass TCP port \(portal.port); which of both, "
+          + "ping -c 3 \(portal.host.description.shellWord) tells: a host that answers has a firewall"))
   }
 
   static let mtu = DiagnosisRule("mtu", "large packets may be lost on the way") { evidence in
@@ -90,6 +94,13 @@ extension DiagnosisRule {
       .note, "packets of \(mtu) octets may be lost on the way to \(portal.host)",
       evidence: ["the MTU of \(device) is \(mtu)", "the target fell silent: \(evidence.lastLoss?.cause ?? "")"],
       remedy: remedy)
+  }
+}
+
+extension Portal {
+  /// What a route to it is for: its address, or all if only a resolver knows that.
+  fileprivate var destination: String {
+    if case .address(let address, _) = host { address.description } else { "default" }
   }
 }
 

@@ -98,24 +98,26 @@ extension DiagnosisRule {
     "device-timeout-short", "commands time out before error handling could have helped"
   ) { evidence in
     guard let session = evidence.session, let times = session.resetTimes else { return nil }
-    let sum = Int64(times.abort) + Int64(times.unit)
+    let sum = Int64(times.abort) + Int64(times.unit) + Int64(times.target)
     // Kernel and records come with such timeouts, and what nobody has set is not to be told at every session.
-    let areUsual =
-      Int64(times.abort) == Timeout.abort.details.standard.number
-      && Int64(times.unit) == Timeout.luReset.details.standard.number
-    guard
-      let device = evidence.devices.first(where: { device in
-        guard device.snapshot.blockDevice != nil, let timeout = device.snapshot.timeout else { return false }
-        return Int64(timeout) < sum && !(areUsual && Int64(timeout) == Timeout.device.details.standard.number)
-      }), let timeout = device.snapshot.timeout
-    else { return nil }
+    let areUsual = [(times.abort, Timeout.abort), (times.unit, .luReset), (times.target, .targetReset)].allSatisfy {
+      Int64($0) == $1.details.standard.number
+    }
+    let short = evidence.devices.filter { device in
+      guard device.snapshot.blockDevice != nil, let timeout = device.snapshot.timeout else { return false }
+      return Int64(timeout) < sum && !(areUsual && Int64(timeout) == Timeout.device.details.standard.number)
+    }
+    guard let device = short.first, let timeout = device.snapshot.timeout else { return nil }
     return Match(
-      .note, "the abort and the reset of a unit may take longer than the command that they are to rescue",
+      .note, "the abort and the resets may take longer than the command that they are to rescue",
       evidence: [
         "a command to \(device.name) may take \(timeout) s",
-        "its abort may take \(times.abort) s, and the reset of its unit \(times.unit) s: \(sum) s",
+        "its abort may take \(times.abort) s, the reset of its unit \(times.unit) s, and that of the target \(times.target) s: "
+          + "\(sum) s",
       ],
-      remedy: .command("iscsi-admin set \(session.id) device-timeout=\(sum)", "until a disk is found anew"))
+      remedy: .command(
+        "iscsi-admin set \(session.id) device-timeout=\(min(sum, Int64(Timeout.longest)))",
+        "the daemon keeps it, also for disks that it finds later"))
   }
 
   static let halfCheck = DiagnosisRule("noop-half-off", "NOP-Outs are half switched off") { evidence in
@@ -133,15 +135,24 @@ extension DiagnosisRule {
       let interval = session.connection?.noopInterval, let timeout = session.connection?.noopTimeout
     else { return nil }
     let sum = UInt64(interval) + UInt64(timeout)
-    guard
-      let device = evidence.devices.first(where: { $0.snapshot.timeout.map { UInt64($0) <= sum } ?? false }),
-      let seconds = device.snapshot.timeout
-    else { return nil }
+    let timers = evidence.devices.compactMap { device in device.snapshot.timeout.map { (device.name, $0) } }
+    guard let (name, seconds) = timers.min(by: { $0.1 < $1.1 }), UInt64(seconds) <= sum else { return nil }
     return Match(
       .warning,
       "a command times out before a NOP-Out can tell that the target is away, and error handling begins for nothing",
-      evidence: [session.checkText, "a command to \(device.name) may take \(seconds) s"],
-      remedy: .command("iscsi-admin set \(session.id) noop-interval=5 noop-timeout=5"))
+      evidence: [session.checkText, "a command to \(name) may take \(seconds) s"],
+      remedy: .command("iscsi-admin set \(session.id) \(fit(below: seconds))"))
+  }
+
+  /// Settings with which NOP-Outs notice a dead target before a command of so many seconds does: theirs if there is a pair
+  /// that is shorter, or else the command's.
+  private static func fit(below seconds: UInt32) -> String {
+    switch seconds {
+    case 0..<3: "\(Timeout.device)=\(Timeout.device.details.standard)"
+    case 3...10:
+      "\(Timeout.noopInterval)=\((seconds - 1) / 2) \(Timeout.noopTimeout)=\(seconds - 1 - (seconds - 1) / 2)"
+    default: "\(Timeout.noopInterval)=5 \(Timeout.noopTimeout)=5"
+    }
   }
 }
 

@@ -38,7 +38,7 @@ extension DiagnosisRule {
       .problem, "the session was away for longer than its replacement timeout, and I/O fails",
       evidence: [
         "session \(session.id) is FREE", since.map { "I/O fails since \(evidence.distance(to: $0))" },
-        session.replacementTimeout.map { "the replacement timeout is \(Evidence.seconds($0))" },
+        evidence.replacementText(of: session),
         names.isEmpty ? nil : "its devices are \(names)",
       ],
       remedy: .advice(
@@ -104,13 +104,16 @@ extension DiagnosisRule {
       other.targetName == session.targetName && other.connection?.persistentPortal?.address == portal.address
         && other.interfaceName == session.interfaceName && other.host?.ipAddress == session.host?.ipAddress
     }
-    // The older one stays: told of both, somebody might end both.
-    guard twins.contains(where: { $0.id < session.id }) else { return nil }
+    // As many as are wanted stay, the older ones: told of all, somebody might end all.
+    guard twins.count(where: { $0.id < session.id }) >= evidence.sessionCount else { return nil }
     let ids = twins.map(\.id.description).joined(separator: ", ")
     let isUsed = evidence.devices.contains { !$0.uses.isEmpty || $0.multipath != nil }
     return Match(
       .warning, "session \(ids) is to the same target at the same portal, and no path of its own",
-      evidence: ["both go to \(portal.address), by interface \(session.interfaceName ?? "-")"],
+      evidence: [
+        "both go to \(portal.address), by interface \(session.interfaceName ?? "-")",
+        "\(evidence.sessionCount) such session\(evidence.sessionCount == 1 ? " is" : "s are") wanted",
+      ],
       remedy: isUsed
         ? .advice("let go of this session's disks, which are in use, before it is ended")
         : .command(
@@ -119,6 +122,13 @@ extension DiagnosisRule {
 }
 
 extension Evidence {
+  /// The replacement timeout by which I/O fails: that of the loss, which a later one does not change.
+  fileprivate func replacementText(of session: SessionSnapshot) -> String? {
+    let words = { (seconds: Int32?) in seconds.flatMap { TimeoutValue(number: $0) }.map(Timeout.replacement.words) }
+    if let then = words(outage?.replacementTimeout) { return "the replacement timeout was \(then) at the loss" }
+    return words(session.replacementTimeout).map { "the replacement timeout is \($0) now" }
+  }
+
   /// What the session goes through.
   public var status: SessionStatus { SessionStatus(session, recovery.flatMap { SupervisionFacts($0) }, at: now) }
 }

@@ -110,6 +110,21 @@ extension NetworkDevices {
     }
   }
 
+  /// The name of the device that has an address which can be used; nil if none has it. It may be switched off.
+  ///
+  /// - Throws: `.failed` with what the kernel answers, `.timedOut`, `.cancelled`.
+  func owner(of address: IPAddress, until deadline: ContinuousClock.Instant?) async throws(WaitError) -> String? {
+    try await Self.ask(until: deadline) { () throws(Errno) -> String? in
+      for message in try NetlinkHandle(protocol: NetlinkHandle.route).list(AddressQuery.request) {
+        guard let index = AddressQuery.owner(in: message),
+          AddressQuery.address(in: message, of: index)?.address == address
+        else { continue }
+        return name(ofIndex: index)
+      }
+      return nil
+    }
+  }
+
   private static func ask<Answer: Sendable>(
     until deadline: ContinuousClock.Instant?, _ body: @escaping @Sendable () throws(Errno) -> Answer
   ) async throws(WaitError) -> Answer {
@@ -190,6 +205,11 @@ enum AddressQuery {
 
   /// struct ifaddrmsg: of all families and devices.
   static let request = NetlinkMessage.request(type: getAddress, flags: all, [0, 0, 0, 0, 0, 0, 0, 0])
+
+  /// The number of the device that an address is told of.
+  static func owner(in message: NetlinkMessage) -> UInt32? {
+    message.type == newAddress ? message.fixed(at: 4, as: UInt32.self) : nil
+  }
 
   /// An address of a device that others can be reached from; nil for another.
   static func address(in message: NetlinkMessage, of index: UInt32) -> InterfaceAddress? {

@@ -21,18 +21,27 @@ extension Sysfs {
   func watchedConnection(of id: SessionID) -> WatchedConnection? {
     readingConnection(of: id) { (connection) throws(Errno) in
       guard let interval: UInt32 = try connection.number("recv_tmo"), interval > 0,
-        let timeout: UInt32 = try connection.number("ping_tmo"), timeout > 0,
-        let remote = try connection.text("address").flatMap({ IPAddress($0) }),
-        let remotePort: UInt16 = try connection.number("port"),
-        let localPort: UInt16 = try connection.number("local_port"),
-        let local = try hostAddress(of: connection)
+        let timeout: UInt32 = try connection.number("ping_tmo"), timeout > 0, let ends = try ends(of: connection)
       else { return nil }
       return WatchedConnection(
-        connection: SocketQuery.Connection(
-          local: SocketQuery.End(address: local, port: localPort),
-          remote: SocketQuery.End(address: remote, port: remotePort)), noopInterval: .seconds(Int64(interval)),
+        connection: ends, noopInterval: .seconds(Int64(interval)),
         noopTimeout: .seconds(Int64(timeout)))
     }
+  }
+
+  /// Both ends of a session's connection; nil if there is none, or the kernel does not tell.
+  func connectionEnds(of id: SessionID) -> SocketQuery.Connection? {
+    readingConnection(of: id) { (connection) throws(Errno) in try ends(of: connection) }
+  }
+
+  private func ends(of connection: borrowing SysfsDirectory) throws(Errno) -> SocketQuery.Connection? {
+    guard let remote = try connection.text("address").flatMap({ IPAddress($0) }),
+      let remotePort: UInt16 = try connection.number("port"),
+      let localPort: UInt16 = try connection.number("local_port"), let local = try hostAddress(of: connection)
+    else { return nil }
+    return SocketQuery.Connection(
+      local: SocketQuery.End(address: local, port: localPort),
+      remote: SocketQuery.End(address: remote, port: remotePort))
   }
 
   /// Our own address, which the host of the session shows.

@@ -2,8 +2,9 @@
 
 /// Why a session is suspect that is up for the kernel.
 public enum Suspicion: Hashable, Sendable {
-  /// What is wrong with the network device on the way to its portal, in words.
-  case network(String)
+  /// What is wrong with the network device on the way to its portal, in words, and since when in seconds since 1970; nil if
+  /// the daemon does not tell.
+  case network(String, since: Double? = nil)
   /// The target has answered nothing since this moment, in seconds since 1970, and a NOP-Out is unanswered. When its time is
   /// over the kernel gives the connection up.
   case silence(since: Double)

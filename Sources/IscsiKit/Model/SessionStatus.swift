@@ -33,7 +33,8 @@ public struct SessionStatus: Hashable, Sendable {
   /// | LOGGED_IN | | up, bound | | | operational | flows |
   /// | FAILED | | | recovery | blocked | error handling | waits |
   /// | FAILED | | | | blocked | recovering | waits |
-  /// | FREE | not scanned | none, down, bound | | none | logging in | |
+  /// | FREE | ALLOCATED | | | none | logging in | |
+  /// | FREE | not shown | none, down, bound | | none | logging in | |
   /// | FREE | | | | transport-offline | failing I/O | fails |
   ///
   /// The daemon's word decides where the kernel's has two meanings: a logout shows in the kernel only when it has come
@@ -87,7 +88,7 @@ public struct SessionStatus: Hashable, Sendable {
     let stopped = session.devices.filter(\.isStopped)
     if !stopped.isEmpty { return .devicesStopped(stopped) }
     guard let facts, facts.phase == .up else { return .operational }
-    if let network = facts.network { return .suspect(.network(network)) }
+    if let network = facts.network { return .suspect(.network(network, since: facts.networkSince)) }
     return facts.silentSince.map { .suspect(.silence(since: $0)) } ?? .operational
   }
 
@@ -97,7 +98,7 @@ public struct SessionStatus: Hashable, Sendable {
   ) -> IOState? {
     switch device.kernelState {
     case .offline, .transportOffline, .cancel, .deleted: return .fails
-    case .blocked, .createdBlocked: return .waits(session.state == .failed ? deadline : nil)
+    case .blocked, .createdBlocked: return .waits(session.isLost ? deadline : nil)
     case .quiesce: return .waits(nil)
     case .created, nil: return nil
     case .running: break
@@ -106,7 +107,7 @@ public struct SessionStatus: Hashable, Sendable {
     case .failed: return .waits(deadline)
     case .free: return .fails
     case .loggedIn where session.isStoppedForGood: return .fails
-    case .loggedIn where session.connection?.state == .failed: return .waits(deadline)
+    case .loggedIn where session.isLost: return .waits(deadline)
     case .loggedIn: return session.isHandlingErrors ? .waits(nil) : .flows
     case nil: return nil
     }
@@ -117,6 +118,9 @@ extension SessionSnapshot {
   /// Whether SCSI error handling is at work on its host.
   fileprivate var isHandlingErrors: Bool { host?.isHandlingErrors ?? false }
 
+  /// Whether its connection is lost, whether or not the session shows it yet.
+  fileprivate var isLost: Bool { state == .failed || state == .loggedIn && connection?.state == .failed }
+
   /// Whether its connection was stopped for good, or is gone: what is done before a session is removed.
   fileprivate var isStoppedForGood: Bool { connection.map { $0.state == .down } ?? true }
 
@@ -125,8 +129,11 @@ extension SessionSnapshot {
     targetState == .unbinding || targetState == .unbound || state == .loggedIn && isStoppedForGood
   }
 
-  /// Whether nothing shows that it was ever logged in.
-  fileprivate var seemsNew: Bool { devices.isEmpty && targetState != .scanned && connection?.state != .failed }
+  /// Whether nothing shows that it was ever logged in. A first login that is sent elsewhere has a failed connection; what was
+  /// in use has been scanned, which kernels before 6.3 do not show.
+  fileprivate var seemsNew: Bool {
+    devices.isEmpty && (targetState == .allocated || targetState == nil && connection?.state != .failed)
+  }
 }
 
 extension DeviceSnapshot {

@@ -20,6 +20,8 @@ public struct SupervisionFacts: Hashable, Sendable {
   public var phase: SupervisionPhase
   /// What is wrong with the network device on the way to the portal, in words, if that is known to be at fault.
   public var network: String?
+  /// Since when that is known; nil if nothing is, and if the daemon does not tell.
+  public var networkSince: Double?
   /// Since when the target of a session that is up has answered nothing, a NOP-Out included; nil if it answers, or if it
   /// is not asked.
   public var silentSince: Double?

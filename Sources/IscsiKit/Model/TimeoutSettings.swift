@@ -6,18 +6,21 @@ public struct TimeoutSettings: Hashable, Sendable {
   private(set) var timeouts: [Timeout: TimeoutValue] = [:]
   /// What orders the I/O of the disks; nil leaves it.
   public var scheduler: IOScheduler?
+  /// Whether a scheduler that was wanted before is wanted no more: disks have what the kernel gives them.
+  public var resetsScheduler = false
 
   /// None.
   public init() {}
 
   /// Settings that are known to be right.
-  init(_ timeouts: [Timeout: TimeoutValue], scheduler: IOScheduler? = nil) {
+  init(_ timeouts: [Timeout: TimeoutValue], scheduler: IOScheduler? = nil, resetsScheduler: Bool = false) {
     self.timeouts = timeouts
     self.scheduler = scheduler
+    self.resetsScheduler = resetsScheduler
   }
 
   /// Whether nothing is wanted.
-  public var isEmpty: Bool { timeouts.isEmpty && scheduler == nil }
+  public var isEmpty: Bool { timeouts.isEmpty && scheduler == nil && !resetsScheduler }
 
   /// The timeouts in the order of the chain.
   public var all: [(timeout: Timeout, value: TimeoutValue)] {
@@ -66,11 +69,17 @@ public struct TimeoutSettings: Hashable, Sendable {
 
   /// These, with others in the place of those that they have too.
   func merged(with other: TimeoutSettings) -> TimeoutSettings {
-    TimeoutSettings(timeouts.merging(other.timeouts) { $1 }, scheduler: other.scheduler ?? scheduler)
+    TimeoutSettings(
+      timeouts.merging(other.timeouts) { $1 },
+      scheduler: other.scheduler ?? (other.resetsScheduler ? nil : scheduler),
+      resetsScheduler: other.scheduler == nil && (other.resetsScheduler || resetsScheduler))
   }
 
   /// What a session that is up has of these.
-  var live: TimeoutSettings { TimeoutSettings(timeouts.filter { $0.key.details.isLive }, scheduler: scheduler) }
+  var live: TimeoutSettings {
+    TimeoutSettings(
+      timeouts.filter { $0.key.details.isLive }, scheduler: scheduler, resetsScheduler: resetsScheduler)
+  }
 }
 
 /// Settings that go together.
@@ -91,11 +100,14 @@ public enum TuningProfile: String, Hashable, Sendable, CaseIterable {
     }
   }
 
-  /// What it sets. All profiles set the same timeouts, so that one takes the place of another.
+  /// What it sets. All profiles set the same timeouts, so that one takes the place of another; those without an I/O scheduler
+  /// let go of that of another.
   public var settings: TimeoutSettings {
     switch self {
-    case .standard: TimeoutSettings([.noopInterval: 5, .noopTimeout: 5, .replacement: 120, .device: 30])
-    case .multipath: TimeoutSettings([.noopInterval: 5, .noopTimeout: 5, .replacement: 5, .device: 30])
+    case .standard:
+      TimeoutSettings([.noopInterval: 5, .noopTimeout: 5, .replacement: 120, .device: 30], resetsScheduler: true)
+    case .multipath:
+      TimeoutSettings([.noopInterval: 5, .noopTimeout: 5, .replacement: 5, .device: 30], resetsScheduler: true)
     case .diskless:
       TimeoutSettings(
         [.noopInterval: 0, .noopTimeout: 0, .replacement: 86_400, .device: 90], scheduler: IOScheduler.none)
@@ -159,6 +171,7 @@ public struct DeviceSettings: Hashable, Sendable {
 extension SessionOptions {
   /// Takes over what some settings say of a session; what is for its record or its host alone is passed over.
   mutating func take(_ settings: TimeoutSettings) {
+    if settings.resetsScheduler { devices.scheduler = nil }
     devices = devices.merged(with: DeviceSettings(settings))
     for (timeout, value) in settings.all {
       switch timeout {

@@ -157,4 +157,9 @@ public enum IOScheduler: String, Hashable, Sendable, CaseIterable, CustomStringC
 
   /// The name of the setting on the command line and in JSON.
   public static let settingName = "io-scheduler"
+
+  /// The word in calls for none of these: what the kernel gives a disk.
+  static let resetWord = "default"
+  /// What the kernel gives a disk of one queue, as those of iSCSI are, if it has it (kernel: `block/elevator.c`).
+  static let kernelChoice = IOScheduler.mqDeadline
 }

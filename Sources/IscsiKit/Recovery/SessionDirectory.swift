@@ -87,6 +87,11 @@ struct SessionDirectory<Driver: Sendable>: Sendable {
     return ticket
   }
 
+  /// The sessions that are reached through a network device.
+  func users(of device: String) -> [(ticket: Ticket, entry: Entry)] {
+    entries.filter { $0.value.device == device }.map { ($0.key, $0.value) }
+  }
+
   /// The entry of a ticket.
   subscript(ticket: Ticket) -> Entry? { entries[ticket] }
 
@@ -101,6 +106,13 @@ struct SessionDirectory<Driver: Sendable>: Sendable {
 
   /// Notes through which network device the portal is reached.
   mutating func set(device: String?, for ticket: Ticket) { entries[ticket]?.device = device }
+
+  /// Notes that it is not known through which device a session is reached; returns its driver.
+  mutating func forgetDevice(of session: SessionID) -> Driver? {
+    guard let ticket = numbers[session] else { return nil }
+    entries[ticket]?.device = nil
+    return entries[ticket]?.driver
+  }
 
   /// Notes the kernel's number of a session that is being made; nil takes it back.
   mutating func set(_ session: SessionID?, for ticket: Ticket) {

@@ -14,9 +14,13 @@ extension SessionDriver {
   /// - Throws: Why nothing can be set; nothing is then.
   func set(_ settings: TimeoutSettings, isTrial: Bool) async throws(OperationError.Cause) -> [SettingOutcome] {
     guard let session, identity.request != nil, machine.settingTime != .never else { throw .connectionLost }
+    let isSchedulerKept = identity.request?.options.devices.scheduler != nil
     var (outcomes, isLost) = try await setInKernel(settings, of: session, isTrial: isTrial)
     if !isTrial { keep(settings) }
     outcomes += await set(DeviceSettings(settings), of: session, isTrial: isTrial, isLost: isLost)
+    if settings.resetsScheduler, isSchedulerKept, !isLost {
+      outcomes += await resetScheduler(of: session, isTrial: isTrial)
+    }
     if let deadline = settings[.hostErrorHandling] {
       outcomes.append(await set(deadline, of: session, isTrial: isTrial))
     }
@@ -72,24 +76,40 @@ extension SessionDriver {
     _ settings: TimeoutSettings, of session: SessionID, isTrial: Bool
   ) async throws(OperationError.Cause) -> [SettingOutcome] {
     let timeouts = timeouts(with: settings)
-    let before = try look(at: session)
-    var (after, handWritten) = (before, String?.none)
-    if !isTrial {
-      let parameters = timeouts.kernelParameters(changing: settings)
-      do throws(KernelError) { try await environment.link.set(parameters, of: session) } catch { throw .kernel(error) }
-      after = try look(at: session)
-      if let value = settings[.replacement], let shown = after.value(of: .replacement), shown != value {
-        handWritten = shown.description
-        try await writeReplacementTimeout(value, of: session)
-        after = try look(at: session)
-      }
-    }
-    let reading = KernelReading(
-      before: before, after: isTrial ? nil : after, timeouts: timeouts, handWritten: handWritten)
+    var reading = KernelReading(before: try look(at: session), timeouts: timeouts)
+    if !isTrial { try await change(settings, of: session, &reading) }
     if !isTrial, settings[.noopInterval] != nil || settings[.noopTimeout] != nil {
       areNOPsIdle = timeouts.asksForLife && (areNOPsIdle || reading.wereNOPsOff)
     }
     return settings.all.map { reading.outcome(of: $0.timeout, $0.value, areNOPsIdle: areNOPsIdle) }
+  }
+
+  /// Tells the kernel, and reads back what it has. What goes wrong when something has changed already is in the reading: what
+  /// was done is to be told all the same.
+  private func change(
+    _ settings: TimeoutSettings, of session: SessionID, _ reading: inout KernelReading
+  ) async throws(OperationError.Cause) {
+    let parameters = reading.timeouts.kernelParameters(changing: settings)
+    do throws(KernelError) { try await environment.link.set(parameters, of: session) } catch {
+      // Those before the one that was refused are set.
+      guard let now = try? look(at: session), now.timeoutValues != reading.before.timeoutValues else {
+        throw .kernel(error)
+      }
+      (reading.after, reading.failure) = (now, OperationError.Cause.kernel(error))
+      return
+    }
+    do throws(OperationError.Cause) {
+      reading.after = try look(at: session)
+      guard let value = settings[.replacement], let shown = reading.after?.value(of: .replacement), shown != value
+      else {
+        return
+      }
+      reading.handWritten = shown.description
+      try await writeReplacementTimeout(value, of: session)
+      reading.after = try look(at: session)
+    } catch {
+      reading.failure = error
+    }
   }
 
   /// Keeps settings until the session is back. The replacement timeout needs no connection: the kernel is told at once, unless
@@ -110,7 +130,7 @@ extension SessionDriver {
       }
       after = try look(at: session)
     }
-    let reading = KernelReading(before: before, after: after, timeouts: timeouts, handWritten: nil)
+    let reading = KernelReading(before: before, after: after, timeouts: timeouts)
     return settings.all.map { reading.outcomeOfLost($0.timeout, $0.value) }
   }
 
@@ -134,7 +154,7 @@ extension SessionDriver {
     _ value: TimeoutValue, of session: SessionID
   ) async throws(OperationError.Cause) {
     let writer = SysfsWriter(root: environment.sysfs.root)
-    try await blocking { () throws(SysfsError) in
+    try await Self.blocking { () throws(SysfsError) in
       try writer.setReplacementTimeout(Int32(clamping: value.number), of: session)
     }
   }
@@ -159,31 +179,48 @@ extension SessionDriver {
       }
   }
 
-  /// Sets each disk for itself: one that cannot be set, or takes too long, keeps no other from its turn.
+  /// Gives disks the scheduler that they would have without us.
+  private func resetScheduler(of session: SessionID, isTrial: Bool) async -> [SettingOutcome] {
+    let outcomes = await set(DeviceSettings(scheduler: .kernelChoice), of: session, isTrial: isTrial)
+    // Where the kernel does not have it, nothing is what it gives.
+    return outcomes.filter { $0.note != .noScheduler }
+  }
+
+  /// Sets each disk for itself, all at the same time: one that cannot be set, or takes too long, keeps no other from its turn.
   private func set(_ settings: DeviceSettings, of session: SessionID, isTrial: Bool) async -> [SettingOutcome] {
     guard !settings.isEmpty else { return [] }
+    let disks = ((try? environment.sysfs.devices(of: session)?.devices) ?? []).filter(\.isDisk)
     let writer = SysfsWriter(root: environment.sysfs.root)
-    var outcomes: [SettingOutcome] = []
-    for disk in ((try? environment.sysfs.devices(of: session)?.devices) ?? []).filter(\.isDisk) {
-      do throws(OperationError.Cause) {
-        outcomes += try await blocking { () throws(SysfsError) in
-          try writer.set(settings, of: disk, session, isTrial: isTrial)
-        }
-      } catch {
-        // What went away after it was listed has nothing to be set.
-        if case .sysfs(.noDevice) = error { continue }
-        outcomes += settings.named.map { name, value in
-          SettingOutcome(name, .device(disk.address), old: nil, new: value, .failed, note: .refused("\(error)"))
-        }
+    return await withTaskGroup(of: (Int, [SettingOutcome]).self) { group in
+      for (index, disk) in disks.enumerated() {
+        group.addTask { (index, await Self.set(settings, of: disk, session, by: writer, isTrial: isTrial)) }
+      }
+      var outcomes = [[SettingOutcome]](repeating: [], count: disks.count)
+      for await (index, found) in group { outcomes[index] = found }
+      return outcomes.flatMap(\.self)
+    }
+  }
+
+  private static func set(
+    _ settings: DeviceSettings, of disk: DeviceSnapshot, _ session: SessionID, by writer: SysfsWriter, isTrial: Bool
+  ) async -> [SettingOutcome] {
+    do throws(OperationError.Cause) {
+      return try await blocking { () throws(SysfsError) in
+        try writer.set(settings, of: disk, session, isTrial: isTrial)
+      }
+    } catch {
+      // What went away after it was listed has nothing to be set.
+      if case .sysfs(.noDevice) = error { return [] }
+      return settings.named.map { name, value in
+        SettingOutcome(name, .device(disk.address), old: nil, new: value, .failed, note: .refused("\(error)"))
       }
     }
-    return outcomes
   }
 
   private func set(_ deadline: TimeoutValue, of session: SessionID, isTrial: Bool) async -> SettingOutcome {
     let writer = SysfsWriter(root: environment.sysfs.root)
     do throws(OperationError.Cause) {
-      return try await blocking { () throws(SysfsError) in
+      return try await Self.blocking { () throws(SysfsError) in
         try writer.setErrorHandlingDeadline(deadline, of: session, isTrial: isTrial)
       }
     } catch {
@@ -193,7 +230,7 @@ extension SessionDriver {
     }
   }
 
-  private func blocking<Value: Sendable>(
+  private static func blocking<Value: Sendable>(
     _ body: @escaping @Sendable () throws(SysfsError) -> Value
   ) async throws(OperationError.Cause) -> Value {
     let outcome: Result<Value, SysfsError>
@@ -214,12 +251,14 @@ extension SessionDriver {
 /// What the kernel shows of a session before and after a change of its timeouts.
 private struct KernelReading {
   let before: SessionSnapshot
-  /// Nil in a trial.
-  let after: SessionSnapshot?
+  /// Nil in a trial, and if it cannot be read.
+  var after: SessionSnapshot?
   /// What is wanted.
   let timeouts: SessionTimeouts
   /// What somebody had written in sysfs in the place of the replacement timeout.
-  let handWritten: String?
+  var handWritten: String?
+  /// What went wrong when something had changed already.
+  var failure: OperationError.Cause?
 
   var wereNOPsOff: Bool { before.value(of: .noopInterval) == 0 }
 
@@ -237,7 +276,10 @@ private struct KernelReading {
       outcome.note = .handWritten(handWritten)
     }
     if let now = after.map({ $0.value(of: timeout) }), now != sent {
-      (outcome.result, outcome.note) = (.failed, .keptByKernel(now?.description ?? "nothing"))
+      let reason = failure.map { SettingNote.refused("\($0)") }
+      (outcome.result, outcome.note) = (.failed, reason ?? .keptByKernel(now?.description ?? "nothing"))
+    } else if after == nil, let failure {
+      (outcome.result, outcome.note) = (.failed, .refused("the kernel took it, and does not show it: \(failure)"))
     }
     return outcome
   }
@@ -267,6 +309,11 @@ private struct KernelReading {
   private func sent(_ timeout: Timeout, _ value: TimeoutValue) -> TimeoutValue {
     timeout.isNOP && !timeouts.asksForLife ? 0 : value
   }
+}
+
+extension SessionSnapshot {
+  /// All timeouts that it shows.
+  fileprivate var timeoutValues: [TimeoutValue?] { Timeout.allCases.map(value(of:)) }
 }
 
 extension Timeout {

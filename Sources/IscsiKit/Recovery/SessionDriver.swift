@@ -123,6 +123,7 @@ actor SessionDriver {
       portal: portal, policy: .init(options), seed: generator.next(), outage: record?.outage)
     supervision = Supervision(portal: portal)
     supervision.session = session
+    supervision.sessionCount = identity.request?.options.sessionCount
   }
 
   deinit {

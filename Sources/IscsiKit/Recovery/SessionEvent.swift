@@ -16,6 +16,8 @@ public struct SessionEvent: Hashable, Sendable {
     case lost
     /// The network's part in the loss was found out.
     case diagnosed
+    /// The network device that was at fault is so no more.
+    case networkWell
     /// The target has not answered a NOP-Out yet.
     case silent
     /// It has answered after all, or is not asked any more.
@@ -101,6 +103,7 @@ extension SessionMachine.Notice {
     case .adopted: .adopted
     case .lost, .stillLost: .lost
     case .diagnosed: .diagnosed
+    case .networkWell: .networkWell
     case .attemptFailed: .attemptFailed
     case .recovered: .recovered
     case .redirected: .redirected
@@ -128,6 +131,7 @@ extension SessionMachine.Notice {
     case .lost(let cause): "connection lost: \(cause)"
     case .stillLost(let cause): "connection still lost: \(cause)"
     case .diagnosed(let finding): "the network: \(finding)"
+    case .networkWell(let device): "the network: \(device) is not at fault any more"
     case .silent: "the target has not answered a NOP-Out yet"
     case .answered: "the target answers again"
     case .attemptFailed(let failure): "attempt \(failure.number) to log in again failed: \(failure.cause)"

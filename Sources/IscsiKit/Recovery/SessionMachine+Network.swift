@@ -66,10 +66,13 @@ extension SessionMachine {
   }
 
   /// A device without carrier is known long before the kernel's NOP-Outs go unanswered.
-  mutating func networkFound(_ finding: NetworkFinding?) -> [Action] {
+  mutating func networkFound(_ finding: NetworkFinding?, at now: Instant) -> [Action] {
     guard finding != network else { return [] }
+    let former = network
     network = finding
-    guard let finding else { return [] }
+    guard let finding else { return former.map { [.notify(.networkWell($0.device))] } ?? [] }
+    // A reason that is known better does not make it younger.
+    if former?.device != finding.device { networkSince = now }
     outage?.network = finding
     return [.notify(.diagnosed(finding))]
   }

@@ -97,7 +97,9 @@ public struct SessionMachine: Sendable {
   /// supervisor knew.
   public internal(set) var outage: Outage?
   /// What is wrong with the network now.
-  var network: NetworkFinding?
+  var network: NetworkFinding? { didSet { if network == nil { networkSince = nil } } }
+  /// Since when that is known.
+  var networkSince: Instant?
   /// Since when the target has answered nothing, while the session is up.
   var silentSince: Instant?
   /// Set as soon as the session is to end, whatever is under way.
@@ -223,7 +225,7 @@ public struct SessionMachine: Sendable {
     case .observed(let state): return observed(state, at: now)
     case .sessionDestroyed: return sessionDestroyed()
     case .networkRestored(let connect): return networkRestored(connect, at: now)
-    case .networkFound(let finding): return networkFound(finding)
+    case .networkFound(let finding): return networkFound(finding, at: now)
     case .silenceFound(let since): return silenceFound(since)
     case .silenceUnknown:
       silentSince = nil

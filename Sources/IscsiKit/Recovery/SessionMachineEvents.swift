@@ -163,6 +163,8 @@ extension SessionMachine {
     case stillLost(LossCause)
     /// The network on the way to the portal is at fault.
     case diagnosed(NetworkFinding)
+    /// This network device, which was at fault, is in order again, or packets to the portal do not leave through it any more.
+    case networkWell(String)
     /// An attempt of recovery failed.
     case attemptFailed(FailedAttempt)
     /// The session is back.

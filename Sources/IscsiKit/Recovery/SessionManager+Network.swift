@@ -6,14 +6,19 @@ extension SessionManager {
   /// Watches the network until the task is cancelled: a link, address or route that comes makes waiting sessions try at
   /// once, and a link that goes is noted as the cause of what its sessions suffer.
   ///
+  /// A report gives rise to a look, and what the look finds is told: reports can be lost, or have come before somebody was
+  /// there to hear them.
+  ///
   /// - Returns: Why the watch has ended before; nil if it was cancelled.
   public func watchNetwork() async -> Errno? {
     do throws(Errno) {
       let monitor = try NetworkMonitor()
       var carriers = Carriers()
+      // The kernel reports changes, and what was so before the monitor began is none.
+      lookAtDevices()
       while !Task.isCancelled {
         guard let change = try await monitor.next(until: nil) else { return nil }
-        await network(change, &carriers)
+        note(change, &carriers)
       }
       return nil
     } catch {
@@ -22,7 +27,7 @@ extension SessionManager {
   }
 
   /// Which devices have a carrier: the kernel reports a device for many reasons, and few of them are that it came up.
-  private struct Carriers {
+  struct Carriers {
     private var known: [UInt32: Bool] = [:]
     /// More devices than any machine has, or their names come and go.
     private static let limit = 4096
@@ -34,58 +39,28 @@ extension SessionManager {
     }
   }
 
-  private func network(_ change: NetworkChange, _ carriers: inout Carriers) async {
+  /// Takes what the kernel reports.
+  func note(_ change: NetworkChange, _ carriers: inout Carriers) {
     switch change {
     case .link(let link):
       let comesUp = carriers.comesUp(link)
       guard !link.hasCarrier else {
         if comesUp {
-          await tell(usersOf: link.name, nil)
+          look(at: link.name)
           networkRestored()
         }
         return
       }
-      let cause: LinkCause = link.isGone ? .noSuchDevice : !link.isUp ? .administrativelyDown : await reason(of: link)
-      await tell(usersOf: link.name, cause)
+      look(
+        at: link.name, told: link.isGone ? .noSuchDevice : link.isUp ? .noCarrier(nil) : .administrativelyDown)
     case .overrun:
-      // What was lost may be that a device went.
+      // What was lost may be that a device went, or came.
       carriers = Carriers()
+      lookAtDevices()
       networkRestored()
     case .addressAdded, .routesAdded: networkRestored()
     case .addressRemoved: return
     }
-  }
-
-  /// Why a device that is on has no carrier, as far as its driver tells in time.
-  private func reason(of link: NetworkLink) async -> LinkCause {
-    let cause = try? await devices.linkCause(of: link.name, until: .now + .seconds(1))
-    guard case .noCarrier? = cause else { return .noCarrier(nil) }
-    return cause ?? .noCarrier(nil)
-  }
-
-  private var devices: NetworkDevices { NetworkDevices(sysfs: environment.sysfs.root) }
-
-  /// Through which device a connection goes that is bound so.
-  private func device(towards address: IPAddress, _ scope: String?, bound binding: InterfaceBinding) async -> String? {
-    var source: IPAddress?
-    switch binding {
-    case .device(let name): return name
-    case .hardwareAddress(let address): return devices.name(of: address)
-    case .sourceAddress(let address): source = address
-    case .automatic: break
-    }
-    let index = scope.flatMap { UInt32($0) ?? devices.index(of: $0) } ?? 0
-    return try? await devices.device(towards: address, scope: index, from: source, until: .now + .seconds(5))
-  }
-
-  /// Tells the sessions whose portal is reached through a device what is wrong with it.
-  private func tell(usersOf device: String, _ cause: LinkCause?) async {
-    let finding = cause.map { NetworkFinding(device: device, cause: $0) }
-    let drivers = directory.withLock { directory in
-      directory.all.filter { $0.device == device }.compactMap(\.driver)
-    }
-    // One after the other: of two findings the later one has to be the last.
-    for driver in drivers { await driver.networkFound(finding) }
   }
 
   /// The network has something that it did not have: who waits for a next attempt makes it now, and who waits for a connection
@@ -101,43 +76,144 @@ extension SessionManager {
     for driver in waiting { Task { await driver.networkRestored() } }
   }
 
-  /// Finds out through which device a session that is up is reached, and what is wrong with that device when the
-  /// connection is lost.
+  /// Finds out through which device a session that is up is reached, and what is wrong with that device: it may have been so
+  /// before anybody watched. When the connection is lost, only the latter.
   func look(
     at notice: SessionMachine.Notice, of entry: SessionDirectory<SessionDriver>.Entry,
     _ ticket: SessionDirectory<SessionDriver>.Ticket
   ) {
     switch notice {
-    case .loggedIn, .adopted, .recovered:
-      guard let driver = entry.driver, let session = entry.session, let portal = entry.supervision?.portal else {
-        return
-      }
-      Task {
-        guard let (address, scope) = address(of: portal, session) else { return }
-        let device = await device(towards: address, scope, bound: await driver.binding)
-        let isLost = directory.withLock { directory in
-          directory.set(device: device, for: ticket)
-          return directory[ticket]?.supervision?.phase == .recovering
-        }
-        // The loss was before the device was known.
-        if isLost, let device { await find(causeOn: device, of: driver) }
-      }
-    case .lost:
-      guard let device = entry.device, let driver = entry.driver else { return }
-      Task { await find(causeOn: device, of: driver) }
+    case .loggedIn, .adopted, .recovered: Task { await findDevice(of: ticket) }
+    case .lost: if let device = entry.device { look(at: device) }
     default: return
     }
   }
 
-  private func find(causeOn device: String, of driver: SessionDriver) async {
-    guard let cause = try? await devices.linkCause(of: device, until: .now + .seconds(5)), cause != .up else { return }
-    await driver.networkFound(NetworkFinding(device: device, cause: cause))
+  private func findDevice(of ticket: SessionDirectory<SessionDriver>.Ticket) async {
+    guard let entry = directory.withLock({ $0[ticket] }), let way = await Way(of: entry, environment.sysfs),
+      // Nothing is known if the question is not answered, and what was known stays.
+      case .some(let device) = await device(of: way, from: way.source, until: .now + .seconds(5))
+    else { return }
+    let failed = await failedOwner(of: way, besides: device)
+    directory.withLock { $0.set(device: failed ?? device, for: ticket) }
+    if let device = failed ?? device { look(at: device) }
   }
 
-  /// The address behind a portal: of a name the one that the session is, or was, connected to.
-  private func address(of portal: Portal, _ session: SessionID) -> (IPAddress, scope: String?)? {
-    if case .address(let address, let scope) = portal.host { return (address, scope) }
-    let snapshot = try? environment.sysfs.session(session, .summary)
-    return snapshot?.connection?.portal?.host.numeric.map { ($0, nil) }
+  /// The device that has a session's own address, if it is another one than its packets leave through and is out of order: then
+  /// its route is gone, or leads elsewhere, but answers go to that address all the same.
+  private func failedOwner(of way: Way, besides device: String?) async -> String? {
+    let deadline = ContinuousClock.now + .seconds(5)
+    guard way.isByRoute, let local = way.local,
+      case .some(.some(let owner)) = try? await network.owner(of: local, until: deadline), owner != device,
+      let cause = try? await network.linkCause(of: owner, until: deadline), cause != .up
+    else { return nil }
+    return owner
+  }
+
+  // MARK: - Looks at devices
+
+  /// Looks at each device that a session is reached through.
+  private func lookAtDevices() {
+    for device in directory.withLock({ Set($0.all.compactMap(\.device)) }) { look(at: device) }
+  }
+
+  /// Looks at a device, and tells the sessions that are reached through it.
+  func look(at device: String, told: LinkCause? = nil) {
+    guard linkLooks.withLock({ $0.request(device, told: told) }) else { return }
+    Task {
+      while case (true, let told) = linkLooks.withLock({ $0.take(device) }) {
+        let found = try? await network.linkCause(of: device, until: .now + .seconds(2))
+        if let cause = found ?? told { await tell(usersOf: device, cause) }
+      }
+    }
+  }
+
+  /// Tells the sessions that are reached through a device how it is.
+  private func tell(usersOf device: String, _ cause: LinkCause) async {
+    let users = directory.withLock { $0.users(of: device) }
+    guard cause != .up else {
+      for user in users { await user.entry.driver?.networkFound(nil) }
+      return
+    }
+    let finding = NetworkFinding(device: device, cause: cause)
+    let deadline = ContinuousClock.now + .seconds(2)
+    for (ticket, entry) in users {
+      guard let other = await otherDevice(than: device, of: entry, until: deadline) else {
+        await entry.driver?.networkFound(finding)
+        continue
+      }
+      directory.withLock { $0.set(device: other, for: ticket) }
+      await entry.driver?.networkFound(nil)
+      look(at: other)
+    }
+  }
+
+  /// Through which other device a session is reached by now; nil if it still depends on this one. So does one whose own address
+  /// is on the failed device: another route, such as a default route, may take its packets, but answers go to that address.
+  private func otherDevice(
+    than device: String, of entry: SessionDirectory<SessionDriver>.Entry, until deadline: ContinuousClock.Instant
+  ) async -> String? {
+    guard entry.supervision?.phase == .up, let way = await Way(of: entry, environment.sysfs), way.isByRoute,
+      let local = way.local,
+      case .some(.some(let other)) = await self.device(of: way, from: local, until: deadline), other != device,
+      case .some(.some(let owner)) = try? await network.owner(of: local, until: deadline), owner != device
+    else { return nil }
+    return other
+  }
+
+  /// Through which device a connection goes: nil within if there is no route, nil if that is not known.
+  private func device(
+    of way: Way, from source: IPAddress?, until deadline: ContinuousClock.Instant
+  ) async -> String?? {
+    switch way.binding {
+    case .device(let name): return .some(name)
+    case .hardwareAddress(let address): return .some(network.name(of: address))
+    case .automatic, .sourceAddress: break
+    }
+    let scope = way.scope.flatMap { UInt32($0) ?? network.index(of: $0) } ?? 0
+    do throws(WaitError) {
+      return .some(try await network.device(towards: way.address, scope: scope, from: source, until: deadline))
+    } catch {
+      return nil
+    }
+  }
+}
+
+/// Where a session's packets go, and what they are bound to.
+private struct Way {
+  let address: IPAddress
+  let scope: String?
+  let binding: InterfaceBinding
+  /// Our own address, while there is a connection.
+  let local: IPAddress?
+
+  /// The way of a session; nil if it has no connection that anybody knows.
+  init?(of entry: SessionDirectory<SessionDriver>.Entry, _ sysfs: Sysfs) async {
+    guard let driver = entry.driver, let session = entry.session, let portal = entry.supervision?.portal else {
+      return nil
+    }
+    if case .address(let address, let scope) = portal.host {
+      (self.address, self.scope) = (address, scope)
+    } else {
+      // Of a name the one that the session is, or was, connected to.
+      let snapshot = try? sysfs.session(session, .summary)
+      guard let address = snapshot?.connection?.portal?.host.numeric else { return nil }
+      (self.address, scope) = (address, nil)
+    }
+    binding = await driver.binding
+    local = sysfs.connectionEnds(of: session)?.local.address
+  }
+
+  /// The address that packets come from, if it is fixed.
+  var source: IPAddress? {
+    if case .sourceAddress(let address) = binding { address } else { nil }
+  }
+
+  /// Whether the route decides the device.
+  var isByRoute: Bool {
+    switch binding {
+    case .automatic, .sourceAddress: true
+    case .device, .hardwareAddress: false
+    }
   }
 }

@@ -17,6 +17,9 @@ public final class SessionManager: Sendable {
   /// Finds the records of nodes by which sessions of others are taken up; nil takes them up without.
   let findNodes: NodeLookup?
   let directory = Mutex(SessionDirectory<SessionDriver>())
+  /// Which network devices are being looked at.
+  let linkLooks = Mutex(LinkLooks())
+  let network: any NetworkSight
   private let tickets = Mutex<[ObjectIdentifier: SessionDirectory<SessionDriver>.Ticket]>([:])
 
   /// A manager without sessions; `adoptSessions` takes up those of the kernel.
@@ -32,11 +35,13 @@ public final class SessionManager: Sendable {
     self.init(link: link, sysfs: sysfs, registry: registry, findNodes: findNodes, patience: RemovalPatience())
   }
 
-  /// A manager with other limits for the removal of devices and for scans, or with another `/proc`.
+  /// A manager with other limits for the removal of devices and for scans, or with another `/proc` or network.
   init(
     link: KernelLink, sysfs: Sysfs, registry: SessionRegistry? = nil, findNodes: NodeLookup? = nil,
-    patience: RemovalPatience, scanTimeout: Duration = .seconds(60), proc: FilePath = "/proc"
+    patience: RemovalPatience, scanTimeout: Duration = .seconds(60), proc: FilePath = "/proc",
+    network: (any NetworkSight)? = nil
   ) {
+    self.network = network ?? NetworkDevices(sysfs: sysfs.root)
     environment = SessionDriver.Environment(
       link: link, sysfs: sysfs, proc: proc, gate: RecoveryGate(limit: Self.recoveriesPerPortal),
       loginGate: RecoveryGate(limit: Self.recoveriesPerPortal), patience: patience, scanTimeout: scanTimeout)

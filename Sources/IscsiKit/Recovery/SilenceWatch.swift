@@ -87,3 +87,42 @@ struct SilenceWatch {
 
   private static func slack(of sign: Sign) -> Duration { min(slack, sign.noopTimeout / 2) }
 }
+
+/// Finds sessions that are said to suffer from their network device and get data all the same, as when they are reached
+/// through another one by now: a value, without I/O.
+struct AnswerWatch {
+  /// What data that has come says of what was found.
+  enum Verdict: Hashable, Sendable {
+    /// The device may have been in order for a while: it is to be looked at once more.
+    case doubtful
+    /// The session does not suffer from it.
+    case wrong
+  }
+
+  /// Data this soon after something may have been under way before.
+  private static let slack = Duration.seconds(1)
+
+  /// Since when each session is doubted about.
+  private var doubts: [SessionID: ContinuousClock.Instant] = [:]
+
+  /// Takes for how long nothing has come.
+  ///
+  /// - Parameters:
+  ///   - silences: For how long, as far as it is known.
+  ///   - suspects: The sessions whose device is said to be at fault, and since when.
+  ///   - now: When that was read.
+  /// - Returns: What is to be done about which.
+  mutating func observe(
+    _ silences: [SessionID: Duration], of suspects: [SessionID: ContinuousClock.Instant],
+    at now: ContinuousClock.Instant
+  ) -> [SessionID: Verdict] {
+    doubts = doubts.filter { session, doubt in suspects[session].map { $0 <= doubt } ?? false }
+    var verdicts: [SessionID: Verdict] = [:]
+    for (session, since) in suspects {
+      guard let silence = silences[session], now - silence > (doubts[session] ?? since) + Self.slack else { continue }
+      verdicts[session] = doubts[session] == nil ? .doubtful : .wrong
+      doubts[session] = doubts[session] == nil ? now : nil
+    }
+    return verdicts
+  }
+}

@@ -13,6 +13,8 @@ public struct Supervision: Hashable, Sendable {
   public var portal: Portal
   /// What is wrong with the network device on the way to the portal, if that is known to be at fault.
   public var network: NetworkFinding?
+  /// Since when that is known; nil if nothing is.
+  public var networkSince: ContinuousClock.Instant?
   /// Since when the target of a session that is up has answered nothing, a NOP-Out included; nil if it answers.
   public var silentSince: ContinuousClock.Instant?
   /// The present outage; nil while there is none.
@@ -21,6 +23,8 @@ public struct Supervision: Hashable, Sendable {
   public var lastOutage: Outage?
   /// How many outages ended well.
   public var recoveries = 0
+  /// How many sessions of this target, portal and interface there are to be; nil if that is not known.
+  public internal(set) var sessionCount: Int?
 
   /// A session that nothing has happened to yet.
   init(portal: Portal) { self.portal = portal }
@@ -40,6 +44,7 @@ public struct Supervision: Hashable, Sendable {
     portal = machine.portal
     outage = machine.outage
     network = machine.network
+    networkSince = machine.networkSince
     silentSince = machine.silentSince
   }
 }
@@ -49,6 +54,7 @@ extension SupervisionFacts {
   public init(_ supervision: Supervision) {
     self.init(phase: supervision.phase)
     network = supervision.network?.description
+    networkSince = supervision.networkSince.map(WallClock.time(of:))
     silentSince = supervision.silentSince.map(WallClock.time(of:))
     outage = supervision.outage.map(OutageFacts.init)
   }

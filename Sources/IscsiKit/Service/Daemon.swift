@@ -339,7 +339,9 @@ extension SessionEvent.Kind {
       .settingFailed, .silent:
       .warning
     case .loginFailed, .gaveUp: .error
-    case .loggedIn, .adopted, .answered, .recovered, .redirected, .moved, .messageReceived, .leaving, .loggedOut: .info
+    case .loggedIn, .adopted, .answered, .networkWell, .recovered, .redirected, .moved, .messageReceived, .leaving,
+      .loggedOut:
+      .info
     }
   }
 }

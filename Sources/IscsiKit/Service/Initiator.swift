@@ -10,6 +10,15 @@ public enum InitiatorError: DiagnosableError, Hashable {
   /// The daemon answered something else than its interface says: it is of another version.
   case unexpectedAnswer(JSONCodingError)
 
+  /// Whether the call was never made or not taken, so that nothing can have come of it.
+  var isBeforeCall: Bool {
+    switch self {
+    case .daemon(.notConnected), .daemon(.unsayable), .daemon(.busy): true
+    case .daemon(.remote): true
+    case .daemon, .failed, .unexpectedAnswer: false
+    }
+  }
+
   private var underlying: any DiagnosableError {
     switch self {
     case .daemon(let error): error
@@ -248,11 +257,13 @@ public struct Initiator: Sendable {
   ///
   /// - Parameters:
   ///   - withCounters: Whether the counters of each connection are wanted too, for which the kernel is asked one by one.
+  ///   - ids: The sessions whose counters are wanted; all if none is named.
   ///   - deadline: When to give up on the whole.
-  /// - Returns: The daemon, and what it knows of its sessions. A session that is gone before it is asked for its counters has none.
+  /// - Returns: The daemon, and what it knows of its sessions. A session that is gone before it is asked for its counters has
+  ///   none, nor do those have any that were not asked for by the deadline.
   /// - Throws: Why nothing is known of them.
   public func survey(
-    withCounters: Bool = true, until deadline: ContinuousClock.Instant
+    withCounters: Bool = true, of ids: [SessionID] = [], until deadline: ContinuousClock.Instant
   ) async throws(InitiatorError) -> DaemonSurvey {
     do throws(VarlinkError) {
       let client = try await connect(until: deadline)
@@ -264,13 +275,17 @@ public struct Initiator: Sendable {
       let recoveries = list.sessions.map { (SessionID(rawValue: $0.session), $0.recovery) }
       var survey = DaemonSurvey(
         daemon: identity, recoveries: recoveries.reduce(into: [:]) { $0[$1.0] = $1.1 })
-      for session in list.sessions where withCounters {
+      let wanted = Set(ids.map(\.rawValue))
+      for session in list.sessions where withCounters && (wanted.isEmpty || wanted.contains(session.session)) {
         do throws(VarlinkError) {
           let output: InitiatorTypes.StatisticsOutput = try decode(
             await client.call(method("Statistics"), ["session": .integer(Int64(session.session))], until: deadline))
           survey.counters[SessionID(rawValue: session.session)] = output.counters
         } catch .remote {
           continue
+        } catch {
+          // What is known of the recoveries matters most just when the kernel is slow.
+          break
         }
       }
       return survey
@@ -284,17 +299,18 @@ public struct Initiator: Sendable {
   /// - Parameters:
   ///   - timeouts: What to change.
   ///   - scheduler: What is to order the I/O of the disks; nil leaves it.
+  ///   - resetsScheduler: Whether disks have what the kernel gives them again, in the place of what was wanted before.
   ///   - id: The session.
   ///   - isTrial: Whether nothing is changed, and the results are what would become of it.
   /// - Returns: What became of each setting at each place, by what the kernel shows afterwards.
   /// - Throws: Why nothing was set.
   @discardableResult
   public func set(
-    _ timeouts: LoginDescription.TimeoutsDescription, scheduler: IOScheduler? = nil, of id: SessionID,
-    isTrial: Bool = false
+    _ timeouts: LoginDescription.TimeoutsDescription, scheduler: IOScheduler? = nil,
+    resetsScheduler: Bool = false, of id: SessionID, isTrial: Bool = false
   ) async throws(InitiatorError) -> [InitiatorTypes.SetResult] {
     var input = InitiatorTypes.SetInput(session: id.rawValue, timeouts: timeouts)
-    input.scheduler = scheduler?.rawValue
+    input.scheduler = scheduler?.rawValue ?? (resetsScheduler ? IOScheduler.resetWord : nil)
     input.trial = isTrial ? true : nil
     let output: InitiatorTypes.SetOutput = try await call("Set", input, until: .now + patience)
     // A daemon before this answer has changed what it knew of the settings, which need not be all.

@@ -3,7 +3,9 @@ internal import SystemPackage
 
 /// What happens to sessions, as the daemon tells it; goes on over restarts of the daemon.
 ///
-///     for try await event in Initiator().events() { print(event.message) }
+/// ```swift
+/// for try await event in initiator.events() { print(event.message) }
+/// ```
 ///
 /// While there is no daemon the sequence waits for the next one, of which all events are given, behind one of
 /// ``InitiatorTypes/Event/missedKind``: what the daemon before may have told at its end is not known. The sequence ends with

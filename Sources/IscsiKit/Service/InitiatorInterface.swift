@@ -157,17 +157,20 @@ enum InitiatorInterface {
     type Owner (userID: int, processID: ?int, label: ?string, time: float)
 
     # phase is loggingIn, up, recovering, loggingOut or gone. network is what is wrong now with the network device on the way
-    # to the portal, also of a session that is up still. silentSince is since when the target of a session that is up has
-    # answered nothing, a NOP-Out included.
+    # to the portal, also of a session that is up still, and networkSince is since when that is known. silentSince is since when
+    # the target of a session that is up has answered nothing, a NOP-Out included. sessionCount is how many sessions of this
+    # target, portal and interface there are to be.
     type Recovery (
       phase: string,
       portal: string,
       recoveries: int,
       network: ?string,
+      networkSince: ?float,
       silentSince: ?float,
       outage: ?Outage,
       lastOutage: ?Outage,
-      owner: ?Owner
+      owner: ?Owner,
+      sessionCount: ?int
     )
 
     # A session as the kernel shows it, and what the daemon knows of it; recovery is missing for a session that the daemon
@@ -190,9 +193,9 @@ enum InitiatorInterface {
       recovery: ?Recovery
     )
 
-    # kind is loggedIn, loginDelayed, loginFailed, adopted, lost, diagnosed, attemptFailed, recovered, redirected, moved,
-    # messageReceived, leaving, gaveUp, loggedOut, removalDelayed, removalFailed, scanFailed, settingFailed, silent, answered or
-    # vanished; there may be others later. Of a target that sends message after message, one a second is told. The kind missed
+    # kind is loggedIn, loginDelayed, loginFailed, adopted, lost, diagnosed, networkWell, attemptFailed, recovered, redirected,
+    # moved, messageReceived, leaving, gaveUp, loggedOut, removalDelayed, removalFailed, scanFailed, settingFailed, silent,
+    # answered or vanished; there may be others later. Of a target that sends message after message, one a second is told. The kind missed
     # tells that there may have been events between the last one and this which nobody can give any more, because the daemon was
     # started anew or too many came; it has neither target nor portal.
     type Event (
@@ -270,8 +273,8 @@ enum InitiatorInterface {
     method Statistics(session: int) -> (counters: []Counter)
 
     # Sets timeouts of a session as it lives, and timeouts and I/O scheduler of its disks and of those that later scans find;
-    # login and loginRetryWindow cannot be set. All is read back from the kernel. With trial nothing is changed, and the
-    # results are what would become of it.
+    # login and loginRetryWindow cannot be set. A scheduler default undoes one that was set before: disks have what the kernel
+    # gives them. All is read back from the kernel. With trial nothing is changed, and the results are what would become of it.
     method Set(session: int, timeouts: Timeouts, scheduler: ?string, trial: ?bool) -> (results: ?[]SetResult)
 
     # Tells what happens to sessions, a reply an event, from the one behind `after` on as far as they are kept; 0 is for all

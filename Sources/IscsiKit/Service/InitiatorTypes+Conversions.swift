@@ -176,6 +176,7 @@ extension SupervisionFacts {
     guard let phase = SupervisionPhase(rawValue: recovery.phase) else { return nil }
     self.init(phase: phase)
     network = recovery.network
+    networkSince = recovery.networkSince
     silentSince = recovery.silentSince
     outage = recovery.outage.map(OutageFacts.init)
   }
@@ -185,8 +186,10 @@ extension InitiatorTypes.Recovery {
   init(_ supervision: Supervision, owner: SessionOwner?) {
     self.init(
       phase: supervision.phase.rawValue, portal: supervision.portal.description, recoveries: supervision.recoveries,
-      network: supervision.network?.description, silentSince: supervision.silentSince.map(WallClock.time(of:)),
-      outage: supervision.outage.map { .init($0) }, lastOutage: supervision.lastOutage.map { .init($0) }, owner: owner)
+      network: supervision.network?.description, networkSince: supervision.networkSince.map(WallClock.time(of:)),
+      silentSince: supervision.silentSince.map(WallClock.time(of:)),
+      outage: supervision.outage.map { .init($0) }, lastOutage: supervision.lastOutage.map { .init($0) }, owner: owner,
+      sessionCount: supervision.sessionCount)
   }
 }
 

@@ -111,7 +111,8 @@ extension InitiatorTypes {
     public var session: UInt32
     /// What to change; what is missing stays.
     public var timeouts: LoginDescription.TimeoutsDescription
-    /// What is to order the I/O of the disks, as ``IOScheduler`` names it; missing leaves it.
+    /// What is to order the I/O of the disks, as ``IOScheduler`` names it, or `default` for what the kernel gives them; missing
+    /// leaves it.
     public var scheduler: String?
     /// Whether nothing is changed, and the results are what would become of it; missing is no.
     public var trial: Bool?

@@ -179,6 +179,8 @@ public enum InitiatorTypes {
     public var recoveries: Int
     /// What is wrong with the network device on the way to the portal, if that is known to be at fault.
     public var network: String?
+    /// Since when that is known.
+    public var networkSince: Double?
     /// Since when the target of a session that is up has answered nothing, a NOP-Out included.
     public var silentSince: Double?
     /// The present outage.
@@ -187,6 +189,8 @@ public enum InitiatorTypes {
     public var lastOutage: Outage?
     /// Who asked for the session.
     public var owner: SessionOwner?
+    /// How many sessions of this target, portal and interface there are to be.
+    public var sessionCount: Int?
   }
 
   /// A session.

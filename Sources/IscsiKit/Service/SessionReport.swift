@@ -8,6 +8,8 @@ public struct SessionReport: Hashable, Sendable {
   public let session: SessionSnapshot?
   /// What the daemon knows; nil without one, and of a session that it does not supervise.
   public let recovery: InitiatorTypes.Recovery?
+  /// The counters of its connection; nil without a daemon, and if it was not asked for them or has not answered.
+  public let counters: [InitiatorTypes.Counter]?
   /// What both come to.
   public let status: SessionStatus
 
@@ -17,13 +19,16 @@ public struct SessionReport: Hashable, Sendable {
   ///   - id: The kernel's number.
   ///   - session: What the kernel shows.
   ///   - recovery: What the daemon knows.
+  ///   - counters: The counters of its connection.
   ///   - now: The time of day in seconds since 1970.
   public init(
-    _ id: SessionID, _ session: SessionSnapshot?, _ recovery: InitiatorTypes.Recovery?, at now: Double = WallClock.now
+    _ id: SessionID, _ session: SessionSnapshot?, _ recovery: InitiatorTypes.Recovery?,
+    counters: [InitiatorTypes.Counter]? = nil, at now: Double = WallClock.now
   ) {
     self.id = id
     self.session = session
     self.recovery = recovery
+    self.counters = counters
     status = SessionStatus(session, recovery.flatMap(SupervisionFacts.init), at: now)
   }
 }
@@ -34,17 +39,21 @@ extension Sysfs {
   /// - Parameters:
   ///   - ids: The sessions, in the order wanted; all by number if none is named.
   ///   - recoveries: What the daemon knows, see ``Initiator/recoveries(until:)``.
+  ///   - counters: The counters of connections, as far as the daemon was asked for them.
   ///   - detail: How much to read.
   /// - Returns: A report for each session that is named, also if there is none of that number, or for each that exists.
   /// - Throws: `SysfsError.unreadable`.
   public func reports(
-    of ids: [SessionID] = [], _ recoveries: [SessionID: InitiatorTypes.Recovery] = [:], _ detail: Detail = .summary
+    of ids: [SessionID] = [], _ recoveries: [SessionID: InitiatorTypes.Recovery] = [:],
+    counters: [SessionID: [InitiatorTypes.Counter]] = [:], _ detail: Detail = .summary
   ) throws(SysfsError) -> [SessionReport] {
     guard !ids.isEmpty else {
-      return try sessions(detail).map { SessionReport($0.id, $0, recoveries[$0.id]) }
+      return try sessions(detail).map { SessionReport($0.id, $0, recoveries[$0.id], counters: counters[$0.id]) }
     }
     var reports: [SessionReport] = []
-    for id in ids { reports.append(SessionReport(id, try session(id, detail), recoveries[id])) }
+    for id in ids {
+      reports.append(SessionReport(id, try session(id, detail), recoveries[id], counters: counters[id]))
+    }
     return reports
   }
 }

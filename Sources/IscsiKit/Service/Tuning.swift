@@ -25,7 +25,8 @@ public struct Tuning: Sendable {
   ///   - request: What to set.
   ///   - isTrial: Whether nothing is changed, and the report is what would become of it.
   /// - Returns: What became of each setting at each place, by what the kernel shows afterwards.
-  /// - Throws: `SettingRefusal`, `RecordRefusal`, `SysfsError`, `DatabaseError`, or `InitiatorError` without a daemon.
+  /// - Throws: `SettingRefusal`, `RecordRefusal`, `SysfsError`, `DatabaseError`, or `InitiatorError` without a daemon; nothing
+  ///   has been changed then.
   public func carryOut(_ request: TuningRequest, isTrial: Bool = false) async throws -> TuningReport {
     let sessions = try request.chosen(from: sysfs.sessions(.summary))
     let edit = request.edit(of: sessions)
@@ -37,8 +38,12 @@ public struct Tuning: Sendable {
     if !live.isEmpty {
       for session in sessions { try await set(live, of: session, &report, isTrial: isTrial) }
     }
-    if let edit {
+    guard let edit else { return report }
+    do throws(DatabaseError) {
       report.add(isTrial ? plan : try database.carryOut(edit), of: request.settings, besides: live)
+    } catch {
+      // What was done to sessions is done, and to be told.
+      report.failures.append(error)
     }
     return report
   }
@@ -48,11 +53,15 @@ public struct Tuning: Sendable {
   ) async throws(InitiatorError) {
     do throws(InitiatorError) {
       let results = try await initiator.set(
-        LoginDescription.TimeoutsDescription(settings), scheduler: settings.scheduler, of: session.id, isTrial: isTrial)
+        LoginDescription.TimeoutsDescription(settings), scheduler: settings.scheduler,
+        resetsScheduler: settings.resetsScheduler, of: session.id, isTrial: isTrial)
       report.entries += results.map { TuningReport.Entry($0, of: session) }
     } catch {
-      // Without a daemon nothing can be done at all.
-      guard case .failed(let failure) = error else { throw error }
+      // Without a daemon nothing can be done at all; but what was done before it went is to be told.
+      if error.isBeforeCall, report.entries.isEmpty, report.failures.isEmpty { throw error }
+      var failure = InitiatorTypes.Failure(error)
+      failure.session = failure.session ?? session.id.rawValue
+      failure.target = failure.target ?? session.targetName
       report.failures.append(failure)
     }
   }

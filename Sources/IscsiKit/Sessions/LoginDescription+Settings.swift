@@ -43,7 +43,9 @@ extension LoginDescription.TimeoutsDescription {
         throw LoginDescriptionError(field: "timeouts.\(field.name)", reason: error.description)
       }
     }
-    if let scheduler {
+    if scheduler == IOScheduler.resetWord {
+      settings.resetsScheduler = true
+    } else if let scheduler {
       guard let known = IOScheduler(rawValue: scheduler) else {
         throw LoginDescriptionError(field: "scheduler", reason: "\(scheduler.debugDescription) is no I/O scheduler")
       }

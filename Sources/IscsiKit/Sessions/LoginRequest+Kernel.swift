@@ -33,11 +33,8 @@ extension LoginRequest {
       outgoing: Self.credentials(session.userName, secrets.outgoing) ?? options.authentication.outgoing,
       incoming: Self.credentials(session.userNameIn, secrets.incoming) ?? options.authentication.incoming,
       algorithms: algorithms.isEmpty ? [.md5] : algorithms)
-    if let device = session.host?.networkDevice, PortalHost.isInterfaceName(device) {
-      options.binding = .device(device)
-    } else if let address = session.host?.hardwareAddress.flatMap({ HardwareAddress($0) }) {
-      options.binding = .hardwareAddress(address)
-    }
+    // What the kernel does not show may be known.
+    if session.shownBinding != .automatic { options.binding = session.shownBinding }
     // Which units are wanted is not known: those that are there.
     if recorded == nil { options.scan = .none }
     adoptNegotiated(session.negotiated, isConnected: session.isConnectionUp, isRecorded: recorded != nil)
@@ -94,4 +91,14 @@ infix operator ?= : AssignmentPrecedence
 /// Assigns what is known.
 private func ?= <Value>(variable: inout Value, value: Value?) {
   if let value { variable = value }
+}
+
+extension SessionSnapshot {
+  /// What its connection is bound to, as far as the kernel shows it: an address by the name of an interface that has none of
+  /// its own.
+  var shownBinding: InterfaceBinding {
+    if let device = host?.networkDevice, PortalHost.isInterfaceName(device) { return .device(device) }
+    if let address = host?.hardwareAddress.flatMap({ HardwareAddress($0) }) { return .hardwareAddress(address) }
+    return interfaceName.flatMap { IPAddress($0) }.map(InterfaceBinding.sourceAddress) ?? .automatic
+  }
 }

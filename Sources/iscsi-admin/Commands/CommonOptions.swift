@@ -81,6 +81,14 @@ struct DaemonOptions: ParsableArguments {
   /// The daemon.
   var initiator: Initiator { Initiator(socket: FilePath(socket)) }
 
+  /// What the daemon knows of sessions, and the counters of those that are named, or of all; nil without one, or if it does not
+  /// answer soon.
+  func survey(of ids: [SessionID]) -> DaemonSurvey? {
+    guard isThere else { return nil }
+    let daemon = initiator
+    return runBlocking { try? await daemon.survey(of: ids, until: .now + .seconds(2)) }
+  }
+
   /// What the daemon knows of sessions; nothing without one, or if it does not answer soon: the kernel's own word is here.
   func recoveries() -> [SessionID: InitiatorTypes.Recovery] {
     // Most often there is a daemon or there is none: no thread is started to find that out.

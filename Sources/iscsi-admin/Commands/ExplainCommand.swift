@@ -33,13 +33,15 @@ struct ExplainCommand: ReportingCommand {
     let inventory = try? DiskInventory(sysfs: sysfs.root)
     let subject = try ExplainSubject(subject)
     let sessions = subject.sessions(among: all, inventory, sysfs: sysfs.root)
-    var places: [EvidenceCollector.Place] = []
-    if sessions.isEmpty, case .target(let name) = subject { places = self.places(of: name) }
+    // Records add to what is known, and need not be there to be read.
+    let records = Self.records(of: subject.targets(of: sessions), in: try? RecordStore.ofMachine().database)
+    let places = subject.isTarget ? ExplainSubject.missing(records, among: all) : []
     guard !sessions.isEmpty || !places.isEmpty else { throw subject.nothing }
     let collector = EvidenceCollector(sysfs: sysfs, initiator: daemon.initiator, inventory: inventory)
-    let (chosen, sought) = (sessions, places)
+    let recorded = ExplainSubject.recorded(sessions, by: records)
     return try output(
-      of: runBlocking { await collector.evidence(about: chosen, and: sought, among: all) }, for: terminal)
+      of: runBlocking { await collector.evidence(about: sessions, and: places, among: all, by: recorded) },
+      for: terminal)
   }
 
   /// What the command prints.
@@ -53,9 +55,9 @@ struct ExplainCommand: ReportingCommand {
     return output
   }
 
-  /// Where the records say that the target is; none if they cannot be read.
-  private func places(of target: TargetName) -> [EvidenceCollector.Place] {
-    let found = try? NodeQuery(targets: [target]).find(in: RecordStore.ofMachine().database)
-    return found?.nodes.records.map { .init(target: $0.record.target, portal: $0.record.portal) } ?? []
+  /// The records of targets; none if they cannot be read.
+  static func records(of targets: [TargetName], in database: RecordDatabase?) -> [NodeRecord] {
+    guard let database, !targets.isEmpty else { return [] }
+    return (try? NodeQuery(targets: targets).find(in: database))?.nodes.records.map(\.record) ?? []
   }
 }

@@ -54,6 +54,39 @@ enum ExplainSubject: Hashable, Sendable {
     }
   }
 
+  /// Whether all of a target is meant, also what is not there.
+  var isTarget: Bool {
+    if case .target = self { true } else { false }
+  }
+
+  /// The targets that it is about: that which is named, and those of its sessions.
+  func targets(of sessions: [SessionSnapshot]) -> [TargetName] {
+    if case .target(let name) = self { return [name] }
+    return Set(sessions.compactMap(\.targetName)).sorted().compactMap { try? TargetName($0) }
+  }
+
+  /// Where there are records and no session; a record for which another portal of its target will do is no such place.
+  static func missing(_ records: [NodeRecord], among all: [SessionSnapshot]) -> [EvidenceCollector.Place] {
+    let (keys, targets) = (Set(all.map(SessionKey.init)), Set(all.compactMap(\.targetName)))
+    return records.filter { record in
+      !keys.contains(SessionKey(record)) && !(record.leadingLogin && targets.contains(record.target.description))
+    }.map { record in
+      .init(
+        target: record.target, portal: record.portal, binding: record.binding,
+        isAutomatic: record.startup != .manual)
+    }
+  }
+
+  /// What the records of sessions say of them.
+  static func recorded(
+    _ sessions: [SessionSnapshot], by records: [NodeRecord]
+  ) -> [SessionID: EvidenceCollector.Recorded] {
+    sessions.reduce(into: [:]) { found, session in
+      guard let record = records.first(where: { SessionKey($0) == SessionKey(session) }) else { return }
+      found[session.id] = .init(binding: record.binding, sessionCount: Int(record.sessionCount))
+    }
+  }
+
   /// Whether a disk is what a text names.
   private func isMeant(by text: String, _ disk: String, _ inventory: DiskInventory?, sysfs: FilePath) -> Bool {
     let names = Self.names(behind: text)
@@ -82,6 +115,13 @@ enum ExplainSubject: Hashable, Sendable {
   /// A path as the kernel has it.
   private static func withoutSlash(_ path: String) -> String {
     path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
+  }
+}
+
+extension NodeRecord {
+  /// What its connection is bound to.
+  fileprivate var binding: InterfaceBinding {
+    (try? LoginDescription.InterfaceDescription(interface).binding()) ?? .automatic
   }
 }
 

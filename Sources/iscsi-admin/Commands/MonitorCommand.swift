@@ -80,6 +80,9 @@ func eventText(_ event: InitiatorTypes.Event) -> String {
 
 /// Date and time of day, UTC, to the millisecond.
 func clockText(_ time: Double) -> String {
-  Date(timeIntervalSince1970: time).formatted(.iso8601.year().month().day().time(includingFractionalSeconds: true))
+  // What a daemon tells may be no time of any calendar.
+  let time = time.isFinite ? min(max(0, time), 253_402_300_799) : 0
+  return Date(timeIntervalSince1970: time).formatted(
+    .iso8601.year().month().day().time(includingFractionalSeconds: true))
     + "Z"
 }

@@ -97,12 +97,19 @@ struct SessionShowCommand: ReportingCommand {
 
   func perform(for terminal: Terminal) throws -> CommandOutput {
     var output = CommandOutput()
-    let recoveries = report.quiet ? [:] : daemon.recoveries()
-    let reports = try location.sysfs.reports(of: ids, recoveries, report.quiet ? .summary : .complete)
+    let reports = try reports()
     if ids.isEmpty, reports.isEmpty { output.fail(NoSession(), isSilent: report.quiet) }
     for report in reports where report.session == nil { output.fail(NoSession(selector: .id(report.id))) }
     try show(reports, at: WallClock.now, in: &output, for: terminal)
     return output
+  }
+
+  private func reports() throws(SysfsError) -> [SessionReport] {
+    if report.quiet { return try location.sysfs.reports(of: ids) }
+    guard verbose || report.json else { return try location.sysfs.reports(of: ids, daemon.recoveries(), .complete) }
+    let survey = daemon.survey(of: ids)
+    return try location.sysfs.reports(
+      of: ids, survey?.recoveries ?? [:], counters: survey?.counters ?? [:], .complete)
   }
 
   /// What the command prints.

@@ -30,12 +30,17 @@ struct SessionStatisticsCommand: ReportingCommand {
     if report.json {
       try output.show(StatisticsDocument(id, counters))
     } else if !report.quiet {
-      let width = counters.map(\.name.count).max() ?? 0
-      output.text = counters.map { counter in
-        counter.name.printable + String(repeating: " ", count: width - counter.name.count + 2) + "\(counter.value)\n"
-      }.joined()
+      output.text = counterLines(counters).map { $0 + "\n" }.joined()
     }
     return output
+  }
+}
+
+/// Counters for people, a line each.
+func counterLines(_ counters: [InitiatorTypes.Counter]) -> [String] {
+  let width = counters.map(\.name.count).max() ?? 0
+  return counters.map { counter in
+    counter.name.printable + String(repeating: " ", count: width - counter.name.count + 2) + "\(counter.value)"
   }
 }
 

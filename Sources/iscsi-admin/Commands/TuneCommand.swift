@@ -74,12 +74,13 @@ struct TuneCommand: RecordCommand {
       if isTrial { return (report, nil) }
       // What has failed is not looked at once more: it may be a disk that waits.
       guard report.failures.isEmpty, report.failed.isEmpty else { return (report, false) }
-      return (report, try await tuning.carryOut(call, isTrial: true).isSettled)
+      // What was done is told, also if the second look finds no answer.
+      return (report, (try? await tuning.carryOut(call, isTrial: true))?.isSettled ?? false)
     }
     var document = TuneDocument(profile, dryRun: isTrial, report)
     document.isVerified = isVerified
-    if persist { document.rules = try keep(profile, of: sessions, isTrial: isTrial) }
     var output = CommandOutput()
+    if persist { document.rules = keepRules(for: profile, of: sessions, isTrial: isTrial, &output) }
     if persist, !report.entries.contains(where: \.isInRecord) {
       output.warn("there is no record of these sessions: the profile is not kept for later logins")
     }
@@ -100,11 +101,26 @@ struct TuneCommand: RecordCommand {
     return sessions.filter { session in selectors.contains { $0.matches(session) } }
   }
 
+  /// Writes the rules when the sessions are set already: a failure is told beside what was done to them.
+  private func keepRules(
+    for profile: TuningProfile, of sessions: [SessionSnapshot], isTrial: Bool, _ output: inout CommandOutput
+  ) -> TuneDocument.Rules? {
+    for session in sessions where session.checkedTarget == nil {
+      output.warn(
+        "session \(session.id): \((session.targetName ?? "").debugDescription) is no name that a udev rule could have; "
+          + "its disks are not kept so over boots")
+    }
+    do throws(DeviceRulesError) { return try keep(profile, of: sessions, isTrial: isTrial) } catch {
+      output.fail(error)
+      return nil
+    }
+  }
+
   /// Writes the rules of the sessions' targets, or finds out whether they would change.
   private func keep(
     _ profile: TuningProfile, of sessions: [SessionSnapshot], isTrial: Bool
   ) throws(DeviceRulesError) -> TuneDocument.Rules {
-    let targets = sessions.compactMap { $0.targetName.flatMap { try? TargetName($0) } }
+    let targets = sessions.compactMap(\.checkedTarget)
     let path = FilePath(rules)
     let change = { (rules: inout DeviceRules) throws(DeviceRulesError) in
       for target in targets { try rules.set(profile.deviceSettings, of: target) }
@@ -117,6 +133,11 @@ struct TuneCommand: RecordCommand {
     try change(&new)
     return TuneDocument.Rules(path: path.string, changed: new != old)
   }
+}
+
+extension SessionSnapshot {
+  /// The target's name, if it is one.
+  fileprivate var checkedTarget: TargetName? { targetName.flatMap { try? TargetName($0) } }
 }
 
 /// The system stands on no iSCSI disk.

@@ -2,6 +2,7 @@
 import ArgumentParser
 import Glibc
 import IscsiKit
+import Synchronization
 import SystemPackage
 
 /// `iscsi-admin watch`.
@@ -52,21 +53,23 @@ private struct Watch: Sendable {
 
   private static let interval = Duration.seconds(1)
 
-  private enum Wake: Sendable {
-    case tick
-    case event(InitiatorTypes.Event)
-  }
-
   func run() async throws {
-    let (wakes, wake) = AsyncStream<Wake>.makeStream(bufferingPolicy: .bufferingNewest(256))
+    let events = WaitingEvents()
+    // One that waits is enough: whoever takes it looks at all that has happened until then.
+    let (wakes, wake) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
     let listening = Task {
       // Whoever may not ask the daemon sees what the kernel shows.
       while !Task.isCancelled {
-        do { for try await event in initiator.events() { wake.yield(.event(event)) } } catch { break }
+        do {
+          for try await event in initiator.events() {
+            events.add(event)
+            wake.yield()
+          }
+        } catch { break }
       }
     }
     let ticking = Task {
-      while (try? await Reactor.shared.sleep(until: .now + Self.interval)) != nil { wake.yield(.tick) }
+      while (try? await Reactor.shared.sleep(until: .now + Self.interval)) != nil { wake.yield() }
       wake.finish()
     }
     defer {
@@ -74,13 +77,13 @@ private struct Watch: Sendable {
       ticking.cancel()
     }
     try await withTaskCancellationHandler {
-      try await show(wakes)
+      try await show(events, wakes)
     } onCancel: {
       wake.finish()
     }
   }
 
-  private func show(_ wakes: AsyncStream<Wake>) async throws {
+  private func show(_ events: WaitingEvents, _ wakes: AsyncStream<Void>) async throws {
     var view = WatchView()
     var screen = LiveScreen()
     var isOpen = true
@@ -93,8 +96,8 @@ private struct Watch: Sendable {
       } else {
         isOpen = write(view.takeLines().map { $0 + "\n" }.joined())
       }
-      guard isOpen, let wake = await wakes.next() else { break }
-      if case .event(let event) = wake { view.note(event) }
+      guard isOpen, await wakes.next() != nil else { break }
+      for event in events.take() { view.note(event) }
       view.note(try await survey())
     } while !Task.isCancelled
   }
@@ -106,5 +109,29 @@ private struct Watch: Sendable {
   /// Whether somebody took the text.
   private func write(_ text: String) -> Bool {
     text.isEmpty || (try? FileDescriptor.standardOutput.writeAll(text.utf8)) != nil
+  }
+}
+
+/// Events that have come and nobody has looked at: a look asks the kernel about each session, and is one for all of them.
+final class WaitingEvents: Sendable {
+  /// More than are ever shown or printed of one look.
+  private static let limit = 1024
+
+  private let events = Mutex<[InitiatorTypes.Event]>([])
+
+  /// Adds one; of more than can wait the oldest goes.
+  func add(_ event: InitiatorTypes.Event) {
+    events.withLock { events in
+      if events.count == Self.limit { events.removeFirst() }
+      events.append(event)
+    }
+  }
+
+  /// Takes all that wait, in the order of their coming.
+  func take() -> [InitiatorTypes.Event] {
+    events.withLock { events in
+      defer { events = [] }
+      return events
+    }
   }
 }

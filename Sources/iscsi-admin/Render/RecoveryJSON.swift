@@ -7,6 +7,7 @@ struct RecoveryJSON: Encodable {
   let portal: PortalJSON?
   let recoveries: Int
   let network: String?
+  let networkSinceUnixSeconds: Double?
   let silentSinceUnixSeconds: Double?
   let outage: OutageJSON?
   let lastOutage: OutageJSON?
@@ -17,6 +18,7 @@ struct RecoveryJSON: Encodable {
     portal = PortalJSON(recovery.portal)
     recoveries = recovery.recoveries
     network = recovery.network
+    networkSinceUnixSeconds = recovery.networkSince
     silentSinceUnixSeconds = recovery.silentSince
     outage = recovery.outage.map(OutageJSON.init)
     lastOutage = recovery.lastOutage.map(OutageJSON.init)

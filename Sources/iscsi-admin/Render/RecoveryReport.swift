@@ -46,7 +46,7 @@ struct RecoveryDocument: JSONDocument {
 
   init(_ reports: [SessionReport], _ disks: [String: DiskContext] = [:]) {
     sessions = reports.compactMap { report in
-      report.session.map { SessionJSON($0, .summary, report.recovery, report.status, disks) }
+      report.session.map { SessionJSON($0, .summary, report, disks) }
     }
   }
 }

@@ -23,6 +23,7 @@ extension RecoveryState {
     switch self {
     case .failingIO(let since, _): since ?? outage?.since
     case .suspect(.silence(let since)): since
+    case .suspect(.network(_, let since)): since
     default: outage?.since
     }
   }
@@ -31,7 +32,7 @@ extension RecoveryState {
   var cause: String? {
     switch self {
     case .operational, .loggingIn, .loggingOut, .gone, .unknown: return nil
-    case .suspect(.network(let finding)): return finding
+    case .suspect(.network(let finding, _)): return finding
     case .suspect(.silence): return "the target has not answered a NOP-Out yet"
     case .devicesStopped(let devices):
       let names = devices.map { "\($0.blockDevice ?? $0.address) is \($0.state ?? "in an unknown state")" }
@@ -51,7 +52,7 @@ extension RecoveryState {
   func attemptText(at now: Double) -> String? {
     guard let outage else { return nil }
     guard let next = outage.nextAttempt else { return outage.attempts == 0 ? nil : "\(outage.attempts) under way" }
-    return "\(outage.attempts + 1) in \(durationText(max(0, next - now)))"
+    return "\(outage.attempts == Int.max ? Int.max : outage.attempts + 1) in \(durationText(max(0, next - now)))"
   }
 }
 
@@ -122,11 +123,13 @@ extension DiskContext {
   }
 }
 
+/// A number without a fraction, 0 for what is less or none: a clock that was set, or a daemon's nonsense, must not trap.
+func wholeNumber(_ number: Double) -> UInt64 { number.isFinite ? UInt64(min(max(0, number), 1e15)) : 0 }
+
 /// A length of time for people, in its two largest units: `3 s`, `1 min 40 s`, `2 h 5 min`, `3 d 4 h`. What is less than
 /// a second is told as 0 s: countdowns end with it.
 func durationText(_ seconds: Double) -> String {
-  // A clock that was set, or a daemon's nonsense, must not trap.
-  let whole = UInt64(seconds.isFinite ? min(max(0, seconds.rounded(.down)), 1e15) : 0)
+  let whole = wholeNumber(seconds.rounded(.down))
   let units: [(UInt64, String)] = [(86_400, "d"), (3600, "h"), (60, "min"), (1, "s")]
   guard let first = units.firstIndex(where: { whole >= $0.0 }) else { return "0 s" }
   let (size, name) = units[first]

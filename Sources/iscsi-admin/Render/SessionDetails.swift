@@ -30,6 +30,7 @@ func sessionDetails(
   lines += section("Recovery", report.recovery.map(recoveryFields) ?? [])
   lines += section("Timeouts", timeoutFields(session))
   lines += section("Negotiated parameters", negotiatedFields(session.negotiated))
+  lines += section("Statistics", counterLines(report.counters ?? []).map { "    " + $0 })
   return lines.joined(separator: "\n") + "\n"
 }
 

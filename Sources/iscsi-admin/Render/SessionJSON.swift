@@ -22,7 +22,7 @@ struct SessionShowDocument: JSONDocument {
   ///   - disks: Their disks in their surroundings, by name, if they are to be shown.
   init(_ reports: [SessionReport], _ disks: [String: DiskContext] = [:]) {
     sessions = reports.compactMap { report in
-      report.session.map { SessionJSON($0, .full, report.recovery, report.status, disks) }
+      report.session.map { SessionJSON($0, .full, report, disks) }
     }
   }
 }
@@ -47,13 +47,15 @@ struct SessionJSON: Encodable {
   let authentication: AuthenticationJSON?
   let recovery: RecoveryJSON?
   let status: StatusJSON?
+  let counters: [InitiatorTypes.Counter]?
 
   init(
-    _ session: SessionSnapshot, _ detail: Sysfs.Detail, _ recovery: InitiatorTypes.Recovery? = nil,
-    _ status: SessionStatus? = nil, _ disks: [String: DiskContext] = [:]
+    _ session: SessionSnapshot, _ detail: Sysfs.Detail, _ report: SessionReport? = nil,
+    _ disks: [String: DiskContext] = [:]
   ) {
-    self.recovery = recovery.map(RecoveryJSON.init)
-    self.status = status.map(StatusJSON.init)
+    recovery = report?.recovery.map(RecoveryJSON.init)
+    status = report.map { StatusJSON($0.status) }
+    counters = report?.counters
     id = session.id.rawValue
     transport = session.transport
     target = session.targetName
@@ -65,7 +67,7 @@ struct SessionJSON: Encodable {
     creatorPort = session.creator
     connection = session.connection.map(ConnectionJSON.init)
     host = session.host.map(HostJSON.init)
-    let items = status?.devices.map { ($0.device, $0.io) } ?? session.devices.map { ($0, nil) }
+    let items = report?.status.devices.map { ($0.device, $0.io) } ?? session.devices.map { ($0, nil) }
     devices = items.map { device, io in DeviceJSON(device, io, device.blockDevice.flatMap { disks[$0] }) }
     let isFull = detail == .full
     timeouts = isFull ? TimeoutsJSON(session) : nil

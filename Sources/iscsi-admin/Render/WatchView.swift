@@ -96,9 +96,9 @@ struct WatchView: Sendable {
       let rates = rates[session.id]
       table.add([
         Table.Cell(session.id.description), Table.Cell(status.state.name, status.mood),
-        Table.Cell(status.io?.name, status.mood), Table.Cell(rates.map { binarySize(UInt64($0.received)) }),
-        Table.Cell(rates.map { binarySize(UInt64($0.sent)) }),
-        Table.Cell(rates.map { String(Int($0.commands.rounded())) }),
+        Table.Cell(status.io?.name, status.mood), Table.Cell(rates.map { binarySize(wholeNumber($0.received)) }),
+        Table.Cell(rates.map { binarySize(wholeNumber($0.sent)) }),
+        Table.Cell(rates.map { String(wholeNumber($0.commands.rounded())) }),
         Table.Cell(survey.recovery(of: session.id).map { String($0.recoveries) }),
         Table.Cell(session.devices.compactMap(\.blockDevice).joined(separator: ",")), Table.Cell(session.targetName),
         Table.Cell(status.recoveryText(at: survey.time)),
@@ -146,9 +146,9 @@ extension SessionStatus {
   fileprivate func recoveryText(at now: Double) -> String? {
     guard let outage = state.outage else { return nil }
     var parts = ["\(outage.attempts) attempts"]
-    if let next = outage.nextAttempt { parts.append("next in \(Int(max(0, next - now).rounded(.up))) s") }
+    if let next = outage.nextAttempt { parts.append("next in \(wholeNumber((next - now).rounded(.up))) s") }
     switch outage.deadline {
-    case .at(let time) where time > now: parts.append("I/O fails in \(Int((time - now).rounded(.up))) s")
+    case .at(let time) where time > now: parts.append("I/O fails in \(wholeNumber((time - now).rounded(.up))) s")
     case .never: parts.append("I/O waits for ever")
     case .at, nil: break
     }

@@ -39,6 +39,7 @@ struct ExplainCommandTests {
     var healthy = Evidence(.example(3), now: now)
     healthy.session?.abortTimeout = 5
     healthy.session?.luResetTimeout = 5
+    healthy.session?.targetResetTimeout = 5
     healthy.daemon = .supervises(InitiatorTypes.Recovery(phase: "up", portal: "10.0.0.1:3260", recoveries: 0))
     var missing = Evidence(
       target: "iqn.2026-11.org.example:disk4", portal: try Portal("10.0.0.9:3260"), now: now)
@@ -84,6 +85,52 @@ struct ExplainCommandTests {
       proc: tree.root.appending("proc"), sysfs: tree.root, dev: tree.root.appending("dev"))
     let found = try ExplainSubject(text).sessions(among: sysfs.sessions(), inventory, sysfs: tree.root)
     #expect(found.map(\.id.rawValue) == ids)
+  }
+
+  /// Three records of one target: over the default interface, over one with a MAC address, and at another portal.
+  private static func records() throws -> [NodeRecord] {
+    let target = try TargetName("iqn.2026-11.org.example:disk1")
+    var records = try ["10.0.0.1:3260,1", "10.0.0.1:3260,1", "10.0.0.2:3260,1"].map {
+      NodeRecord(target: target, portal: try Portal($0))
+    }
+    records[1].interface.name = try #require(InterfaceName("storage"))
+    records[1].interface.hardwareAddress = "02:00:00:00:00:01"
+    records[1].sessionCount = 3
+    records[2].startup = .automatic
+    return records
+  }
+
+  @Test("Of a target's records those without a session are places, unless another portal will do")
+  func missing() throws {
+    var records = try Self.records()
+    let session = SessionSnapshot.example(1)
+    let places = ExplainSubject.missing(records, among: [session])
+    #expect(places.map(\.portal.address) == ["10.0.0.1:3260", "10.0.0.2:3260"])
+    #expect(places.map(\.isAutomatic) == [false, true])
+    #expect(
+      places.map(\.binding) == [.hardwareAddress(try #require(HardwareAddress("02:00:00:00:00:01"))), .automatic])
+    for index in records.indices { records[index].leadingLogin = true }
+    #expect(ExplainSubject.missing(records, among: [session]) == [])
+    #expect(ExplainSubject.missing(records, among: [.example(2)]).count == 3)
+  }
+
+  @Test("A session is looked after by the binding and the number of its record")
+  func recorded() throws {
+    var bound = SessionSnapshot.example(7)
+    bound.targetName = "iqn.2026-11.org.example:disk1"
+    bound.interfaceName = "storage"
+    let found = ExplainSubject.recorded([.example(1), .example(2), bound], by: try Self.records())
+    #expect(found.count == 2 && found[SessionID(rawValue: 1)] == .init(binding: .automatic, sessionCount: 1))
+    let address = try #require(HardwareAddress("02:00:00:00:00:01"))
+    #expect(found[bound.id] == .init(binding: .hardwareAddress(address), sessionCount: 3))
+    // Without a record the kernel tells, and the name that we give an interface of an address.
+    #expect(bound.shownBinding == .automatic)
+    bound.interfaceName = "10.0.0.100"
+    #expect(bound.shownBinding == .sourceAddress(try #require(IPAddress("10.0.0.100"))))
+    bound.host?.hardwareAddress = "02:00:00:00:00:01"
+    #expect(bound.shownBinding == .hardwareAddress(try #require(HardwareAddress("02:00:00:00:00:01"))))
+    bound.host?.networkDevice = "eth1"
+    #expect(bound.shownBinding == .device("eth1"))
   }
 
   @Test(

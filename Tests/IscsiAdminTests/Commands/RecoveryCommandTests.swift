@@ -24,7 +24,8 @@ private final class Trouble {
     add(5, .loggedIn, .up, "offline", nil)
     add(6, .loggedIn, .up, "running", nil)
     recoveries[sessions[5].id] = InitiatorTypes.Recovery(
-      phase: "up", portal: "10.0.0.1:3260,1", recoveries: 0, network: "eth0 is without carrier")
+      phase: "up", portal: "10.0.0.1:3260,1", recoveries: 0, network: "eth0 is without carrier",
+      networkSince: Self.now - 95)
     add(7, .free, .bound, nil, nil)
     // One that the daemon does not know, whose target has an odd name.
     add(8, .failed, .failed, "blocked", nil)
@@ -80,7 +81,12 @@ private final class Trouble {
 
   func reports(_ ids: [UInt32] = []) -> [SessionReport] {
     sessions.filter { ids.isEmpty || ids.contains($0.id.rawValue) }
-      .map { SessionReport($0.id, $0, recoveries[$0.id], at: Self.now) }
+      .map { session in
+        let counters = ["txdata_octets", "scsicmd_pdus"].map { InitiatorTypes.Counter(name: $0, value: 4711) }
+        return SessionReport(
+          session.id, session, recoveries[session.id], counters: ids == [3] ? counters : nil,
+          at: Self.now)
+      }
   }
 
   /// The text without the directory that stands for the machine.

@@ -68,6 +68,48 @@ struct WatchViewTests {
       view.takeLines() == ["2026-11-18T11:07:03.000Z session 2: gone", "2026-11-18T11:07:03.000Z session 3: gone"])
   }
 
+  @Test("Numbers of a daemon that are no times and no rates are shown, and do no harm")
+  func nonsense() {
+    var view = WatchView()
+    var survey = SessionMetricsTests.survey()
+    let id = SessionID(rawValue: 1)
+    survey.daemon?.counters[id] = ["rxdata_octets", "txdata_octets", "scsicmd_pdus"].map { .init(name: $0, value: 0) }
+    view.note(survey)
+    let recoveries = survey.daemon?.recoveries ?? [:]
+    survey.daemon?.recoveries = recoveries.mapValues { recovery in
+      var recovery = recovery
+      recovery.outage?.attempts = .max
+      recovery.outage?.nextAttempt = 1e300
+      recovery.outage?.deadline = 1e300
+      recovery.silentSince = -1e300
+      return recovery
+    }
+    let counters = survey.daemon?.counters[id] ?? []
+    survey.daemon?.counters[id] = counters.map { .init(name: $0.name, value: .max) }
+    survey.time += 0.25
+    view.note(survey)
+    var event = Self.event
+    event.time = 1e300
+    view.note(event)
+    #expect(view.page(for: .plain).contains { $0.contains("909.4 TiB") })
+    #expect(view.takeLines().first?.hasPrefix("9999-12-31T23:59:59") == true)
+    var outage = OutageFacts(since: -1e300, cause: "x")
+    (outage.attempts, outage.nextAttempt) = (.max, 1e300)
+    #expect(RecoveryState.recovering(outage).attemptText(at: 0)?.hasPrefix("\(Int.max) in ") == true)
+  }
+
+  @Test("Events that come while nobody looks are taken together, and of too many the last ones")
+  func together() {
+    let events = WaitingEvents()
+    for number in 1...1030 {
+      var event = Self.event
+      event.sequence = UInt64(number)
+      events.add(event)
+    }
+    #expect(events.take().map(\.sequence) == Array(7...1030))
+    #expect(events.take() == [])
+  }
+
   @Test("A page is drawn over the one before, without a mode to put back")
   func screen() {
     var screen = LiveScreen()

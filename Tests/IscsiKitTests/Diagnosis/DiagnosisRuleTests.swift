@@ -14,6 +14,7 @@ struct DiagnosisRuleTests {
     var session = SessionSnapshot.example(1)
     session.abortTimeout = 5
     session.luResetTimeout = 10
+    session.targetResetTimeout = 15
     for index in session.devices.indices { session.devices[index].timeout = 30 }
     var evidence = Evidence(session, now: now)
     evidence.daemon = .supervises(InitiatorTypes.Recovery(phase: "up", portal: "10.0.0.1:3260", recoveries: 0))
@@ -128,9 +129,13 @@ struct DiagnosisRuleTests {
     Case(
       .linkDown, "a name for a shell", changed(lost()) { $0.way = .through(device: "a;b", .administrativelyDown) },
       .problem, "ip link set 'a;b' up"),
+    Case(
+      .linkDown, "missing", changed(lost()) { $0.way = .through(device: "eth0", .noSuchDevice) }, .problem,
+      "eth0, is missing", "ip link set OTHER name eth0"),
     Case(.linkDown, "not known", changed(lost()) { $0.way = nil }, nil),
     Case(
-      .noRoute, "none", changed(lost()) { $0.way = Evidence.Way.none }, .problem, "no route to 10.0.0.1", "ip route get"
+      .noRoute, "none", changed(lost()) { $0.way = Evidence.Way.none }, .problem, "no route to 10.0.0.1",
+      "ip route add 10.0.0.1 via ROUTER"
     ),
     Case(.noRoute, "one", lost(), nil),
     Case(
@@ -139,7 +144,7 @@ struct DiagnosisRuleTests {
     Case(.portalRefuses, "timed out", changed(lost()) { $0.probe = .failed(.timedOut) }, nil),
     Case(
       .portalSilent, "timed out", changed(lost()) { $0.probe = .failed(.timedOut) }, .problem, "no answer in time",
-      "ping"),
+      "pass TCP port 3260", "ping -c 3 10.0.0.1"),
     Case(.portalSilent, "refused", changed(lost()) { $0.probe = .failed(.refused) }, nil),
     Case(
       .mtu, "smaller on the way",
@@ -182,7 +187,7 @@ struct DiagnosisRuleTests {
       "10.0.0.1:3260 takes connections", "with status 0301"),
     Case(
       .loginRefused, "0203", lost(failure("no such target (0203)", .fatalLogin, 0x0203)), .problem, "0203",
-      "iscsi-admin discover 10.0.0.1:3260"),
+      "iscsi-admin discover 10.0.0.1:3260 --save"),
     Case(
       .loginRefused, "no answer", lost(failure("no Login Response in time", .pduTimeout)), .problem, "no Login Response"
     ),
@@ -194,8 +199,20 @@ struct DiagnosisRuleTests {
     Case(
       .noSession, "a record", Evidence(target: "iqn.2026-11.org.example:x", portal: Samples.portal, now: now), .problem,
       "there is no session", "iscsi-admin login iqn.2026-11.org.example:x"),
+    Case(
+      .noSession, "a path that nobody logs in to", path(isAutomatic: false), .note, "a path is missing", "session 1"),
+    Case(.noSession, "a path that is to be there", path(isAutomatic: true), .problem, "a path is missing"),
     Case(.noSession, "a session", healthy(), nil),
   ]
+
+  /// A portal without a session, whose target is reached at another one.
+  private static func path(isAutomatic: Bool) -> Evidence {
+    let session = SessionSnapshot.example(1)
+    var evidence = Evidence(target: session.targetName ?? "", portal: Samples.portal, now: now)
+    evidence.others = [session]
+    evidence.isAutomatic = isAutomatic
+    return evidence
+  }
 
   private static let state: [Case] = [
     Case(
@@ -211,6 +228,26 @@ struct DiagnosisRuleTests {
       changed(lost(nil) { $0.deadline = now - 7 }) { evidence in
         evidence.session?.state = .free
       }, .problem, "for longer than its replacement timeout", "I/O fails since 7 s ago"),
+    Case(
+      .ioFails, "another timeout was set since",
+      changed(
+        lost(nil) {
+          $0.replacementTimeout = 3; $0.deadline = now - 7
+        }
+      ) { evidence in
+        evidence.session?.state = .free
+        evidence.session?.replacementTimeout = -1
+      }, .problem, "the replacement timeout was 3 s at the loss"),
+    Case(
+      .ioFails, "that of the loss is not known",
+      changed(
+        lost(nil) {
+          $0.replacementTimeout = nil; $0.deadline = nil
+        }
+      ) { evidence in
+        evidence.session?.state = .free
+        evidence.session?.replacementTimeout = -1
+      }, .problem, "the replacement timeout is off (I/O waits for ever) now"),
     Case(.ioFails, "it runs", lost(), nil),
     Case(
       .devicesOffline, "one", changed(healthy()) { $0.devices[0].snapshot.state = "offline" }, .problem,
@@ -247,6 +284,19 @@ struct DiagnosisRuleTests {
     Case(
       .duplicate, "an older twin of one in use",
       changed(used(120, 5, .mounted(at: "/srv"))) { $0.others = [twin(0)] }, .warning, "let go of this session's disks"),
+    Case(
+      .duplicate, "as many as are wanted",
+      changed(healthy()) {
+        $0.others = [twin(0)]
+        $0.sessionCount = 2
+      }, nil),
+    Case(
+      .duplicate, "one more than are wanted",
+      changed(healthy()) {
+        $0.session?.id = SessionID(rawValue: 2)
+        $0.others = [twin(0), twin(1)]
+        $0.sessionCount = 2
+      }, .warning, "2 such sessions are wanted", "iscsi-admin logout 2"),
     Case(.duplicate, "a younger twin", changed(healthy()) { $0.others = [twin(2)] }, nil),
     Case(
       .duplicate, "another interface",
@@ -261,6 +311,13 @@ struct DiagnosisRuleTests {
     var twin = SessionSnapshot.example(1)
     twin.id = SessionID(rawValue: number)
     return twin
+  }
+
+  /// The session whose commands may take so many seconds.
+  private static func quick(_ seconds: UInt32) -> Evidence {
+    changed(healthy()) { evidence in
+      for index in evidence.devices.indices { evidence.devices[index].snapshot.timeout = seconds }
+    }
   }
 
   private static let settings: [Case] = [
@@ -297,11 +354,14 @@ struct DiagnosisRuleTests {
       session {
         $0.abortTimeout = 15; $0.luResetTimeout = 40
       }, .note,
-      "a command to sd1 may take 30 s", ": 55 s", "iscsi-admin set 1 device-timeout=55"),
+      "a command to sd1 may take 30 s", ": 70 s", "iscsi-admin set 1 device-timeout=70"),
+    Case(
+      .deviceTimeout, "the reset of the target alone is long", session { $0.targetResetTimeout = 30 }, .note, ": 45 s",
+      "device-timeout=45"),
     Case(
       .deviceTimeout, "as it comes",
       session {
-        $0.abortTimeout = 15; $0.luResetTimeout = 30
+        $0.abortTimeout = 15; $0.luResetTimeout = 30; $0.targetResetTimeout = 30
       }, nil),
     Case(.deviceTimeout, "long", healthy(), nil),
     Case(
@@ -316,7 +376,12 @@ struct DiagnosisRuleTests {
       session {
         $0.connection?.noopTimeout = 20; $0.connection?.noopInterval = 10
       }, .warning,
-      "times out before a NOP-Out"),
+      "times out before a NOP-Out", "noop-interval=5 noop-timeout=5"),
+    Case(
+      .slowCheck, "the defaults, and a quick disk", quick(10), .warning, "may take 10 s",
+      "iscsi-admin set 1 noop-interval=4 noop-timeout=5"),
+    Case(
+      .slowCheck, "a disk that is quicker than any check", quick(2), .warning, "iscsi-admin set 1 device-timeout=30"),
     Case(.slowCheck, "quick", healthy(), nil),
   ]
 
@@ -348,6 +413,21 @@ struct DiagnosisRuleTests {
       #expect(cases.contains { $0.rule.name == name && $0.severity != nil }, "\(name)")
       #expect(cases.contains { $0.rule.name == name && $0.severity == nil }, "\(name)")
     }
+  }
+
+  @Test("What a remedy of too slow NOP-Outs sets is not too slow", arguments: 3...60 as ClosedRange<UInt32>)
+  func slowCheckIsMended(seconds: UInt32) throws {
+    var evidence = Self.changed(Self.quick(seconds)) { $0.session?.connection?.noopTimeout = 60 }
+    let finding = try #require(DiagnosisRule.slowCheck.findings(in: evidence).first)
+    guard case .command(let text, _)? = finding.remedy else { throw SettingRefusal.unknown("remedy") }
+    for setting in text.split(separator: " ").dropFirst(3) {
+      let parts = setting.split(separator: "=")
+      let value = try #require(UInt32(parts[1]))
+      #expect(value > 0)
+      if parts[0] == "noop-interval" { evidence.session?.connection?.noopInterval = value }
+      if parts[0] == "noop-timeout" { evidence.session?.connection?.noopTimeout = value }
+    }
+    #expect(DiagnosisRule.slowCheck.findings(in: evidence) == [])
   }
 
   @Test("The worst comes first, and the same evidence gives the same findings")

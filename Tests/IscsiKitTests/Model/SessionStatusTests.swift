@@ -52,6 +52,12 @@ struct SessionStatusTests {
       alone: ["loggingIn", nil]
     ),
     Row(
+      step: "STOP for recovery of a first login that is sent elsewhere", session: .free, target: .allocated,
+      connection: .failed, phase: .loggingIn, alone: ["loggingIn", nil]),
+    Row(
+      step: "recovery_tmo runs out, without devices, on a kernel that does not show the target", session: .free,
+      target: nil, connection: .failed, phase: .recovering, isOut: true, alone: ["failingIO", nil]),
+    Row(
       step: "BIND, on a kernel that does not show the target", session: .free, target: nil, connection: .bound,
       phase: .loggingIn, alone: ["loggingIn", nil]),
     Row(step: "START", target: .allocated, alone: ["operational", nil]),
@@ -64,6 +70,9 @@ struct SessionStatusTests {
     Row(
       step: "connection error that the session does not show yet", connection: .failed, device: "running",
       alone: ["recovering", "waits"]),
+    Row(
+      step: "connection error that only the device shows", connection: .failed, device: "blocked", phase: .recovering,
+      isOut: true, alone: ["recovering", "waits"]),
     Row(
       step: "connection error that the device does not show yet", session: .failed, connection: .failed,
       device: "running", phase: .recovering, isOut: true, alone: ["recovering", "waits"]),
@@ -163,7 +172,7 @@ struct SessionStatusTests {
     let supervised = SessionStatus(session, facts, at: Self.now)
     #expect([supervised.state.name, supervised.io?.name] == row.supervised ?? row.alone)
     #expect(supervised.isSupervised)
-    if row.session == .failed, row.isOut, row.device != nil {
+    if row.session == .failed || row.connection == .failed, row.isOut, supervised.io?.name == "waits" {
       #expect(supervised.io == .waits(.at(Self.now + 100)))
     }
     #expect(RecoveryState.names.contains(alone.state.name))
@@ -209,6 +218,9 @@ struct SessionStatusTests {
     facts.network = "eth0 is without carrier"
     #expect(SessionStatus(session, facts, at: Self.now).state == .suspect(.network("eth0 is without carrier")))
     #expect(SessionStatus(session, facts, at: Self.now).io == .waits(nil))
+    facts.networkSince = Self.now - 9
+    let since = SessionStatus(session, facts, at: Self.now).state
+    #expect(since == .suspect(.network("eth0 is without carrier", since: Self.now - 9)))
     facts.network = nil
     facts.silentSince = Self.now - 7
     #expect(SessionStatus(session, facts, at: Self.now).state == .suspect(.silence(since: Self.now - 7)))

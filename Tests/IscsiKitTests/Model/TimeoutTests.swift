@@ -139,7 +139,9 @@ struct TimeoutTests {
       "| `\(timeout)` | "
         + TuningProfile.allCases.map { $0.settings[timeout]?.description ?? "" }.joined(separator: " | ") + " |"
     }
-    let schedulers = TuningProfile.allCases.map { $0.settings.scheduler?.rawValue ?? "as it is" }
+    let schedulers = TuningProfile.allCases.map { profile in
+      profile.settings.scheduler?.rawValue ?? (profile.settings.resetsScheduler ? "the kernel's" : "as it is")
+    }
     let all = rows + ["| `\(IOScheduler.settingName)` | \(schedulers.joined(separator: " | ")) |"]
     let page = try page()
     for row in all { #expect(page.contains(row), "\(row)") }

@@ -195,7 +195,8 @@ struct SupervisionEventTests {
     let failure = FailedAttempt(number: 1, portal: Self.portal, cause: .cancelled, time: .now)
     let notices: [SessionMachine.Notice] = [
       .loggedIn, .loginDelayed(failure), .loginFailed(.cancelled), .adopted, .lost(.unseen), .stillLost(.unseen),
-      .diagnosed(NetworkFinding(device: "eth0", cause: .noCarrier(nil))), .attemptFailed(failure), .recovered(outage),
+      .diagnosed(NetworkFinding(device: "eth0", cause: .noCarrier(nil))), .networkWell("eth0"), .attemptFailed(failure),
+      .recovered(outage),
       .redirected(Self.portal), .moved(Self.portal), .leaving, .messageReceived(.scsi), .gaveUp(outage),
       .loggedOut([]), .removalDelayed(disks: [], .seconds(10)), .removalFailed(.cancelled), .scanFailed(.scanTimedOut),
       .settingFailed("abort-timeout"), .silent, .answered,

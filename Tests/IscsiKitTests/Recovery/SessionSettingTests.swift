@@ -213,6 +213,19 @@ struct SessionSettingTests {
     #expect(outcomes.last?.place == .host(fixture.host))
   }
 
+  @Test("A host whose driver takes a deadline has it, and has none again")
+  func hostDeadline() async throws {
+    let fixture = try await TunedFixture()
+    let file = "class/scsi_host/host\(fixture.host)/eh_deadline"
+    try fixture.base.base.tree.set(file, to: .text("off"))
+    let set = try await fixture.set(TimeoutSettings([.hostErrorHandling: 120]))
+    #expect(TunedFixture.words(set) == ["host-eh-deadline off 120 changed -"])
+    #expect(try fixture.base.base.tree.contents(file) == "120")
+    let off = try await fixture.set(TimeoutSettings([.hostErrorHandling: .off]))
+    #expect(TunedFixture.words(off) == ["host-eh-deadline 120 off changed -"])
+    #expect(try await fixture.set(TimeoutSettings([.hostErrorHandling: .off])).map(\.result) == [.unchanged])
+  }
+
   @Test("A disk that keeps its writer waiting fails alone, and what was set is kept")
   func waitingDisk() async throws {
     let fixture = try await TunedFixture()
@@ -231,6 +244,62 @@ struct SessionSettingTests {
     try file.closeAfter {
       _ = try file.writeAll("[none]\n".utf8)
     }
+  }
+
+  @Test("A disk that keeps its writer waiting keeps no other from its turn")
+  func besideWaitingDisk() async throws {
+    let fixture = try await TunedFixture()
+    try fixture.addDisk(2, "sdb")
+    let pipe = try fixture.replaceByPipe("block/sda/queue/scheduler", of: 1)
+    let (manager, session) = (fixture.base.manager, fixture.session)
+    let wanted = TimeoutSettings([.device: 20], scheduler: .bfq)
+    let setting = Task { try await manager.set(wanted, of: session) }
+    #expect(await eventually { (try? fixture.contents("timeout", of: 2)) == "20" })
+    // The first one still waits, until now.
+    let file = try FileDescriptor.open(pipe, .readWrite)
+    try file.closeAfter { _ = try file.writeAll("[bfq]\n".utf8) }
+    #expect(try await setting.value.map(\.place) == [1, 1, 2, 2].map { .device("\(fixture.host):0:0:\($0)") })
+  }
+
+  @Test("What the kernel took before it refused something is told, and so is what it refused")
+  func halfRefused() async throws {
+    let fixture = try await TunedFixture()
+    fixture.base.kernel.inject(.refuse(.socketNotConnected), into: .setParameter, skip: 1)
+    let outcomes = try await fixture.set(TimeoutSettings([.abort: 7, .luReset: 8]))
+    #expect(
+      TunedFixture.words(outcomes) == ["abort-timeout 15 7 changed -", "lu-reset-timeout 30 8 failed refused"])
+  }
+
+  @Test("What the kernel took and does not show any more is told as that, and kept")
+  func vanished() async throws {
+    let fixture = try await TunedFixture()
+    let shown = fixture.tree.appending("class/iscsi_session/session\(fixture.session)").string
+    fixture.base.kernel.tellParameters { _, number, _ in
+      if number == 27 { _ = try? TestProcess.run(["rm", "-rf", shown]) }
+    }
+    let outcomes = try await fixture.set(TimeoutSettings([.abort: 7]))
+    #expect(TunedFixture.words(outcomes) == ["abort-timeout 15 7 failed refused"])
+    let kept = try #require(fixture.base.base.registry.read(fixture.session)).request.options.timeouts
+    #expect(kept.abort == .seconds(7))
+  }
+
+  @Test("A scheduler that was set is let go of: disks have the kernel's, and later ones what they come with")
+  func schedulerReset() async throws {
+    let fixture = try await TunedFixture { $0.options.scan = .all }
+    var reset = TimeoutSettings()
+    reset.resetsScheduler = true
+    #expect(try await fixture.set(reset) == [], "nothing was set before")
+    _ = try await fixture.set(TimeoutSettings([:], scheduler: IOScheduler.none))
+    #expect(try fixture.contents("block/sda/queue/scheduler") == "none")
+    try fixture.set("block/sda/queue/scheduler", of: 1, to: "[none]     ")
+    let expected = ["io-scheduler none mq-deadline changed -"]
+    #expect(TunedFixture.words(try await fixture.set(reset, isTrial: true)) == expected)
+    #expect(TunedFixture.words(try await fixture.set(reset)) == expected)
+    #expect(try #require(fixture.base.base.registry.read(fixture.session)).request.options.devices.scheduler == nil)
+    try fixture.addDisk(2, "sdb")
+    _ = await fixture.base.manager.rescan([fixture.session])
+    #expect(try fixture.contents("block/sdb/queue/scheduler", of: 2) == "bfq ")
+    #expect(try await fixture.set(reset) == [])
   }
 
   @Test("What is set during a recovery is kept and told, and set at once where it can be")

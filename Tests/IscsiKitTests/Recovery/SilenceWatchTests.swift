@@ -158,3 +158,28 @@ struct SilenceWatchTests {
     #expect(machine.silentSince == nil)
   }
 }
+
+@Suite("What is wrong with the network")
+struct NetworkNoticeTests {
+  @Test("is told with the moment since when, and so is its end")
+  func since() {
+    var harness = MachineHarness.up()
+    let start = harness.now
+    harness.handle(.networkFound(nil))
+    #expect(harness.actions == [])
+    let down = NetworkFinding(device: "eth0", cause: .noCarrier(nil))
+    harness.handle(.networkFound(down))
+    #expect(harness.notices == [.diagnosed(down)] && harness.machine.networkSince == start)
+    // Why is known later.
+    harness.now += .seconds(3)
+    let unplugged = NetworkFinding(device: "eth0", cause: .noCarrier(LinkFault(state: "no cable")))
+    harness.handle(.networkFound(unplugged))
+    #expect(harness.notices == [.diagnosed(unplugged)] && harness.machine.networkSince == start)
+    let other = NetworkFinding(device: "eth1", cause: .noSuchDevice)
+    harness.handle(.networkFound(other))
+    #expect(harness.machine.networkSince == start + .seconds(3))
+    harness.handle(.networkFound(nil))
+    #expect(harness.notices == [.networkWell("eth1")])
+    #expect(harness.machine.network == nil && harness.machine.networkSince == nil)
+  }
+}

@@ -114,6 +114,9 @@ struct SupervisionModel {
     case .diagnosed(let finding):
       if finding == toldNetwork { violation = "\(finding) is told twice" }
       toldNetwork = finding
+    case .networkWell(let device):
+      if device != toldNetwork?.device { violation = "\(device) is told to be well, which was not at fault" }
+      toldNetwork = nil
     case .recovered(let outage):
       if outage.end != now || outage.since > now { violation = "an outage from \(outage.since) to \(now)" }
       if outage.replacementTimeout != timerTimeout { violation = "the timer's timeout changed in the outage" }
@@ -161,6 +164,7 @@ struct SupervisionModel {
   /// What is told of the session is what it is going through.
   private mutating func checkFacts() {
     if machine.silentSince != nil, !machine.isUp { violation = "a session that is not up is called silent" }
+    if (machine.network == nil) != (machine.networkSince == nil) { violation = "a finding without a time" }
     switch machine.phase {
     case .up where machine.outage != nil: violation = "an outage of a session that is up"
     case .stopping, .waitingToStop, .waiting, .reloggingIn:
@@ -250,8 +254,9 @@ struct SupervisionModel {
     case 100..<104:
       let causes: [LinkCause?] = [nil, nil, .noCarrier(nil), .administrativelyDown]
       let cause = causes.randomElement(using: &generator) ?? nil
-      if cause == nil { toldNetwork = nil }
+      let wasTold = toldNetwork != nil
       handle(.networkFound(cause.map { NetworkFinding(device: "eth0", cause: $0) }))
+      if cause == nil, wasTold, toldNetwork != nil { violation = "that the device is well is not told" }
     case 104..<109: handle(.silenceFound(since: Bool.random(using: &generator) ? nil : now - .seconds(6)))
     case 99:
       isToldSilent = false

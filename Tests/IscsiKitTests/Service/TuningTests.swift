@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import IscsiKitTesting
+import SystemPackage
 import Testing
 
 @testable import IscsiKit
@@ -153,6 +154,19 @@ struct TuningTests {
     }
   }
 
+  @Test("Records that cannot be written do not hide what was set on sessions before")
+  func unwritableRecords() async throws {
+    try await withSession { machine, database, tuning, session in
+      // Something else has the name of the lock.
+      _ = try TestProcess.run(["rm", "-rf", database.locks.string])
+      _ = try TestProcess.run(["mkdir", "-p", database.locks.appending("iscsi-admin.lock").string])
+      let report = try await tuning.carryOut(request([.replacement: 5]) { $0.sessions = [session] })
+      #expect(words(report) == ["session 1 replacement-timeout 120 5 changed"])
+      #expect(report.failures.count == 1 && report.failures.first is DatabaseError && !report.isSettled)
+      #expect(try replacements(database) == [.seconds(120), .seconds(120)])
+    }
+  }
+
   @Test("Without a daemon, sessions cannot be set, and records are not changed half way")
   func noDaemon() async throws {
     let machine = try DaemonMachine()
@@ -170,5 +184,96 @@ struct TuningTests {
     records.place = .record
     #expect(try await tuning.carryOut(records).entries.count == 1)
     #expect(try replacements(database) == [.seconds(5)])
+  }
+}
+
+/// A daemon that answers as a test wants, or leaves its clients waiting.
+private struct SampleDaemon: VarlinkService {
+  /// The sessions that it has.
+  var sessions: [UInt32] = []
+  /// The sessions of which it tells nothing.
+  var silent: Set<UInt32> = []
+
+  var description: VarlinkInterfaceDescription {
+    VarlinkInterfaceDescription(name: InitiatorInterface.name, text: InitiatorInterface.text)
+  }
+
+  func call(_ call: VarlinkCall) async -> VarlinkReply {
+    guard let value = try? JSONValueEncoder().encode(answer(call)) else { return .failure(name: "a.b.C") }
+    if case .integer(let session)? = call.parameters["session"], silent.contains(UInt32(session)) {
+      try? await Reactor.shared.sleep(until: .now + .seconds(600))
+    }
+    return .success(value)
+  }
+
+  private func answer(_ call: VarlinkCall) -> any Encodable {
+    switch call.method {
+    case "Ping":
+      return InitiatorTypes.Identity(
+        version: "1", instance: "x", processID: 1, sessions: sessions.count, firstEvent: 1, lastEvent: 0)
+    case "ListSessions":
+      return InitiatorTypes.ListOutput(
+        sessions: sessions.map { id in
+          let recovery = InitiatorTypes.Recovery(phase: "up", portal: "10.0.0.1:3260", recoveries: 0)
+          return InitiatorTypes.Session(SessionSnapshot(id: SessionID(rawValue: id)), recovery)
+        })
+    case "Statistics": return InitiatorTypes.StatisticsOutput(counters: [.init(name: "rxdata_octets", value: 1)])
+    default:
+      let outcome = SettingOutcome("abort-timeout", .session, old: "15", new: "7", .changed)
+      return InitiatorTypes.SetOutput(results: [InitiatorTypes.SetResult(outcome)])
+    }
+  }
+
+  /// Runs a test beside it.
+  func serving(_ body: (FilePath) async throws -> Void) async throws {
+    let directory = try SocketDirectory()
+    let server = try VarlinkServer(
+      listener: UnixListener(at: directory.socket), identity: VarlinkFixture.identity, services: [self],
+      limits: VarlinkServer.Limits(), admits: { _ in true })
+    let running = Task { await server.run() }
+    let outcome: Result<Void, any Error>
+    do { outcome = .success(try await body(directory.socket)) } catch { outcome = .failure(error) }
+    server.close()
+    await running.value
+    try outcome.get()
+  }
+}
+
+@Suite("A daemon that leaves a call unanswered", .timeLimit(.minutes(2)))
+struct SilentDaemonTests {
+  @Test("What it has told before the counters that do not come is not lost")
+  func survey() async throws {
+    try await SampleDaemon(sessions: [1, 2, 3], silent: [2]).serving { socket in
+      let survey = try await Initiator(socket: socket).survey(until: .now + .seconds(15))
+      #expect(survey.daemon.version == "1" && survey.recoveries.count == 3)
+      #expect(survey.counters.keys.map(\.rawValue) == [1])
+      let chosen = try await Initiator(socket: socket)
+        .survey(of: [SessionID(rawValue: 3)], until: .now + .seconds(30))
+      #expect(chosen.counters.keys.map(\.rawValue) == [3] && chosen.recoveries.count == 3)
+    }
+  }
+
+  @Test("A session that it does not set in time is told, and the others and the records are set", arguments: [1, 2])
+  func tuning(silent: UInt32) async throws {
+    let tree = try SysfsTree()
+    for id: UInt32 in 1...3 { try tree.add(.example(id)) }
+    let database = try TemporaryDatabase()
+    let record = try NodeRecord.example()
+    try database.database.change { (changes) throws(DatabaseError) in changes.save(record) }
+    try await SampleDaemon(silent: [silent]).serving { socket in
+      let tuning = Tuning(
+        initiator: Initiator(socket: socket, patience: .seconds(10)), database: database.database,
+        sysfs: Sysfs(root: tree.root))
+      var request = TuningRequest(TimeoutSettings([.abort: 7]))
+      request.isForAll = true
+      let report = try await tuning.carryOut(request)
+      let set = report.entries.compactMap { entry in
+        if case .session(let id, _) = entry.subject { id.rawValue } else { nil }
+      }
+      #expect(set == [1, 2, 3].filter { $0 != silent })
+      #expect(report.entries.count { $0.place == .record } == 1)
+      let failure = try #require(report.failures.first as? InitiatorTypes.Failure)
+      #expect(report.failures.count == 1 && failure.session == silent && failure.exitStatus == .requestTimeout)
+    }
   }
 }

@@ -63,6 +63,9 @@ dmsetup create mpatha --noudevsync --uuid mpath-test --table "$table"
 expect_exit 0 iscsi-admin explain mpatha
 expect_stdout 'WARNING  I/O of a dead path waits 90 s before multipath takes another one'
 expect_stdout 'mpatha has queue_if_no_path'
+expect_exit 0 iscsi-admin session show "$SID" --verbose
+expect_stdout '^ *Path of multipath map +.*mpatha'
+expect_stdout '^ *Held by +.*mpatha'
 dmsetup message mpatha 0 fail_if_no_path
 expect_exit 0 iscsi-admin explain "$SID"
 expect_stdout 'mpatha does not queue I/O without a path'

@@ -32,10 +32,22 @@ scrape
 after=$(sed -n 's/^iscsi_session_received_bytes_total{.*} //p' "$OUT/scraped")
 ((after - before >= 4 << 20)) || fail "4 MiB were read, and $before became $after"
 
+expect_exit 0 iscsi-admin session show "$SID" --json
+expect_json '.sessions[0].counters | any(.name == "rxdata_octets" and .value >= 4194304)'
+expect_exit 0 iscsi-admin session show "$SID" --verbose
+expect_stdout '^ *rxdata_octets +[0-9]+$'
+expect_exit 0 iscsi-admin session show "$SID" --json --socket /nowhere
+expect_json '.sessions[0] | has("counters") | not'
+
 target_kill tgt
 wait_until 15 shows 'iscsi_session_state\{.*,state="recovering"\} 1'
 wait_until 5 shows 'iscsi_session_io\{.*,io="waits"\} 1'
-grep -Eq '^iscsi_session_io_deadline_timestamp_seconds\{.*\} [0-9]+' "$OUT/scraped" || fail 'no deadline'
+# number NAME: the value of the only series of this name.
+number() { sed -n "s/^$1{.*} //p" "$OUT/scraped"; }
+# QUICK has the timeout.
+is_about "$(number iscsi_session_io_deadline_timestamp_seconds) - $(number iscsi_session_outage_start_timestamp_seconds)" 90 0.1
+is_about "$(number iscsi_session_io_deadline_timestamp_seconds)" \
+  "$(iscsi-admin session show "$SID" --json | jq '.sessions[0].status.deadlineUnixSeconds')" 0.1
 target_restart tgt
 wait_until 30 shows 'iscsi_session_recoveries_total\{.*\} 1'
 grep -Eq '^iscsi_session_last_outage_duration_seconds\{' "$OUT/scraped" || fail 'no duration'

@@ -48,6 +48,8 @@ expect_exit 1 iscsi-admin recovery --json --socket /nowhere
 expect_json '.sessions[0].status | .recoveryState == "recovering" and .io == "waits" and .isSupervised == false and
   (has("deadlineUnixSeconds") or has("sinceUnixSeconds") or has("cause") | not)'
 # The kernel's timer runs already: another timeout does not move the deadline.
+expect_exit 0 iscsi-admin set "$SID" --live replacement-timeout=90
+expect_equal 90 "$(<"/sys/class/iscsi_session/session$SID/recovery_tmo")"
 expect_exit 1 iscsi-admin recovery "$SID" --wait --timeout 1
 is_about "$(status deadlineUnixSeconds)" "$deadline" 0.1
 
@@ -57,6 +59,8 @@ agree failingIO '"fails"' FREE running transport-offline
 is_about "$(status sinceUnixSeconds)" "$deadline" 0.1
 expect_exit 1 iscsi-admin recovery
 expect_stdout "^ *$SID +failing I/O .* fails "
+expect_exit 0 iscsi-admin explain "$SID"
+expect_stdout 'the replacement timeout was 20 s at the loss'
 
 iscsi-admin recovery --wait --timeout 30 >"$OUT/waited" 2>&1 &
 waiter=$!
@@ -117,12 +121,26 @@ theirs -m session -r "$SID" -P 3 >"$OUT/P3-devicesStopped" 2>/dev/null
 expect_equal offline "$(sed -n 's/.*Attached scsi disk .*State: //p' "$OUT/P3-devicesStopped")"
 expect_exit 0 iscsi-admin session rescan "$SID"
 wait_until 10 state_is operational
-# The device of the network on the way is down.
+# The device of the network on the way is down, and nothing of the session tells; a daemon that starts then finds it, too.
+monitor_start
 link_down 0
+cut=$EPOCHREALTIME
 wait_until 10 state_is suspect
 agree suspect '"waits"' LOGGED_IN running running
+is_about "$(status sinceUnixSeconds)" "$cut" 2
+expect_exit 1 iscsi-admin recovery
+expect_stdout "^ *$SID +suspect +[0-9]+ s +waits "
+monitor_stop
+daemon_restart kill
+monitor_start
+wait_until 10 state_is suspect
+agree suspect '"waits"' LOGGED_IN running running
+expect_exit 1 iscsi-admin recovery
+wait_until 5 has_event diagnosed
 link_up 0
-wait_until 10 state_is operational
+expect_exit 0 iscsi-admin recovery --wait --timeout 10
+wait_until 5 has_event networkWell
+monitor_stop
 # A logout that waits for the target, which is to take the last data of the disk.
 target_freeze "$TARGET"
 iscsi-admin logout "$SID" >"$OUT/leaving" 2>&1 &

@@ -18,6 +18,8 @@ scheduler() { sed 's/.*\[\(.*\)\].*/\1/' "/sys/block/$disk/queue/scheduler"; }
 # record KEY: its value in the record.
 record() { iscsi-admin node show "$IQN" --json | jq -r ".nodes[0].settings[\"$1\"] // empty"; }
 
+standard=$(scheduler)
+
 echo '--- all at once, in record, session and disk'
 before=$(kernel)
 all=(noop-interval=3 noop-timeout=4 replacement-timeout=33 login-timeout=12 logout-timeout=13 device-timeout=21 abort-timeout=9
@@ -117,6 +119,10 @@ rm $rules
 expect_exit 0 iscsi-admin tune --profile default "$sid"
 expect_stdout 'at the next login'
 expect_equal '5 5 120 8 10 11 30 7' "$(kernel)"
+# What the daemon had set is undone, also for disks that come later.
+expect_equal "$standard" "$(scheduler)"
+renewed rescan
+expect_equal "$standard" "$(scheduler)"
 
 expect_exit 0 iscsi-admin logout "$IQN"
 expect_nothing_left

@@ -55,6 +55,12 @@ expect_exit 0 iscsi-admin set "$sid" --live device-timeout=44
 udevadm trigger --action=change --settle "/sys/class/block/$(disk_with "$IQN" "$lun")"
 expect_equal '44 none' "$(disk_settings "$(disk_with "$IQN" "$lun")")"
 
+echo '--- the names that udev gives'
+disk=$(disk_with "$IQN" "$lun")
+expect_exit 0 iscsi-admin session show "$sid" --verbose --json
+expect_json ".sessions[0].devices[] | select(.blockDevice == \"$disk\") | .disk |
+  (.idLinks | length > 0 and all(startswith(\"/dev/disk/by-id/\"))) and (.pathLinks | any(test(\"by-path/.*$IQN\")))"
+
 echo '--- without the profile, no rule'
 expect_exit 0 iscsi-admin tune --profile default "$sid" --persist
 [[ ! -e $rules ]] || fail 'the rules are still there'
