@@ -25,8 +25,8 @@ struct DracutModuleTests {
     echo "$MTU" >"$ROOT/sys/class/net/eth0/mtu"
     ip() {
       case $* in
-        '-o route get '*) echo "$4 $VIA dev eth0 src $SOURCE uid 0 \\\\    cache" ;;
-        *) echo "2: eth0    inet $SOURCE/24 brd 10.0.0.255 scope global $FLAGS eth0\\\\       valid_lft forever" ;;
+        '-o route get '*) echo "$4 $VIA dev $CARD src $SOURCE uid 0 \\\\    cache" ;;
+        '-o address '*) echo "2: $CARD    inet $SOURCE/24 brd 10.0.0.255 scope global $FLAGS $CARD\\\\       valid_lft forever" ;;
       esac
     }
     for_each_host_dev_and_slaves_all() { "$1" 254:0; "$1" 8:1; }
@@ -43,7 +43,8 @@ struct DracutModuleTests {
     let file = try TemporaryFile("exec >\"$ROOT/printed\" 2>&1\n" + Self.machine + script + "\n")
     var environment = [
       "ROOT": folder.string, "MODULE": "\(Golden.root)/initramfs/dracut/95iscsi-admin/module-setup.sh", "UNIT": "1",
-      "USER_NAME": "(null)", "PORTAL": "10.0.0.1", "MTU": "1500", "VIA": "", "SOURCE": "10.0.0.2", "FLAGS": "",
+      "CARD": "eth0", "USER_NAME": "(null)", "PORTAL": "10.0.0.1", "MTU": "1500", "VIA": "", "SOURCE": "10.0.0.2",
+      "FLAGS": "",
     ]
     environment.merge(changes) { $1 }
     let status = try TestProcess.run(
@@ -58,6 +59,8 @@ struct DracutModuleTests {
       ([:], "ip=10.0.0.2:::24::eth0:none", "10.0.0.1::3260:1"),
       (["FLAGS": "dynamic"], "ip=eth0:dhcp", "10.0.0.1::3260:1"),
       (["VIA": "via 10.0.0.254", "MTU": "9000"], "ip=10.0.0.2::10.0.0.254:24::eth0:none:9000", "10.0.0.1::3260:1"),
+      (["UNIT": "10"], "ip=10.0.0.2:::24::eth0:none", "10.0.0.1::3260:000a"),
+      (["UNIT": "16"], "ip=10.0.0.2:::24::eth0:none", "10.0.0.1::3260:0010"),
       (["UNIT": "16650"], "ip=10.0.0.2:::24::eth0:none", "10.0.0.1::3260:410a"),
       (["UNIT": "131073"], "ip=10.0.0.2:::24::eth0:none", "10.0.0.1::3260:1-2"),
       (
@@ -81,15 +84,79 @@ struct DracutModuleTests {
     #expect(plan.disks.first?.lun.description == changes["UNIT"] ?? "1")
   }
 
-  @Test("Of a VLAN it is told what it is made of")
-  func vlan() throws {
+  @Test(
+    "Of a VLAN it is told what it is made of, by a name that ends with its number",
+    arguments: [
+      ("eth7.100", 100, "eth7.100"), ("san0005", 5, "san0005"), ("storage2", 100, "vlan100"), ("san", 7, "vlan7"),
+    ])
+  func vlan(_ name: String, _ number: Int, _ wanted: String) throws {
     let printed = try run(
       """
-      mkdir -p "$ROOT/proc/net/vlan/eth0" "$ROOT/sys/class/net/eth0/lower_eth7"
-      : >"$ROOT/proc/net/vlan/eth0/here"
+      mkdir -p "$ROOT/proc/net/vlan" "$ROOT/sys/class/net/$CARD"
+      echo 1500 >"$ROOT/sys/class/net/$CARD/mtu"
+      printf '%s\\n' 'VLAN Dev name	 | VLAN ID' 'Name-Type: VLAN_NAME_TYPE_RAW_PLUS_VID_NO_PAD' >"$ROOT/proc/net/vlan/config"
+      printf '%-15s| %d  | %s\\n' other2 2 eth8 "$CARD" \(number) eth7 >>"$ROOT/proc/net/vlan/config"
+      cmdline
+      """, ["CARD": name])
+    #expect(printed.contains("vlan=\(wanted):eth7\n") && printed.contains(":24::\(wanted):none\n"))
+    let plan = BootPlan(BootPlan.Input(parameters: BootParameters(KernelCommandLine(printed))))
+    #expect(plan.problems.isEmpty && plan.links.first?.vlan?.number == UInt16(number))
+  }
+
+  @Test("A device that is made of others is told, as nobody makes it at the boot", arguments: ["bond", "bridge"])
+  func made(_ kind: String) throws {
+    let folder = kind == "bond" ? "bonding" : "bridge"
+    let printed = try run("mkdir \"$ROOT/sys/class/net/eth0/\(folder)\"; cmdline")
+    #expect(printed.contains("Warning: iscsi-admin: the target is reached over the \(kind) eth0, which "))
+    #expect(try !run("cmdline").contains("Warning"))
+  }
+
+  @Test("An address that a server has given to the boot, which keeps it for good, is asked for again")
+  func lease() throws {
+    let mark =
+      "mkdir \"$ROOT/run\" \"$ROOT/run/iscsi-admin\"; echo $LEASE >\"$ROOT/run/iscsi-admin/lease-eth0\"; cmdline"
+    #expect(try run(mark, ["LEASE": "10.0.0.2"]).contains("ip=eth0:dhcp\n"))
+    #expect(try run(mark, ["LEASE": "10.0.0.20"]).contains("ip=10.0.0.2:::24::eth0:none\n"))
+    let sixth = try run(mark, ["LEASE": "fd00::2", "PORTAL": "fd00::1", "SOURCE": "fd00::2"])
+    #expect(sixth.contains("ip=eth0:dhcp6\n"))
+  }
+
+  @Test("Of a wire with two ends the prefix is the one of the other end")
+  func peer() throws {
+    let printed = try run(
+      """
+      ip() {
+        case $* in
+          '-o route get '*) echo "10.0.0.1 dev eth0 src 10.0.0.2 uid 0" ;;
+          '-o address'*) echo "2: eth0    inet 10.0.0.2 peer 10.0.0.9/32 scope global eth0" ;;
+        esac
+      }
       cmdline
       """)
-    #expect(printed.contains("vlan=eth0:eth7\n"))
+    #expect(printed.contains("ip=10.0.0.2:10.0.0.9::32::eth0:none\n"))
+    let plan = BootPlan(BootPlan.Input(parameters: BootParameters(KernelCommandLine(printed))))
+    let own = try #require(IPAddress("10.0.0.2"))
+    #expect(plan.links.map(\.addressing) == [.fixed(own, prefixLength: 32, peer: IPAddress("10.0.0.9"))])
+  }
+
+  @Test("The loop in which the hook runs is asked for, where it is a module of its own")
+  func queue() throws {
+    let base = "dracutbasedir=$ROOT/dracut; mkdir -p \"$dracutbasedir/modules.d/99base\"; "
+    #expect(try run(base + "depends") == "rootfs-block\n")
+    let own = try run(base + "mkdir \"$dracutbasedir/modules.d/77initqueue\"; depends")
+    #expect(own == "rootfs-block\ninitqueue\n")
+  }
+
+  @Test("The name and the secrets of this machine are for an image of this machine alone", arguments: [true, false])
+  func files(_ isForThisMachine: Bool) throws {
+    let printed = try run(
+      """
+      hostonly=\(isForThisMachine ? "yes" : "")
+      inst_multiple() { echo "$*"; }
+      install
+      """)
+    #expect(printed.contains("/etc/iscsi/initiatorname.iscsi /etc/iscsi/iscsi.initramfs") == isForThisMachine)
+    #expect(printed.contains("/etc/iscsi/") == isForThisMachine)
   }
 
   @Test("A secret is not among the parameters, which is told unless the image's file has it")

@@ -51,6 +51,8 @@ struct ExitCodeTests {
       (InitiatorError.daemon(.closed), 18),
       (InitiatorError.daemon(.notConnected("/run/s", .noSuchFileOrDirectory)), 20),
       (DaemonError.otherDaemon(.taken(by: .openISCSI(process: 1))), 28), (try login(.inUse("mounted")), 28),
+      (try login(.held("sda is held by dm-0")), 28),
+      (try login(.logoutUnderWay(session)), 28), (try login(.logoutUnderWay(nil)), 28),
       (NoSession(), 21), (NoSession(selector: .target(target)), 21), (NothingFound(portal: Samples.portal), 21),
       (SysfsError.noDevice(address: "1:0:0:1", session), 22),
       (KernelError.rejected(.createSession, .noSuchAddressOrDevice, by: .interface), 23),
@@ -67,7 +69,8 @@ struct ExitCodeTests {
       (KernelError.alreadyOwned(session), 28),
       (KernelError.overrun(.createSession), 29),
       (SysfsError.unbound(session), 32),
-      (try login(.scanTimedOut), 33), (try login(.kernel(.timedOut(.createSession))), 33),
+      (try login(.scanTimedOut), 33), (try login(.scanNotBegun), 33),
+      (try login(.kernel(.timedOut(.createSession))), 33),
     ]
   }
 

@@ -13,7 +13,9 @@ public final class TestListener: Sendable {
   public var portal: Portal { Portal(host: .address(.v4(0x7F00_0001), scope: nil), port: port) }
 
   /// Starts to listen.
-  public init() throws {
+  ///
+  /// - Parameter backlog: How many connections may wait, but for one: whoever comes then gets no answer, as over a silent path.
+  public init(backlog: Int = 16) throws {
     descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
     guard descriptor >= 0 else { throw Errno(rawValue: errno) }
     var address = sockaddr_in()
@@ -28,7 +30,7 @@ public final class TestListener: Sendable {
       }
     }
     port = UInt16(bigEndian: address.sin_port)
-    guard status, listen(descriptor, 16) == 0 else { throw Errno(rawValue: errno) }
+    guard status, listen(descriptor, CInt(clamping: backlog)) == 0 else { throw Errno(rawValue: errno) }
   }
 
   deinit { close(descriptor) }

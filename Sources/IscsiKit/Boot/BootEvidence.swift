@@ -22,6 +22,8 @@ public struct BootEvidence: Sendable {
   public var session: SessionSnapshot?
   /// The kind of the root file system: `ext4`.
   public var rootFileSystem: String?
+  /// The modules that drive what is between the disk and that file system, such as LVM.
+  public var layerModules: [String] = []
   /// The network device on the way to the target of that session, or else of what the image logs in to; and those below it.
   public var networkDevices: [String] = []
   /// The modules that drive them.
@@ -74,8 +76,17 @@ public struct BootEvidence: Sendable {
     if plan?.links.contains(where: { $0.vlan != nil }) ?? false {
       needs.append(Need(module: "8021q", reason: "the VLAN"))
     }
-    if let rootFileSystem { needs.append(Need(module: rootFileSystem, reason: "the root file system")) }
+    if let rootFileSystem { needs.append(Need(module: driver(of: rootFileSystem), reason: "the root file system")) }
+    for module in layerModules where modules.map({ $0.place(of: module) != .missing }) ?? false {
+      needs.append(Need(module: module, reason: "what the root file system is on"))
+    }
     return needs
+  }
+
+  /// The module for a kind of file system. Kernels of today have one for ext2, ext3 and ext4.
+  private func driver(of kind: String) -> String {
+    let isOld = ["ext2", "ext3"].contains(kind)
+    return isOld && modules.map { $0.place(of: kind) == .missing } ?? false ? "ext4" : kind
   }
 
   /// Whether the plan goes by boot firmware.

@@ -86,17 +86,31 @@ public struct BootEvidenceCollector: Sendable {
         throw error
       }
     }
+    if let unified = unifiedImage(of: kernel) { throw .enclosed(unified, "a unified kernel image") }
     throw .notFound(kernel: kernel)
+  }
+
+  /// What a boot loader starts with its image in itself: that with the kernel's version in its name, or else the first.
+  private func unifiedImage(of kernel: String) -> FilePath? {
+    let all = InitramfsImage.unifiedFolders.flatMap { folder in
+      ((try? SysfsDirectory(path: place(folder.string)).names()) ?? []).filter { $0.hasSuffix(".efi") }.sorted()
+        .map { place(folder.string).appending($0) }
+    }
+    return all.first { $0.lastComponent?.string.contains(kernel) ?? false } ?? all.first
   }
 
   /// What a boot with an image would do, if the kernel's command line stays as it is.
   private func plan(of image: InitramfsImage) -> BootPlan {
-    let carried = image.texts.filter { $0.key.hasPrefix("etc/cmdline") }.sorted { $0.key < $1.key }.map(\.value)
-    let line = (carried + [sources.commandLine ?? text("proc/cmdline") ?? ""]).joined(separator: "\n")
+    func texts(in folder: String) -> [String] {
+      image.texts.filter { $0.key.hasPrefix(folder) }.sorted { $0.key < $1.key }.map(\.value)
+    }
+    let carried = texts(in: "etc/cmdline.d/") + [image.texts["etc/cmdline"]].compactMap(\.self)
+    let typed = [sources.commandLine ?? text("proc/cmdline") ?? ""]
     let file = ["etc/iscsi.initramfs", "etc/iscsi/iscsi.initramfs"].first { image.texts[$0] != nil }
-    let settings =
+    var settings =
       file.map { BootParameters(ShellAssignments(image.texts[$0] ?? ""), of: "/\($0)") } ?? BootParameters()
-    var input = BootPlan.Input(parameters: BootParameters(KernelCommandLine(line)).over(settings))
+    settings.takeConfiguration([image.texts["conf/initramfs.conf"]].compactMap(\.self) + texts(in: "conf/conf.d/"))
+    var input = BootPlan.Input(parameters: BootSources.parameters(typed: typed, carried: carried).over(settings))
     input.firmware = (try? FirmwareReader(sysfs: sources.sysfs).boots()) ?? []
     let name = image.texts["etc/iscsi/initiatorname.iscsi"] ?? image.texts["etc/initiatorname.iscsi"]
     input.machineName = name.flatMap(InitiatorNameFile.value).flatMap { try? InitiatorName($0) }
@@ -105,7 +119,7 @@ public struct BootEvidenceCollector: Sendable {
 
   // MARK: - The running system
 
-  private func lookAtRoot(_ evidence: inout BootEvidence) {
+  func lookAtRoot(_ evidence: inout BootEvidence, sessions known: [SessionSnapshot]? = nil) {
     let mounts = text("proc/self/mounts", limit: 1 << 20) ?? text("proc/mounts", limit: 1 << 20) ?? ""
     for line in mounts.split(separator: "\n") {
       let fields = line.split(separator: " ")
@@ -113,7 +127,7 @@ public struct BootEvidenceCollector: Sendable {
       if fields.count > 2, fields[1] == "/" { evidence.rootFileSystem = String(fields[2]) }
     }
     guard let users = try? DeviceUsers(proc: place("proc"), sysfs: place("sys")),
-      let sessions = try? sources.sysfs.sessions()
+      let sessions = known ?? (try? sources.sysfs.sessions())
     else {
       evidence.rootFileSystem = nil
       return
@@ -122,7 +136,24 @@ public struct BootEvidenceCollector: Sendable {
       (try? users.uses(of: session))?.contains { $0.kind == .mounted(at: "/") } ?? false
     }
     // That of another disk says nothing of a boot from iSCSI.
-    if evidence.session == nil { evidence.rootFileSystem = nil }
+    guard let session = evidence.session else {
+      evidence.rootFileSystem = nil
+      return
+    }
+    let uses = (try? users.uses(of: session)) ?? []
+    let layers = uses.filter { $0.kind == .mounted(at: "/") }.flatMap { $0.steps.map(\.name) }
+    evidence.layerModules = Set(layers.flatMap(modules(ofBlockDevice:))).sorted()
+  }
+
+  /// The modules that drive a block device which is made of others, such as a logical volume; none for a partition.
+  private func modules(ofBlockDevice name: String) -> [String] {
+    let folder = "sys/class/block/\(name)"
+    if let kind = text("\(folder)/dm/uuid") {
+      let known = ["CRYPT-": "dm_crypt", "mpath-": "dm_multipath"]
+      return ["dm_mod"] + known.filter { kind.hasPrefix($0.key) }.map(\.value)
+    }
+    guard let level = text("\(folder)/md/level").map({ String($0.prefix { !$0.isWhitespace }) }) else { return [] }
+    return ["md_mod", ["raid4", "raid5", "raid6"].contains(level) ? "raid456" : KernelModules.normal(level)]
   }
 
   func lookAtDevice(_ name: String, _ evidence: inout BootEvidence) {
@@ -151,61 +182,13 @@ public struct BootEvidenceCollector: Sendable {
     evidence.managers = managers(of: name)
   }
 
-  private func managers(of device: String) -> [BootEvidence.NetworkManager] {
-    var found: [BootEvidence.NetworkManager] = []
-    let index = text("sys/class/net/\(device)/ifindex").flatMap { UInt32($0.prefix { $0.isNumber }) }
-    if let index, let link = text("run/systemd/netif/links/\(index)") {
-      let lines = ShellAssignments(link)
-      if let file = lines["NETWORK_FILE"], lines["ADMIN_STATE"] != "unmanaged" {
-        found.append(.networkd(keeps: text(file).map(Self.keepsConfiguration) ?? false))
-      }
-    }
-    if isThere("run/NetworkManager/devices") { found.append(.networkManager) }
-    if let interfaces = text("etc/network/interfaces"), isThere("run/network/ifstate") {
-      let lines = interfaces.split(separator: "\n").map { $0.split { $0 == " " || $0 == "\t" } }
-      let isAutomatic = lines.contains {
-        ["auto", "allow-hotplug"].contains($0.first) && $0.dropFirst().contains { $0 == device }
-      }
-      let isManual = lines.contains {
-        $0.first == "iface" && $0.dropFirst().first.map { $0 == device } ?? false && $0.last == "manual"
-      }
-      if isAutomatic { found.append(.ifupdown(switchesOff: !isManual)) }
-    }
-    return found + clients(of: device).map { .client($0) }
-  }
-
-  private static func keepsConfiguration(_ text: String) -> Bool {
-    text.split(separator: "\n").contains { line in
-      let plain = line.filter { !$0.isWhitespace }.lowercased()
-      return ["keepconfiguration=yes", "keepconfiguration=static", "keepconfiguration=true", "unmanaged=yes"].contains(
-        plain)
-    }
-  }
-
-  /// The DHCP clients that run for a device.
-  private func clients(of device: String) -> [String] {
-    guard let processes = try? SysfsDirectory(path: place("proc")), let names = try? processes.names() else {
-      return []
-    }
-    var found: [String] = []
-    for process in names where process.utf8.allSatisfy(\.isDigit) {
-      guard let command = try? processes.contents("\(process)/comm"),
-        ["dhcpcd", "dhclient", "udhcpc"].contains(command),
-        let line = try? processes.contents("\(process)/cmdline"),
-        line.split(separator: "\0").contains(where: { $0 == device }) || command == "dhcpcd", !found.contains(command)
-      else { continue }
-      found.append(command)
-    }
-    return found
-  }
-
   // MARK: - Files
 
-  private func place(_ path: String) -> FilePath { sources.root.appending(FilePath(path).removingRoot().components) }
+  func place(_ path: String) -> FilePath { sources.root.appending(FilePath(path).removingRoot().components) }
 
-  private func isThere(_ path: String) -> Bool { (try? FileDescriptor.open(place(path), .readOnly).close()) != nil }
+  func isThere(_ path: String) -> Bool { (try? FileDescriptor.open(place(path), .readOnly).close()) != nil }
 
-  private func text(_ path: String, limit: Int = 1 << 16) -> String? {
+  func text(_ path: String, limit: Int = 1 << 16) -> String? {
     guard let contents = try? FileContents(of: place(path), limit: limit) else { return nil }
     return String(decoding: contents.octets, as: UTF8.self)
   }

@@ -29,6 +29,8 @@ public struct BootInterface: Hashable, Sendable {
   public var hardwareAddress: HardwareAddress?
   /// The name servers.
   public var nameServers: [IPAddress] = []
+  /// The device where nobody names one, and it is not known from which one has been booted.
+  var usualDevice: String?
 
   /// An interface with an address from somewhere.
   public init(device: String? = nil, addressing: BootAddressing) {

@@ -25,6 +25,8 @@ public struct BootLink: Hashable, Sendable {
   public var source: String
   /// The device.
   public var device: BootDevice
+  /// The MAC address by which the device is found, should it have another name than `device` says by then; nil if that is not known.
+  public var identity: HardwareAddress?
   /// The name by which parameters speak of it, which the device may not have yet; nil for none.
   public var name: String?
   /// The VLAN on it; nil for none.
@@ -111,6 +113,7 @@ extension BootLink {
       throw .missing(field: "\(field)/mac", "card that is here")
     }
     self.init(source: field, device: device, addressing: try Self.addressing(ethernet, field))
+    identity = ethernet.hardwareAddress
     vlan = ethernet.vlan.flatMap { $0 == 0 ? nil : BootVLAN(number: $0) }
     gateway = ethernet.gateway.flatMap { $0.isUnspecified ? nil : $0.value }
     nameServers = [ethernet.primaryDNS, ethernet.secondaryDNS].compactMap { $0 }.filter { !$0.isUnspecified }

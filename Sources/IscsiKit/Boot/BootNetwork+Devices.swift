@@ -3,17 +3,15 @@ internal import SystemPackage
 
 extension BootNetwork {
   /// The name of the device that is meant, waiting until there is one.
-  func find(_ device: BootDevice, by monitor: NetworkMonitor?) async throws(BootNetworkError) -> String {
+  func find(
+    _ device: BootDevice, _ identity: HardwareAddress? = nil, by monitor: NetworkMonitor?
+  ) async throws(BootNetworkError) -> String {
     let deadline = ContinuousClock.now + patience.device
     while true {
-      let found: String? =
-        switch device {
-        case .named(let name): devices.index(of: name) == nil ? nil : name
-        case .hardwareAddress(let address): devices.name(of: address)
-        case .any: devices.bootable().first
-        }
+      let found = device.name(among: devices, identity)
       // The kernel's name is that of another device by then, perhaps.
-      if let found, let name = await settled([found]).first, device != .named(found) || name == found { return name }
+      let isByName = device == found.map(BootDevice.named) && identity.flatMap(devices.name(of:)) != found
+      if let found, let name = await settled([found]).first, !isByName || name == found { return name }
       guard let monitor, .now < deadline else { break }
       guard (try? await monitor.next(until: deadline)) ?? nil != nil else { break }
     }
@@ -81,6 +79,23 @@ extension BootNetwork {
       guard let monitor, (try? await monitor.next(until: deadline)) ?? nil != nil else { return false }
     }
     return false
+  }
+}
+
+extension BootDevice {
+  /// Its name among the devices that there are by now; nil if it is not there.
+  ///
+  /// - Parameters:
+  ///   - devices: The devices.
+  ///   - identity: The MAC address that goes before the name, by which another device may be called meanwhile.
+  /// - Returns: The name.
+  func name(among devices: NetworkDevices, _ identity: HardwareAddress?) -> String? {
+    if let name = identity.flatMap(devices.name(of:)) { return name }
+    return switch self {
+    case .named(let name): devices.index(of: name) == nil ? nil : name
+    case .hardwareAddress(let address): devices.name(of: address)
+    case .any: devices.bootable().first
+    }
   }
 }
 

@@ -152,7 +152,7 @@ public struct BootNetwork: Sendable {
     // Before the device is switched on, so that its link is not missed.
     let monitor = try? NetworkMonitor()
     guard link.device == .any else {
-      return try await setUp(link, on: try await find(link.device, by: monitor), by: monitor)
+      return try await setUp(link, on: try await find(link.device, link.identity, by: monitor), by: monitor)
     }
     return try await setUpAny(link, by: monitor)
   }
@@ -220,9 +220,8 @@ public struct BootNetwork: Sendable {
   ) async throws(BootNetworkError) -> BootLinkReport {
     let cardIndex = try index(of: card)
     var warnings: [String] = []
-    // Most drivers change it only of a device that is off, which it is not the second time.
-    if let address = link.hardwareAddress, devices.hardwareAddress(of: card) != address {
-      try await perform([NetworkChangeRequest.hardwareAddress(address, of: cardIndex)], on: card)
+    if let address = link.hardwareAddress {
+      try await perform(Self.changes(to: address, of: card, cardIndex, devices), on: card)
     }
     if let mtu = link.mtu, devices.mtu(of: card).map({ $0 < mtu }) ?? true || link.vlan == nil {
       warnings += await set(mtu: mtu, of: cardIndex, named: card)
@@ -239,6 +238,16 @@ public struct BootNetwork: Sendable {
     report.hasCarrier = await waitForCarrier(of: name, by: monitor)
     report.warnings = warnings + report.warnings
     return report
+  }
+
+  /// What gives a card a MAC address. Most drivers change it only of a device that is off, which it is not where all have been switched
+  /// on to find one with a carrier.
+  static func changes(
+    to address: HardwareAddress, of card: String, _ index: UInt32, _ devices: NetworkDevices
+  ) -> [[UInt8]] {
+    guard devices.hardwareAddress(of: card) != address else { return [] }
+    let change = NetworkChangeRequest.hardwareAddress(address, of: index)
+    return devices.isUp(card) ? [NetworkChangeRequest.down(index), change] : [change]
   }
 
   /// Sets the MTU. One that the card does not take is no reason to go without an address.
@@ -300,6 +309,7 @@ public struct BootNetwork: Sendable {
     report.nameServers += answer.nameServers.filter { !report.nameServers.contains($0) }
     guard present == nil else { return }
     (report.address, report.prefixLength) = (answer.address, answer.prefixLength)
+    BootHandover.noteLease(of: answer.address, for: report.device)
     // Whether the client has done it or not: it may have done it for the time of the lease, which nobody will renew.
     try await perform(
       [NetworkChangeRequest.address(answer.address, prefixLength: answer.prefixLength, on: index)], on: report.device)

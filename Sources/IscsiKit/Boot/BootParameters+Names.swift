@@ -61,7 +61,7 @@ extension BootParameterName {
       }
     },
     .value("root") { (parameters, value) throws(BootParameterFault) in
-      if value == "dhcp" { parameters.askForRootPath() } else { try parameters.addTarget(value) }
+      if value == "dhcp" { parameters.askForRootPath() } else { try parameters.addTarget(value, isRoot: true) }
     },
     .value("iscsiroot") { (parameters, value) throws(BootParameterFault) in
       try parameters.addTarget(BootTarget.isOne(value) ? value : "iscsi:\(value)")
@@ -224,6 +224,25 @@ extension BootParameters {
     }
   }
 
+  /// Takes what images of initramfs-tools are configured with (`initramfs.conf(5)`): `IP` and `DEVICE`. The card that the machine was
+  /// booted over goes before that device.
+  ///
+  /// - Parameter texts: The files in their order.
+  mutating func takeConfiguration(_ texts: [String]) {
+    let variables = texts.map { ShellAssignments($0) }
+    func value(_ name: String) -> String? { variables.compactMap { $0[name] }.last.flatMap { $0.isEmpty ? nil : $0 } }
+    let (address, device) = (value("IP"), value("DEVICE"))
+    guard address != nil || device != nil else { return }
+    do throws(BootParameterFault) {
+      var interface = try BootInterface(parameter: address ?? "dhcp")
+      if interface.device == nil, let device { interface.usualDevice = try BootInterface.device(device) }
+      usualInterface = interface
+    } catch {
+      problems.append(
+        BootProblem(parameter: "initramfs.conf: \(address == nil ? "DEVICE" : "IP")", reason: error.reason))
+    }
+  }
+
   /// Takes all values, or none if one is wrong.
   private mutating func take(_ parameter: BootParameterName, _ values: [String?], from name: String) {
     let before = self
@@ -236,10 +255,14 @@ extension BootParameters {
   }
 
   /// Adds the target of a root path; what else such a parameter can be is not for us.
-  fileprivate mutating func addTarget(_ text: String) throws(BootParameterFault) {
+  fileprivate mutating func addTarget(_ text: String, isRoot: Bool = false) throws(BootParameterFault) {
     guard BootTarget.isOne(text) else { return }
     isAskedFor = true
-    targets.append(try BootTarget(rootPath: text))
+    var target = try BootTarget(rootPath: text)
+    target.isRoot = isRoot
+    // There is one root file system: a later word for it counts more.
+    if isRoot { targets.removeAll(where: \.isRoot) }
+    targets.append(target)
   }
 
   fileprivate mutating func askForRootPath() {

@@ -79,6 +79,8 @@ public struct BootParameters: Hashable, Sendable {
   public var bootDevice: HardwareAddress?
   /// The MAC addresses of devices that something else gives their names.
   public var deviceNames: [String: HardwareAddress] = [:]
+  /// How the network is set up where nothing else says it: what images of initramfs-tools are configured with.
+  public var usualInterface: BootInterface?
   /// Whether a network device was to be set up in a way that could not be understood.
   public var hasRefusedInterface = false
   /// What could not be understood, and is as if it had not been said.
@@ -111,7 +113,7 @@ public struct BootParameters: Hashable, Sendable {
       all.targetGroup = targetGroup ?? others.targetGroup
       all.lun = lun ?? others.lun
     }
-    all.authentication = authentication.over(others.authentication)
+    all.authentication = authentication.completed(by: others.authentication)
     all.settings = others.settings + settings
     all.loginRetryLimit = loginRetryLimit ?? others.loginRetryLimit
     all.loginSeconds = loginSeconds ?? others.loginSeconds
@@ -123,6 +125,7 @@ public struct BootParameters: Hashable, Sendable {
     all.wantsDefaultRoute = wantsDefaultRoute || others.wantsDefaultRoute
     all.wantsNames = wantsNames || others.wantsNames
     all.bootDevice = bootDevice ?? others.bootDevice
+    all.usualInterface = usualInterface ?? others.usualInterface
     all.deviceNames = others.deviceNames.merging(deviceNames) { $1 }
     all.problems = others.problems + problems
     return all
@@ -137,6 +140,16 @@ extension RecordAuthentication {
     if targetName == nil, targetSecret == nil {
       (both.targetName, both.targetSecret) = (other.targetName, other.targetSecret)
     }
+    return both
+  }
+
+  /// This, with what it does not say itself from another: a secret of one place may be for a name of another one.
+  func completed(by other: RecordAuthentication) -> RecordAuthentication {
+    var both = self
+    both.name = name ?? other.name
+    both.secret = secret ?? other.secret
+    both.targetName = targetName ?? other.targetName
+    both.targetSecret = targetSecret ?? other.targetSecret
     return both
   }
 }

@@ -20,14 +20,15 @@ extension BootPlan {
 
   /// The link that an interface of the parameters is.
   func link(_ interface: BootInterface, _ parameters: BootParameters) -> BootLink {
-    let vlan = parameters.vlans.first { $0.name != nil && $0.name == interface.device }
-    let name = vlan?.link ?? interface.device
+    let called = interface.device ?? (parameters.bootDevice == nil ? interface.usualDevice : nil)
+    let vlan = parameters.vlans.first { $0.name != nil && $0.name == called }
+    let name = vlan?.link ?? called
     let named: BootDevice? = name.map { name in
       parameters.deviceNames[name].map(BootDevice.hardwareAddress) ?? .named(name)
     }
     let device = named ?? parameters.bootDevice.map(BootDevice.hardwareAddress) ?? .any
     var link = BootLink(source: "ip", device: device, addressing: interface.addressing)
-    link.name = interface.device
+    link.name = called
     link.vlan = vlan
     link.mtu = interface.mtu
     link.hardwareAddress = interface.hardwareAddress
@@ -41,6 +42,10 @@ extension BootPlan {
   mutating func addFallback(_ parameters: BootParameters) {
     // Who has told an address, and mistyped it, does not want one from somewhere else.
     guard !parameters.hasRefusedInterface || awaitsRootPath else { return }
+    if let usual = parameters.usualInterface {
+      links.append(link(usual, parameters))
+      return
+    }
     let device = parameters.bootDevice.map(BootDevice.hardwareAddress) ?? .any
     let addresses = logins.compactMap(\.record.portal.host.numeric)
     // Targets with IPv6 addresses alone need no IPv4.

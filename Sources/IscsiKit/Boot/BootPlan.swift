@@ -12,6 +12,10 @@ public struct BootLogin: Hashable, Sendable {
   public var seconds: UInt32?
   /// The unit that the system is on, as far as that is told.
   public var lun: LUN?
+  /// The unit that may be meant as well, if there is no such unit.
+  public var otherLUN: LUN?
+  /// Whether `root=` names the target.
+  public var isRoot = false
   /// Whether only this unit is made visible.
   public var isOnlyUnit = false
   /// Whether the boot needs the target. Of those of firmware it needs the ones that the firmware has booted with.
@@ -63,6 +67,12 @@ public struct BootPlan: Hashable, Sendable {
 
     /// Whether the targets of firmware are wanted: they are asked for, or nothing else is.
     public var usesFirmware: Bool { parameters.usesFirmware ?? !(parameters.namesTarget || usesRootPath) }
+
+    /// Whether it is of use to know what firmware has left: for its targets, its network, or the name that it gives us.
+    var wantsFirmwareTable: Bool {
+      let isNameless = parameters.initiator == nil && machineName == nil && parameters.isAskedFor
+      return usesFirmware || isNameless || parameters.interfaces.contains { $0.addressing == .firmware }
+    }
 
     /// Whether a DHCP server is to tell the target: that is asked for, or the target is to be known from elsewhere, and is not.
     public var usesRootPath: Bool {
@@ -164,7 +174,9 @@ extension BootPlan {
 
   private mutating func addTargets(_ input: Input) {
     let parameters = input.parameters
-    for target in parameters.targets { add(target, "netroot", parameters.targetHosts, input) }
+    // What is named twice is what root= says of it.
+    for target in parameters.targets where target.isRoot { add(target, "root", parameters.targetHosts, input) }
+    for target in parameters.targets where !target.isRoot { add(target, "netroot", parameters.targetHosts, input) }
     if let name = parameters.targetName {
       if parameters.targetHosts.isEmpty, parameters.targets.isEmpty {
         problems.append(BootProblem(parameter: "iscsi_target_name", reason: "it is not told where the target is"))
@@ -197,6 +209,11 @@ extension BootPlan {
     if hosts.isEmpty {
       problems.append(BootProblem(parameter: source, reason: "it is not told where \(target.name) is"))
     }
+    if let lun = target.lun, let other = target.decimalLUN {
+      let reason =
+        "the LUN of \(target.name) is hexadecimal, and means unit \(lun), or else unit \(other) if there is no such unit"
+      note(BootProblem(parameter: source, reason: reason))
+    }
     for host in hosts {
       let portal = Portal(
         host: host, port: target.port ?? parameters.targetPort ?? Portal.defaultPort, tag: parameters.targetGroup ?? 1)
@@ -210,6 +227,8 @@ extension BootPlan {
       record.authentication = told.over(record.authentication)
       var login = BootLogin(source: source, record: record)
       login.lun = target.lun
+      login.otherLUN = target.decimalLUN
+      login.isRoot = target.isRoot
       login.isOnlyUnit = parameters.lun != nil && target.lun == parameters.lun
       add(login, as: parameters.initiator ?? input.machineName ?? input.firmwareName, input, told: told)
     }
@@ -236,10 +255,10 @@ extension BootPlan {
     login.seconds = parameters.loginSeconds
     for setting in parameters.settings {
       if let reason = login.apply(setting) {
-        let problem = BootProblem(parameter: setting.key, reason: reason)
-        if !problems.contains(problem) { problems.append(problem) }
+        note(BootProblem(parameter: setting.key, reason: reason))
       }
     }
+    noteMissingSecret(login.record.authentication, of: login.record.target)
     let place = (login.record.target, login.record.portal.address, login.record.interface.name)
     let same = logins.firstIndex { ($0.record.target, $0.record.portal.address, $0.record.interface.name) == place }
     guard let same else { return logins.append(login) }
@@ -250,6 +269,19 @@ extension BootPlan {
     if parameters.initiator == nil { login.record.interface.initiatorName = firmware.record.interface.initiatorName }
     login.lun = login.lun ?? firmware.lun
     logins[same] = login
+  }
+
+  /// Tells of a name without a secret, by which nobody can log in.
+  private mutating func noteMissingSecret(_ authentication: RecordAuthentication, of target: TargetName) {
+    guard authentication.name != nil, authentication.secret == nil else { return }
+    note(
+      BootProblem(
+        parameter: "iscsi_username", reason: "there is no secret for the login to \(target) (iscsi_password=)"))
+  }
+
+  /// Tells a problem once, of however many ways to a target.
+  private mutating func note(_ problem: BootProblem) {
+    if !problems.contains(problem) { problems.append(problem) }
   }
 }
 

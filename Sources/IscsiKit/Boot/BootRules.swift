@@ -99,6 +99,14 @@ extension BootRule {
 
   static let imageHook = BootRule("image-hook") { evidence in
     guard let image = evidence.image else { return [] }
+    if image.lacksQueue {
+      return [
+        Match(
+          .problem, "the image has no loop in which hooks run",
+          evidence: ["it has systemd, and no dracut-initqueue.service"],
+          remedy: image.remedy("make dracut's module initqueue part of the image"))
+      ]
+    }
     if let own = image.ownHook, let other = image.otherHook {
       return [
         Match(
@@ -269,8 +277,8 @@ extension BootEvidence.NetworkManager {
     case .ifupdown(switchesOff: true):
       BootRule.Match(
         .problem, "ifupdown switches \(device) off at the shutdown, while the root file system needs it",
-        evidence: ["/etc/network/interfaces has auto \(device)"],
-        remedy: .advice("make its line `iface \(device) inet manual`, or take `auto \(device)` away"))
+        evidence: ["/etc/network/interfaces, or a file that it names, has it switched on at the boot"],
+        remedy: .advice("add the line `no-auto-down \(device)`, or make it `iface \(device) inet manual`"))
     case .client(let name):
       BootRule.Match(
         .warning, "\(name) runs for \(device): killed at the shutdown, it may take the address away",
@@ -281,9 +289,15 @@ extension BootEvidence.NetworkManager {
 }
 
 extension InitramfsImage {
-  /// Our own hook in it: a script, or a unit of systemd.
+  /// Our own hook in it: a script, or a unit of systemd that is wanted there.
   fileprivate var ownHook: String? {
-    names.sorted().first { name in
+    if runsUnitsAlone {
+      let units = ["usr/lib/systemd/system", "lib/systemd/system", "etc/systemd/system"].map { "\($0)/" }
+      let unit = "iscsi-admin-boot.service"
+      let isWanted = names.contains { $0.hasSuffix(".wants/\(unit)") }
+      return isWanted ? units.map { $0 + unit }.first(where: names.contains) : nil
+    }
+    return names.sorted().first { name in
       guard let file = name.split(separator: "/").last, file.contains("iscsi-admin") else { return false }
       return name.contains("hooks/") || name.contains("scripts/") || file.hasSuffix(".service")
     }
@@ -291,8 +305,22 @@ extension InitramfsImage {
 
   /// The hook of another package: Debian's open-iscsi, dracut's module, or one by the wiki's page.
   fileprivate var otherHook: String? {
-    ["scripts/local-top/iscsi", "hooks/iscsi", "usr/sbin/iscsiroot", "sbin/iscsiroot", "usr/bin/iscsiroot"]
-      .first(where: names.contains)
+    // Our module of dracut has a program by that name, which does nothing.
+    let isOurs = names.contains { $0.hasSuffix("connect-iscsi-admin.sh") }
+    let programs = isOurs ? [] : ["usr/sbin/iscsiroot", "sbin/iscsiroot", "usr/bin/iscsiroot"]
+    let scripts = ["scripts/local-top/iscsi"] + (runsUnitsAlone ? [] : ["hooks/iscsi"])
+    return (scripts + programs).first(where: names.contains)
+  }
+
+  private var hasSystemd: Bool { !names.isDisjoint(with: ["usr/lib/systemd/systemd", "lib/systemd/systemd"]) }
+
+  /// Whether nobody runs scripts in it: mkinitcpio's are for its images without systemd.
+  private var runsUnitsAlone: Bool { generator == .mkinitcpio && hasSystemd }
+
+  /// Whether dracut's loop is missing, in which its hooks run.
+  fileprivate var lacksQueue: Bool {
+    guard generator == .dracut, hasSystemd else { return false }
+    return !names.contains { $0.hasSuffix("systemd/system/dracut-initqueue.service") }
   }
 
   /// Where its generator is told of modules.

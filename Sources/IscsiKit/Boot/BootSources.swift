@@ -16,9 +16,25 @@ public struct BootSources: Sendable {
   /// Where they have the machine's name.
   static let nameFiles: [FilePath] = ["/etc/iscsi/initiatorname.iscsi", "/etc/initiatorname.iscsi"]
 
-  /// What is asked for: by the file, and before it by the command line with what dracut adds to it.
+  /// What is asked for: by the file, before it by what images carry of a command line, and before that by what is typed at the boot.
   public func parameters() -> BootParameters {
-    BootParameters(KernelCommandLine(commandLine ?? wholeCommandLine())).over(settings())
+    let line: BootParameters
+    if let commandLine {
+      line = BootParameters(KernelCommandLine(commandLine))
+    } else {
+      let typed = (["/proc/cmdline"] + files(in: "/run/initramfs/cmdline.d")).compactMap(text)
+      let carried = (files(in: "/etc/cmdline.d") + ["/etc/cmdline"]).compactMap(text)
+      line = Self.parameters(typed: typed, carried: carried)
+    }
+    return line.over(settings())
+  }
+
+  /// What command lines ask for. Who types a target or a network device at a boot does not want those that the image carries.
+  static func parameters(typed: [String], carried: [String]) -> BootParameters {
+    func read(_ lines: [String]) -> BootParameters {
+      BootParameters(KernelCommandLine(lines.joined(separator: "\n")))
+    }
+    return read(typed).over(read(carried))
   }
 
   /// The sysfs of the machine.
@@ -58,8 +74,7 @@ public struct BootSources: Sendable {
       input.parameters.problems.append(BootProblem(parameter: path, reason: error.description))
     }
     let reader = FirmwareReader(sysfs: sysfs)
-    let wantsNetwork = input.parameters.interfaces.contains { $0.addressing == .firmware }
-    if root == "/", input.usesFirmware || wantsNetwork { reader.loadModule() }
+    if root == "/", input.wantsFirmwareTable { reader.loadModule() }
     do throws(FirmwareError) { input.firmware = try reader.boots() } catch {
       // A table that cannot be read is one.
       input.parameters.isAskedFor = input.parameters.isAskedFor || input.usesFirmware
@@ -69,21 +84,21 @@ public struct BootSources: Sendable {
   }
 
   private func settings() -> BootParameters {
+    var settings = BootParameters()
     for file in Self.settingsFiles {
       guard let text = text(of: file) else { continue }
-      return BootParameters(ShellAssignments(text), of: file.string)
+      settings = BootParameters(ShellAssignments(text), of: file.string)
+      break
     }
-    return BootParameters()
+    let configuration = ["/conf/initramfs.conf"] + files(in: "/conf/conf.d", withSuffix: "")
+    settings.takeConfiguration(configuration.compactMap(text))
+    return settings
   }
 
-  /// What images carry comes first, so that what is typed at the boot wins.
-  private func wholeCommandLine() -> String {
-    let folders: [FilePath] = ["/etc/cmdline.d", "/run/cmdline.d"]
-    let carried = folders.flatMap { folder in
-      ((try? SysfsDirectory(path: path(folder)).names()) ?? []).filter { $0.hasSuffix(".conf") }.sorted()
-        .map(folder.appending)
-    }
-    return (carried + ["/etc/cmdline", "/proc/cmdline"]).compactMap(text).joined(separator: "\n")
+  /// The files of a folder, in the order in which they are read.
+  private func files(in folder: FilePath, withSuffix suffix: String = ".conf") -> [FilePath] {
+    ((try? SysfsDirectory(path: path(folder)).names()) ?? []).filter { $0.hasSuffix(suffix) }.sorted()
+      .map(folder.appending)
   }
 
   private func text(of file: FilePath) -> String? {

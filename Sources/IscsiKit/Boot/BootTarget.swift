@@ -37,6 +37,11 @@ public struct BootTarget: Hashable, Sendable {
   public var port: UInt16?
   /// The unit that the system is on; nil if the parameter does not tell.
   public var lun: LUN?
+  /// The unit that is meant if the number was written in the decimal way, as Debian and dracut do in spite of RFC 4173; nil where
+  /// both ways come to the same, or only one is possible.
+  public var decimalLUN: LUN?
+  /// Whether `root=` names it: of several targets this one has the root file system.
+  public var isRoot = false
   /// What it takes to log in; nothing if something else may tell.
   public var authentication = RecordAuthentication()
   /// The network device to connect through; nil leaves that to the routes.
@@ -83,7 +88,10 @@ public struct BootTarget: Hashable, Sendable {
     // 6 is TCP.
     guard ["", "6", "tcp", "TCP"].contains(fields[1]) else { throw BootParameterFault("its protocol is not TCP (6)") }
     if !fields[2].isEmpty { port = try Self.port(fields[2]) }
-    if !fields[lunIndex].isEmpty { lun = try Self.lun(fields[lunIndex]) }
+    if !fields[lunIndex].isEmpty {
+      lun = try Self.lun(fields[lunIndex])
+      decimalLUN = Self.decimalLUN(fields[lunIndex])
+    }
     if first == 6, !fields[4].isEmpty {
       guard PortalHost.isInterfaceName(fields[4]) else {
         throw BootParameterFault("its network device has no such name")
@@ -111,6 +119,15 @@ public struct BootTarget: Hashable, Sendable {
     }
     let octets = (0..<4).reduce(UInt64(0)) { $0 << 16 | ($1 < numbers.count ? numbers[$1] : 0) }
     return LUN(rawValue: octets)
+  }
+
+  /// Reads a LUN as a decimal number; nil if that is none, or no other one than in the way of RFC 4173. Nobody writes zeros before a
+  /// decimal number.
+  private static func decimalLUN(_ text: Substring) -> LUN? {
+    guard text.utf8.count > 1, !text.hasPrefix("0"), text.utf8.allSatisfy(\.isDigit), let number = UInt64(text) else {
+      return nil
+    }
+    return LUN(linuxNumber: number)
   }
 
   private static func startsName(_ field: Substring) -> Bool {

@@ -19,6 +19,8 @@ struct CPIOReader {
   private(set) var texts: [String: String] = [:]
   /// What stands where an archive or its padding should go on, from its beginning; nil as long as all is an archive's.
   private(set) var foreign: [UInt8]?
+  /// Whether the last entry was the end of an archive, as it is of a file that is not cut off.
+  private(set) var isWhole = false
   /// How many octets were an archive's.
   private(set) var length = 0
 
@@ -67,7 +69,8 @@ struct CPIOReader {
     let isWanted = isFile && size <= Self.textLimit && wants(name)
     if isWanted, pending.count < total { return false }
     if isWanted { texts[name] = String(decoding: pending[nameEnd..<(nameEnd + size)], as: UTF8.self) }
-    if !name.isEmpty, name != "TRAILER!!!", names.count < Self.entryLimit { names.insert(name) }
+    isWhole = name == "TRAILER!!!"
+    if !name.isEmpty, !isWhole, names.count < Self.entryLimit { names.insert(name) }
     let here = min(total, pending.count)
     drop(here)
     skipped = total - here

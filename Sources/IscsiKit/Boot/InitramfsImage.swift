@@ -12,6 +12,8 @@ public enum InitramfsImageError: DiagnosableError, Hashable {
   case noProgram(FilePath, String)
   /// It is nothing that could be read.
   case malformed(FilePath)
+  /// It is, or is a part of, an image of which the files cannot be seen from here: what is around them.
+  case enclosed(FilePath, String)
 
   /// The reason in words.
   public var description: String {
@@ -20,6 +22,7 @@ public enum InitramfsImageError: DiagnosableError, Hashable {
     case .unreadable(let path, let errno): "\(path) cannot be read: \(errno)"
     case .noProgram(let path, let name): "\(path) is compressed, and there is no program \(name) to read it"
     case .malformed(let path): "\(path) is no initramfs image that could be read"
+    case .enclosed(let path, let place): "\(path) is not looked into: its files are in \(place)"
     }
   }
   /// 21, 13 or 1.
@@ -27,7 +30,7 @@ public enum InitramfsImageError: DiagnosableError, Hashable {
     switch self {
     case .notFound: .noObjectsFound
     case .unreadable(_, .permissionDenied): .access
-    case .unreadable, .noProgram, .malformed: .failure
+    case .unreadable, .noProgram, .malformed, .enclosed: .failure
     }
   }
   /// What to do about it.
@@ -35,6 +38,7 @@ public enum InitramfsImageError: DiagnosableError, Hashable {
     switch self {
     case .notFound: "name the image with --image, or its kernel with --kernel"
     case .unreadable(_, .permissionDenied): "run as root"
+    case .enclosed: "make one without that for the check, and name it with --image"
     case .noProgram, .unreadable, .malformed: nil
     }
   }
@@ -96,17 +100,24 @@ public struct InitramfsImage: Hashable, Sendable {
   static func candidates(kernel: String, package: String?, machine: String?) -> [FilePath] {
     let plain = ["initrd.img-\(kernel)", "initramfs-\(kernel).img", "initrd-\(kernel)"]
     let arch = package.map { ["initramfs-\($0).img"] } ?? []
-    let installed = machine.map { machine in ["\(machine)/\(kernel)/initrd", "\(machine)/\(kernel)/linux"] } ?? []
+    let installed = machine.map { ["\($0)/\(kernel)/initrd"] } ?? []
     return (plain + arch + installed).map { FilePath("/boot/\($0)") }
       + installed.flatMap { [FilePath("/efi/\($0)"), FilePath("/boot/efi/\($0)")] }
   }
+
+  /// The folders that boot loaders take kernels from which have their image in themselves.
+  static let unifiedFolders: [FilePath] = ["/efi/EFI/Linux", "/boot/EFI/Linux", "/boot/efi/EFI/Linux"]
 
   /// Whether the text of a file is worth keeping.
   @Sendable private static func isWanted(_ name: String) -> Bool {
     ["etc/initiatorname.iscsi", "etc/iscsi/initiatorname.iscsi", "etc/iscsi.initramfs", "etc/iscsi/iscsi.initramfs"]
       .contains(name) || name == "etc/cmdline" || name == "hooks/iscsi"
       || name.hasPrefix("etc/cmdline.d/") && name.hasSuffix(".conf")
+      || name == "conf/initramfs.conf" || name.hasPrefix("conf/conf.d/")
   }
+
+  /// The file systems that dracut packs an image's files into (its modules `squash`), as they are called in it.
+  private static let packedFiles = ["squashfs-root.img", "erofs-root.img", "squash-root.img", "squash/root.img"]
 
   /// Reads an image, blocking: archives as they are, and what is compressed by the program for it.
   ///
@@ -123,6 +134,7 @@ public struct InitramfsImage: Hashable, Sendable {
     var plain = CPIOReader(wants: Self.isWanted)
     do throws(Errno) {
       while true {
+        guard .now < deadline else { throw .timedOut }
         let piece = try FileContents.octets(of: file, limit: 1 << 16)
         if piece.isEmpty || !plain.feed(piece[...]) { break }
       }
@@ -132,8 +144,10 @@ public struct InitramfsImage: Hashable, Sendable {
     self.init(path: path, names: plain.names, texts: plain.texts)
     guard let magic = plain.foreign else {
       if names.isEmpty { throw .malformed(path) }
+      try refuseEnclosed()
       return
     }
+    if magic.starts(with: Array("MZ".utf8)) { throw .enclosed(path, "a unified kernel image") }
     guard let program = Self.programs.first(where: { magic.starts(with: $0.magic) })?.name else {
       throw .malformed(path)
     }
@@ -141,6 +155,11 @@ public struct InitramfsImage: Hashable, Sendable {
       throw .noProgram(path, program)
     }
     try unpack(file, from: plain.length, by: found, until: deadline)
+    try refuseEnclosed()
+  }
+
+  private func refuseEnclosed() throws(InitramfsImageError) {
+    if let packed = Self.packedFiles.first(where: names.contains) { throw .enclosed(path, packed) }
   }
 
   /// Adds what is in the compressed rest of a file.
@@ -154,10 +173,12 @@ public struct InitramfsImage: Hashable, Sendable {
     var process = Program([program, "-dc"])
     process.input = file
     process.keepsErrors = false
-    do throws(ProgramError) { _ = try process.run(until: deadline) { !reader.feed($0) } } catch {
-      throw .malformed(path)
+    let status: Int32
+    do throws(ProgramError) { status = try process.run(until: deadline) { !reader.feed($0) } } catch {
+      throw error == .timedOut ? .unreadable(path, .timedOut) : .malformed(path)
     }
-    if reader.names.isEmpty { throw .malformed(path) }
+    // What stands behind it is no fault, but the program complains of that too: one that is cut off has no end.
+    if reader.names.isEmpty || (status != 0 && !reader.isWhole) { throw .malformed(path) }
     names.formUnion(reader.names)
     texts.merge(reader.texts) { $1 }
   }

@@ -36,8 +36,8 @@ struct DiscoveredNodes: Sendable {
 
   /// What is to be done.
   struct FollowUp: Hashable, Sendable {
-    /// The nodes to log in to; one that wants several sessions as often.
-    var logins: [NodeRecord] = []
+    /// The logins to make; of a node that wants several sessions as many.
+    var logins: [NodeLogin] = []
     /// The nodes that are gone.
     var departures: [Departure] = []
     /// The nodes that are gone and stay, because of the exclusions.
@@ -130,8 +130,7 @@ struct DiscoveredNodes: Sendable {
       if record.leadingLogin, connected.contains(key.target) { continue }
       connected.insert(key.target)
       logins[key] = .begun(again: now + delay, delay: delay)
-      let count = min(max(Int(record.sessionCount), 1), LoginDescription.sessionLimit)
-      followUp.logins += Array(repeating: record, count: count)
+      followUp.logins += NodeLoginPlan.plans(for: [record]).flatMap(\.logins)
     }
   }
 

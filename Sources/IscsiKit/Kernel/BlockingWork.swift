@@ -8,15 +8,17 @@ import SystemPackage
 /// What can block for ever has a pool of its own, so that it holds up nothing but its like.
 public final class BlockingWork: Sendable {
   /// The pool for scans and other writes to sysfs, which last as long as a target takes to answer, killed process or not:
-  /// 32 at once, which covers the scans of many logins; more wait their turn.
-  static let devices = BlockingWork(limit: 32, sharesFiles: false)
+  /// 16 at once at each target's host, which covers the scans of many logins, so that one that is dead holds up no other;
+  /// more wait their turn.
+  static let devices = BlockingWork(limit: 128, limitPerGroup: 16, sharesFiles: false)
   /// The pool for what is read of devices again, which every device of a session that is lost meanwhile holds up.
-  static let rescans = BlockingWork(limit: 32, sharesFiles: false)
+  static let rescans = BlockingWork(limit: 128, limitPerGroup: 16, sharesFiles: false)
   /// The pool for what gives devices their I/O back, which must go on while other writes to sysfs hang.
-  static let revival = BlockingWork(limit: 16, sharesFiles: false)
+  static let revival = BlockingWork(limit: 64, limitPerGroup: 8, sharesFiles: false)
 
   private struct Job {
     let number: UInt64
+    let group: String?
     let run: @Sendable () -> Void
     /// Tells the caller that it will not run.
     let refuse: @Sendable (Errno) -> Void
@@ -29,6 +31,27 @@ public final class BlockingWork: Sendable {
     var idle = 0
     var lastNumber: UInt64 = 0
     var queue: [Job] = []
+    /// How many calls of a group run.
+    var runningOfGroup: [String: Int] = [:]
+
+    /// Whether a call of a group may begin.
+    func hasRoom(for group: String?, _ limit: Int) -> Bool { group.map { runningOfGroup[$0] ?? 0 < limit } ?? true }
+
+    mutating func begin(_ group: String?) {
+      if let group { runningOfGroup[group, default: 0] += 1 }
+    }
+
+    mutating func end(_ group: String?) {
+      guard let group, let count = runningOfGroup[group] else { return }
+      runningOfGroup[group] = count > 1 ? count - 1 : nil
+    }
+
+    /// Takes the oldest call that may begin.
+    mutating func next(_ limitPerGroup: Int) -> Job? {
+      guard let index = queue.firstIndex(where: { hasRoom(for: $0.group, limitPerGroup) }) else { return nil }
+      begin(queue[index].group)
+      return queue.remove(at: index)
+    }
   }
 
   /// Starts a thread that runs a closure.
@@ -36,6 +59,7 @@ public final class BlockingWork: Sendable {
 
   private let state = Mutex(State())
   private let limit: Int
+  private let limitPerGroup: Int
   /// For how long a thread without work waits for some: making one costs as much as many a call.
   private let linger: Duration
   private let startThread: Starter
@@ -48,12 +72,17 @@ public final class BlockingWork: Sendable {
   ///
   /// - Parameters:
   ///   - limit: How many threads it may have.
+  ///   - limitPerGroup: How many of them calls of one group may have.
   ///   - sharesFiles: Whether its calls see the open files of the process. What a call opens without is nobody else's.
   ///   - stackSize: The stack of a thread in octets; nil is the process' default.
-  public convenience init(limit: Int, sharesFiles: Bool = true, stackSize: Int? = nil) {
+  public convenience init(
+    limit: Int, limitPerGroup: Int = .max, sharesFiles: Bool = true, stackSize: Int? = nil
+  ) {
     let courier = sharesFiles ? nil : Courier.shared
-    self.init(limit: limit, linger: .seconds(2), deliver: { if let courier { courier.run($0) } else { $0() } }) {
-      (body) throws(Errno) in
+    self.init(
+      limit: limit, limitPerGroup: limitPerGroup, linger: .seconds(2),
+      deliver: { if let courier { courier.run($0) } else { $0() } }
+    ) { (body) throws(Errno) in
       try DedicatedThread.start(named: "iscsi-blocking", stackSize: stackSize) {
         if courier != nil { DedicatedThread.leaveFiles() }
         body()
@@ -63,23 +92,24 @@ public final class BlockingWork: Sendable {
 
   /// A pool whose threads are started by `startThread`, and end when they were without work for as long as `linger`.
   init(
-    limit: Int, linger: Duration = .zero,
+    limit: Int, limitPerGroup: Int = .max, linger: Duration = .zero,
     deliver: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void = { $0() },
     startThread: @escaping Starter
   ) {
     self.limit = max(limit, 1)
+    self.limitPerGroup = max(limitPerGroup, 1)
     self.linger = linger
     self.deliver = deliver
     self.startThread = startThread
   }
 
-  /// Runs `body` on a thread of the pool and returns its value.
+  /// Runs `body` on a thread of the pool and returns its value. Calls of one group may be fewer at a time than those of all.
   ///
   /// - Throws: `WaitError.timedOut` if `deadline` passes first, `.cancelled` if the task is cancelled, `.failed` if the
   ///   machine has no room for a thread. A call that has not begun by then never does. One that has cannot be stopped: it
   ///   goes on to its end on its thread, and its value is dropped.
   public func run<Value: Sendable>(
-    until deadline: ContinuousClock.Instant?, _ body: @escaping @Sendable () -> Value
+    until deadline: ContinuousClock.Instant?, in group: String? = nil, _ body: @escaping @Sendable () -> Value
   ) async throws(WaitError) -> Value {
     let outcome = OneShot<Result<Value, WaitError>>()
     let number = state.withLock { state in
@@ -94,7 +124,7 @@ public final class BlockingWork: Sendable {
     }
     defer { timer?.cancel() }
     let result = await withTaskCancellationHandler {
-      let job = Job(number: number) { [deliver] in
+      let job = Job(number: number, group: group) { [deliver] in
         // Its caller may have gone while it waited for its turn.
         guard !outcome.isResolved else { return }
         let value = body()
@@ -122,12 +152,18 @@ public final class BlockingWork: Sendable {
 
   private func enqueue(_ job: Job) {
     let (starts, wakes) = state.withLock { state in
+      // One of a group that has all its threads gets that of the next of them that ends.
+      guard state.hasRoom(for: job.group, limitPerGroup) else {
+        state.queue.append(job)
+        return (false, false)
+      }
       // Idle threads have work already if as many calls wait.
       guard state.queue.count >= state.idle, state.running < limit else {
         state.queue.append(job)
         return (false, state.idle > 0)
       }
       state.running += 1
+      state.begin(job.group)
       return (true, false)
     }
     if wakes { work.signal() }
@@ -138,6 +174,7 @@ public final class BlockingWork: Sendable {
       // What was queued meanwhile is for the other threads, if there are any.
       let stranded = state.withLock { state -> [Job] in
         state.running -= 1
+        state.end(job.group)
         guard state.running == 0 else { return [] }
         defer { state.queue = [] }
         return state.queue
@@ -151,14 +188,15 @@ public final class BlockingWork: Sendable {
     var next: Job? = first
     while let job = next {
       job.run()
-      next = takeJob()
+      next = takeJob(after: job)
     }
   }
 
-  /// The oldest job, as soon as there is one; nil when the thread is to end.
-  private func takeJob() -> Job? {
+  /// The oldest job that may begin, as soon as there is one; nil when the thread is to end.
+  private func takeJob(after last: Job) -> Job? {
     let queued = state.withLock { state -> Job? in
-      guard state.queue.isEmpty else { return state.queue.removeFirst() }
+      state.end(last.group)
+      if let job = state.next(limitPerGroup) { return job }
       state.idle += 1
       return nil
     }
@@ -167,9 +205,9 @@ public final class BlockingWork: Sendable {
     while true {
       let isLate = work.wait(timeout: end) == .timedOut
       let (job, ends) = state.withLock { state -> (Job?, Bool) in
-        guard state.queue.isEmpty else {
+        if let job = state.next(limitPerGroup) {
           state.idle -= 1
-          return (state.queue.removeFirst(), false)
+          return (job, false)
         }
         guard isLate else { return (nil, false) }
         state.idle -= 1

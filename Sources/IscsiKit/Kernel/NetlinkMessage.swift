@@ -55,10 +55,15 @@ struct NetlinkMessage {
     return payload.hostInteger(at: payload.startIndex + offset, as: Number.self)
   }
 
-  /// The errno of a message that ends a request, 0 where that was done; nil for another message.
+  /// The errno of a message that ends a request, 0 where that was done, or with which a list ended early; nil for another
+  /// message.
   var errorCode: Int32? {
-    guard type == Self.errorType else { return nil }
-    return Int32(truncatingIfNeeded: Int32(bitPattern: fixed(at: 0, as: UInt32.self) ?? 0).magnitude)
+    let code = Int32(truncatingIfNeeded: Int32(bitPattern: fixed(at: 0, as: UInt32.self) ?? 0).magnitude)
+    return switch type {
+    case Self.errorType: code
+    case Self.endType where code != 0: code
+    default: nil
+    }
   }
 
   /// The attributes after a fixed structure of this length; nil if the payload is shorter than that.

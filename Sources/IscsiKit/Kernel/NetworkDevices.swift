@@ -74,13 +74,46 @@ public struct NetworkDevices: Sendable {
     }
   }
 
-  /// The name of the device with this MAC address; the first by name, should several (a bond and its members) have it.
+  /// The name of the device with this MAC address. Should several have it, it is the card rather than a VLAN on it, but a bond or a
+  /// bridge rather than a card that is a part of it; and of equals the first by name.
   public func name(of address: HardwareAddress) -> String? {
     guard let devices = try? SysfsDirectory(path: root.appending("class/net")) else { return nil }
-    let names = (try? devices.names()) ?? []
-    return names.sorted().first { name in
+    let names = ((try? devices.names()) ?? []).sorted().filter { name in
       guard let text = try? devices.contents("\(name)/address") else { return false }
       return HardwareAddress(text) == address
     }
+    let whole = names.filter { !devices.exists("\($0)/master") }
+    return whole.first { devices.exists("\($0)/device") } ?? whole.first ?? names.first
+  }
+
+  /// Whether a device is switched on; false if there is none of this name.
+  func isUp(_ name: String) -> Bool {
+    guard PortalHost.isInterfaceName(name), let devices = try? SysfsDirectory(path: root.appending("class/net")),
+      let text = try? devices.contents("\(name)/flags"), let flags = UInt32(text.dropFirst("0x".count), radix: 16)
+    else { return false }
+    // IFF_UP.
+    return flags & 1 != 0
+  }
+
+  /// A device and those that it is made of, such as a VLAN and its card: itself first.
+  public func parts(of name: String) -> [String] {
+    guard let devices = try? SysfsDirectory(path: root.appending("class/net")) else { return [] }
+    var found: [String] = []
+    var pending = [name]
+    while let next = pending.popLast(), found.count < 16 {
+      guard PortalHost.isInterfaceName(next), !found.contains(next), devices.exists(next) else { continue }
+      found.append(next)
+      let below = ((try? devices.names(in: next)) ?? []).filter { $0.hasPrefix("lower_") }.sorted()
+      pending += below.map { String($0.dropFirst("lower_".count)) }
+    }
+    return found
+  }
+
+  /// The MAC address of a device that is hardware; nil for another one.
+  func addressOfHardware(_ name: String) -> HardwareAddress? {
+    guard PortalHost.isInterfaceName(name), let devices = try? SysfsDirectory(path: root.appending("class/net")),
+      devices.exists("\(name)/device")
+    else { return nil }
+    return hardwareAddress(of: name)
   }
 }

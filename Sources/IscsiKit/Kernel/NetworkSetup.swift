@@ -54,6 +54,11 @@ enum NetworkChangeRequest {
     NetlinkMessage.request(type: newLink, flags: acknowledge, link(index: index, flags: up, mask: up))
   }
 
+  /// Switches a device off.
+  static func down(_ index: UInt32) -> [UInt8] {
+    NetlinkMessage.request(type: newLink, flags: acknowledge, link(index: index, flags: 0, mask: up))
+  }
+
   /// Sets the MTU of a device, in octets.
   static func mtu(_ octets: UInt32, of index: UInt32) -> [UInt8] {
     var payload = link(index: index, flags: 0, mask: 0)

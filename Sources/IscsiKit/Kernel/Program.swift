@@ -45,7 +45,7 @@ struct Program: Hashable, Sendable {
     unsafe access(path, X_OK) == 0
   }
 
-  /// Runs it, blocking until it ends, its output does, the deadline passes, or somebody stops it.
+  /// Runs it, blocking until it ends, the deadline passes, or somebody stops it.
   func run(until deadline: ContinuousClock.Instant, _ stop: ProgramStop? = nil) throws(ProgramError) -> Outcome {
     var output: [UInt8] = []
     let status = try run(until: deadline, stop) { octets in
@@ -83,17 +83,36 @@ struct Program: Hashable, Sendable {
     // The program's end closes the pipe, and a pipe can be waited for with a limit, unlike a process.
     stop?.begin(process)
     let end = Self.read(pipe.readEnd, until: deadline, stop, take)
+    if end != .file { kill(process, SIGKILL) }
+    // One that has closed its output may go on for ever, and can be stopped until it has ended.
+    let hasEnded = end != .deadline && Self.wait(for: process, until: deadline)
     stop?.end()
-    guard end != .deadline else {
+    guard hasEnded else {
       kill(process, SIGKILL)
       // A program that hangs in the kernel does not die at once: who waits for that is not the caller.
       try? DedicatedThread.start(named: "iscsi-reaper") { _ = Self.collect(process) }
+      if end == .enough { return 128 + SIGKILL }
       throw .timedOut
     }
-    if end == .enough { kill(process, SIGKILL) }
     // A program whose signals ignore SIGCHLD has no status to collect.
     let status = Self.collect(process) ?? 0
     return status & 0x7F == 0 ? (status >> 8) & 0xFF : 128 + (status & 0x7F)
+  }
+
+  /// Waits until a process has ended, whose status stays to be collected: its number is nobody else's until then. False at the deadline.
+  private static func wait(for process: pid_t, until deadline: ContinuousClock.Instant) -> Bool {
+    // Most end with their output.
+    var pause: UInt32 = 500
+    while true {
+      var information = unsafe siginfo_t()
+      // The information is a local variable; its signal is 0 as long as nothing has ended.
+      let result = unsafe waitid(P_PID, id_t(process), &information, WEXITED | WNOHANG | WNOWAIT)
+      if result != 0, errno != EINTR { return true }
+      if result == 0, unsafe information.si_signo != 0 { return true }
+      guard .now < deadline else { return false }
+      usleep(pause)
+      pause = min(2 * pause, 50_000)
+    }
   }
 
   /// Waits for a process to end; nil if its status went elsewhere.

@@ -7,7 +7,7 @@ public import SystemPackage
 ///
 /// Made once, by the main thread before others are started: it takes the variables out of the environment, which no
 /// thread may read meanwhile, so that child processes do not take them for theirs. Without a manager every call does
-/// nothing. Nothing here blocks.
+/// nothing. Nothing here blocks a thread.
 public struct ServiceManager: Sendable {
   /// What the manager is told.
   public enum State: Hashable, Sendable {
@@ -73,13 +73,27 @@ public struct ServiceManager: Sendable {
 
   /// Tells the manager, in one message; false if there is none or it cannot be told now.
   @discardableResult
-  public func notify(_ states: State...) -> Bool {
-    guard let address else { return false }
+  public func notify(_ states: State...) -> Bool { address.map { Self.send(states, to: $0) == nil } ?? false }
+
+  /// How long a manager whose queue is full is given before it is told again.
+  private static let pause = Duration.milliseconds(100)
+
+  /// Tells the manager, in one message, as often as it takes: one that never hears of the end of a start ends the process.
+  /// Returns when it is told, or never will be, and when the task is cancelled.
+  public func tell(_ states: State...) async {
+    guard let address else { return }
+    while let errno = Self.send(states, to: address), errno == .wouldBlock || errno == .noBufferSpace {
+      guard (try? await Reactor.shared.sleep(until: .now + Self.pause)) != nil else { return }
+    }
+  }
+
+  /// Sends a message; nil if it went, else why not.
+  private static func send(_ states: [State], to address: [UInt8]) -> Errno? {
     let text = states.map(\.line).joined(separator: "\n")
     let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-    guard descriptor >= 0 else { return false }
+    guard descriptor >= 0 else { return Errno(rawValue: errno) }
     defer { close(descriptor) }
-    return UnixAddress(octets: address).send(Array(text.utf8), from: descriptor) == nil
+    return UnixAddress(octets: address).send(Array(text.utf8), from: descriptor)
   }
 
   /// The octets of `sun_path` for `/path` or `@name`; nil for another kind, such as vsock, or one that is too long.

@@ -3,10 +3,8 @@ internal import SystemPackage
 
 /// A connection whose target the kernel asks for signs of life.
 struct WatchedConnection: Hashable, Sendable {
-  /// Our end of it.
-  var local: SocketQuery.End
-  /// The target's end.
-  var remote: SocketQuery.End
+  /// The connection.
+  var connection: SocketQuery.Connection
   /// After how much silence the kernel asks for a sign of life.
   var noopInterval: Duration
   /// How long it waits for that, and then gives the connection up.
@@ -26,24 +24,24 @@ extension Sysfs {
         let timeout: UInt32 = try connection.number("ping_tmo"), timeout > 0, let ends = try ends(of: connection)
       else { return nil }
       return WatchedConnection(
-        local: ends.local, remote: ends.remote, noopInterval: .seconds(Int64(interval)),
+        connection: ends, noopInterval: .seconds(Int64(interval)),
         noopTimeout: .seconds(Int64(timeout)))
     }
   }
 
   /// Both ends of a session's connection; nil if there is none, or the kernel does not tell.
-  func connectionEnds(of id: SessionID) -> (local: SocketQuery.End, remote: SocketQuery.End)? {
+  func connectionEnds(of id: SessionID) -> SocketQuery.Connection? {
     readingConnection(of: id) { (connection) throws(Errno) in try ends(of: connection) }
   }
 
-  private func ends(
-    of connection: borrowing SysfsDirectory
-  ) throws(Errno) -> (local: SocketQuery.End, remote: SocketQuery.End)? {
+  private func ends(of connection: borrowing SysfsDirectory) throws(Errno) -> SocketQuery.Connection? {
     guard let remote = try connection.text("address").flatMap({ IPAddress($0) }),
       let remotePort: UInt16 = try connection.number("port"),
       let localPort: UInt16 = try connection.number("local_port"), let local = try hostAddress(of: connection)
     else { return nil }
-    return (SocketQuery.End(address: local, port: localPort), SocketQuery.End(address: remote, port: remotePort))
+    return SocketQuery.Connection(
+      local: SocketQuery.End(address: local, port: localPort),
+      remote: SocketQuery.End(address: remote, port: remotePort))
   }
 
   /// Our own address, which the host of the session shows.
@@ -66,6 +64,18 @@ extension Sysfs {
       return try read(connection)
     }
     return found ?? nil
+  }
+
+  /// Whether a session's connection is up, as `SessionSnapshot.isConnectionUp` tells it, by one or two small files alone; nil if
+  /// there is no such session.
+  func isConnectionUp(of id: SessionID) throws(SysfsError) -> Bool? {
+    try reading("iscsi_session") { (sessions) throws(Errno) -> Bool? in
+      guard let session = try sessions.directory("session\(id)") else { return nil }
+      let name = "connection\(id):\(ConnectionID.leading)"
+      guard let connection = try session.directory("device/\(name)/iscsi_connection/\(name)") else { return false }
+      if let state = try connection.contents("state").flatMap(KernelConnectionState.init) { return state == .up }
+      return try session.contents("state").flatMap(KernelSessionState.init) == .loggedIn
+    } ?? nil
   }
 
   /// A session's `recovery_tmo` in seconds, -1 for none; nil if there is no such session or the kernel does not tell.

@@ -22,11 +22,12 @@ public struct TCPSocket: ~Copyable, Sendable {
   ///   - binding: What the connection goes out through.
   ///   - sysfs: Where to look a MAC address up.
   ///   - deadline: When to give up. A portal of several addresses gives each its share of the time that is left.
+  ///   - addressLimit: The most that one address may take; nil is all of its share.
   /// - Returns: The connected socket.
   /// - Throws: `TransportError` of the last address that was tried.
   public static func connect(
     to portal: Portal, through binding: InterfaceBinding = .automatic, sysfs: FilePath = "/sys",
-    until deadline: ContinuousClock.Instant
+    until deadline: ContinuousClock.Instant, addressLimit: Duration? = nil
   ) async throws(TransportError) -> TCPSocket {
     var addresses = try await portal.resolve(until: deadline)
     var failure = TransportError.unresolvable("no address")
@@ -39,7 +40,7 @@ public struct TCPSocket: ~Copyable, Sendable {
       let share = (deadline - .now) / (addresses.count - index)
       do throws(TransportError) {
         let socket = try open(for: address, through: binding, sysfs: sysfs)
-        try await socket.connect(to: address, until: .now + share)
+        try await socket.connect(to: address, until: .now + min(share, addressLimit ?? share))
         return socket
       } catch {
         if error == .cancelled { throw error }

@@ -3,7 +3,7 @@
 /// An outage as it stands in the file of a session's record, for the next daemon that finds the session without a
 /// connection.
 ///
-/// Its moment is the nanoseconds since the machine has started, suspended or not, by which `ContinuousClock` goes
+/// Its moments are nanoseconds since the machine has started, suspended or not, by which `ContinuousClock` goes
 /// (Linux: `CLOCK_BOOTTIME`): another start of the daemon does not change them, and no record outlives the machine's.
 struct KeptOutage: Codable {
   /// What was wrong with the network.
@@ -15,6 +15,7 @@ struct KeptOutage: Codable {
   }
 
   var since: Int64
+  var holdEnd: Int64?
   var cause: String
   var kernelError: UInt32?
   var message: UInt8?
@@ -24,7 +25,8 @@ struct KeptOutage: Codable {
 
   /// What is kept of an outage.
   init(_ outage: Outage) {
-    since = Int64(clamping: (outage.since - Self.start).attoseconds / 1_000_000_000)
+    since = Self.nanoseconds(outage.since)
+    holdEnd = outage.holdEnd.map(Self.nanoseconds)
     switch outage.cause {
     case .kernel(let code): (cause, kernelError) = ("kernel", code.rawValue)
     case .message(let event): (cause, message) = ("message", event.rawValue)
@@ -46,14 +48,21 @@ struct KeptOutage: Codable {
     case ("unseen", _, _): lost = .unseen
     default: return nil
     }
-    var outage = Outage(cause: lost, network: network?.finding, since: Self.start + .nanoseconds(since))
+    var outage = Outage(cause: lost, network: network?.finding, since: Self.instant(since))
+    outage.holdEnd = holdEnd.map(Self.instant)
     // No outage has more, and one more can always be counted.
     outage.attempts = Int(Int32(clamping: max(0, attempts)))
     outage.replacementTimeout = replacementTimeout
     return outage
   }
 
-  private static var start: ContinuousClock.Instant { ContinuousClock().systemEpoch }
+  private static func nanoseconds(_ instant: ContinuousClock.Instant) -> Int64 {
+    Int64(clamping: (instant - ContinuousClock().systemEpoch).attoseconds / 1_000_000_000)
+  }
+
+  private static func instant(_ nanoseconds: Int64) -> ContinuousClock.Instant {
+    ContinuousClock().systemEpoch + .nanoseconds(nanoseconds)
+  }
 }
 
 extension KeptOutage.Network {

@@ -13,6 +13,8 @@ struct SessionDirectory<Driver: Sendable>: Sendable {
   /// What is known of a session.
   struct Entry: Sendable {
     let key: SessionKey
+    /// The same session's key by the address of its portal, if that is known by a name.
+    let alias: SessionKey?
     /// Who asked for the session.
     var owner: SessionOwner?
     /// The kernel's number, as soon as there is one.
@@ -31,6 +33,8 @@ struct SessionDirectory<Driver: Sendable>: Sendable {
     case exists(SessionID)
     /// A login that makes the last one that is wanted is under way.
     case underWay
+    /// There may be one more when this one is gone, which is being logged out of.
+    case leaving(Ticket)
   }
 
   private var lastNumber: UInt64 = 0
@@ -45,29 +49,40 @@ struct SessionDirectory<Driver: Sendable>: Sendable {
   ///
   /// - Parameters:
   ///   - key: The session's identity.
+  ///   - alias: Its key by the address of its portal, if that is known by a name.
   ///   - wanted: How many sessions of this key there may be (open-iscsi's `nr_sessions`).
-  ///   - unsupervised: Sessions of this key that the kernel has and this directory does not.
+  ///   - shown: Sessions of this key that the kernel shows, supervised or not.
   ///   - owner: Who asks.
   /// - Returns: Whether the key is the caller's, and who has it otherwise.
   mutating func claim(
-    _ key: SessionKey, wanted: Int = 1, unsupervised: [SessionID] = [], owner: SessionOwner? = nil
+    _ key: SessionKey, alias: SessionKey? = nil, wanted: Int = 1, shown: [SessionID] = [],
+    owner: SessionOwner? = nil
   ) -> Claim {
-    let present = tickets[key] ?? []
-    let strangers = unsupervised.filter { numbers[$0] == nil }
+    var present = tickets(of: key, alias)
+    // The kernel knows by which of its host's addresses a session has come about.
+    present += shown.compactMap { numbers[$0] }.filter { !present.contains($0) }
+    let strangers = shown.filter { numbers[$0] == nil }
     if present.count + strangers.count >= max(wanted, 1) {
-      let made = present.compactMap { entries[$0] }
+      // Who is told that the session exists counts on it. One that is on its way out is none to count on.
+      let leaving = present.filter { entries[$0]?.supervision?.phase == .loggingOut }
+      if let first = leaving.first, present.count - leaving.count + strangers.count < max(wanted, 1) {
+        return .leaving(first)
+      }
+      let made = present.filter { !leaving.contains($0) }.compactMap { entries[$0] }
       // One that is still being made has a number early, but is no session that anybody could use.
       let isReady = made.allSatisfy { $0.session != nil && $0.supervision.map { $0.phase != .loggingIn } ?? false }
       guard isReady, let session = made.first?.session ?? strangers.first else { return .underWay }
       return .exists(session)
     }
-    return .claimed(add(Entry(key: key, owner: owner)))
+    return .claimed(add(Entry(key: key, alias: alias, owner: owner)))
   }
 
   /// Adds a session that was found in the kernel; nil if it is here already.
-  mutating func adopt(_ session: SessionID, _ key: SessionKey, owner: SessionOwner?) -> Ticket? {
+  mutating func adopt(
+    _ session: SessionID, _ key: SessionKey, alias: SessionKey? = nil, owner: SessionOwner?
+  ) -> Ticket? {
     guard numbers[session] == nil else { return nil }
-    let ticket = add(Entry(key: key, owner: owner, session: session))
+    let ticket = add(Entry(key: key, alias: alias, owner: owner, session: session))
     numbers[session] = ticket
     return ticket
   }
@@ -110,8 +125,17 @@ struct SessionDirectory<Driver: Sendable>: Sendable {
   mutating func release(_ ticket: Ticket) {
     forgetNumber(of: ticket)
     guard let entry = entries.removeValue(forKey: ticket) else { return }
-    tickets[entry.key]?.removeAll { $0 == ticket }
-    if tickets[entry.key]?.isEmpty == true { tickets[entry.key] = nil }
+    for key in [entry.key, entry.alias].compactMap(\.self) {
+      tickets[key]?.removeAll { $0 == ticket }
+      if tickets[key]?.isEmpty == true { tickets[key] = nil }
+    }
+  }
+
+  /// The entries of a key or its alias, each once, oldest first.
+  private func tickets(of key: SessionKey, _ alias: SessionKey?) -> [Ticket] {
+    let found = tickets[key] ?? []
+    guard let others = alias.flatMap({ tickets[$0] }) else { return found }
+    return (found + others.filter { !found.contains($0) }).sorted { $0.number < $1.number }
   }
 
   /// A number may have come to another entry meanwhile, when a session is found that is just being made.
@@ -125,6 +149,7 @@ struct SessionDirectory<Driver: Sendable>: Sendable {
     let ticket = Ticket(number: lastNumber)
     entries[ticket] = entry
     tickets[entry.key, default: []].append(ticket)
+    if let alias = entry.alias, alias != entry.key { tickets[alias, default: []].append(ticket) }
     return ticket
   }
 }

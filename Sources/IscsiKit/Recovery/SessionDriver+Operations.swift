@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Synchronization
 
 extension SessionDriver {
   /// Carries one operation out.
   func perform(_ operation: SessionMachine.Operation) async -> SessionMachine.OperationResult {
-    switch operation {
+    connecting = nil
+    return switch operation {
     case .logIn(let portal, let deadline): await logIn(at: portal, until: deadline)
     case .stop: await stop()
-    case .relogIn(let portal, let deadline): await relogIn(at: portal, until: deadline)
+    case .relogIn(let portal, let deadline, let limit): await relogIn(at: portal, until: deadline, connectLimit: limit)
     case .removeDevices: await removeDevices()
     case .sayGoodbye: await sayGoodbye()
     case .destroy: await destroy()
@@ -33,8 +35,14 @@ extension SessionDriver {
   }
 
   private func login(_ request: LoginRequest) -> SessionLogin {
-    SessionLogin(
-      link: environment.link, sysfs: environment.sysfs, request: request, isid: isid, progress: progress
+    let (watch, progress) = (ConnectWatch(), progress)
+    connecting = watch
+    return SessionLogin(
+      link: environment.link, sysfs: environment.sysfs, request: request, isid: isid,
+      progress: { step in
+        watch.note(step)
+        progress(step)
+      }
     ) { [weak self] session, host in await self?.created(session, host) }
   }
 
@@ -89,7 +97,7 @@ extension SessionDriver {
   }
 
   private func relogIn(
-    at portal: Portal, until deadline: ContinuousClock.Instant
+    at portal: Portal, until deadline: ContinuousClock.Instant, connectLimit: Duration
   ) async -> SessionMachine.OperationResult {
     guard let request = identity.request else { return .notConnected(.unknownIdentity) }
     // The wait for a turn does not count as the target's time.
@@ -98,7 +106,7 @@ extension SessionDriver {
     defer { pass.leave() }
     let waited = ContinuousClock.now - began
     guard case .unbound(let session) = take() else { return .failed(.connectionLost) }
-    switch await login(request).again(session, at: portal, until: .now + time) {
+    switch await login(request).again(session, at: portal, until: .now + time, connectLimit: connectLimit) {
     case .up(let session, _):
       held = .up(session)
       areNOPsIdle = false
@@ -183,5 +191,18 @@ extension SessionDriver {
       held = .broken(session)
       return .failed(error.isUnknownSession ? .noSession : .kernel(error))
     }
+  }
+}
+
+/// How far a login has come with its connection, for who looks while it runs.
+final class ConnectWatch: Sendable {
+  private let state = Mutex(SessionMachine.ConnectProgress.notBegun)
+
+  /// How far it has come.
+  var progress: SessionMachine.ConnectProgress { state.withLock(\.self) }
+
+  /// Notes a step as it begins.
+  func note(_ step: LoginStep) {
+    state.withLock { $0 = step == .connect ? .pending(since: .now) : .connected }
   }
 }

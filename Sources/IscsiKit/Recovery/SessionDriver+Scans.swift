@@ -11,7 +11,9 @@ extension SessionDriver {
     guard let session, let request = identity.request, !isFirst || request.options.scan != .none else {
       return answerLogin()
     }
-    let scan = SessionScan(sysfs: environment.sysfs, settings: request.options.devices)
+    let scan = SessionScan(
+      sysfs: environment.sysfs, settings: request.options.devices, group: request.portal.host.description,
+      timeout: environment.scanTimeout)
     guard scanning == nil else {
       isScanDue = true
       // One at a time: a target can ask without end.
@@ -52,19 +54,24 @@ extension SessionDriver {
     if let failure, failure.cause != .cancelled, loginWaiter == nil { note(.scanFailed(failure.cause)) }
     if !isAwaited { answerLogin() }
     if isDue { return scan(isFirst: false) }
-    repeatScan(after: mayBeRepeated ? failure?.cause : nil)
+    repeatScan(after: failure?.cause, mayBeRepeated: mayBeRepeated)
   }
 
   /// What kept a device from its I/O may pass: the kernel unblocks a session's devices in the background, for one. A scan
-  /// that hangs is not helped by another.
-  private func repeatScan(after failure: OperationError.Cause?) {
-    guard let failure, failure != .scanTimedOut, failure != .cancelled, machine.isUp,
-      scanRepeats < Self.scanRepeatLimit
-    else {
+  /// that hangs is not helped by another. One that never began has kept nobody waiting but this session, whose disks are
+  /// not there without it: it is made again, the first too, until it has its turn.
+  private func repeatScan(after failure: OperationError.Cause?, mayBeRepeated: Bool) {
+    let isDue =
+      switch failure {
+      case .scanNotBegun?: true
+      case nil, .scanTimedOut?, .cancelled?: false
+      case .some: mayBeRepeated && scanRepeats < Self.scanRepeatLimit
+      }
+    guard isDue, machine.isUp else {
       scanRepeats = 0
       return
     }
-    scanRepeats += 1
+    if failure != .scanNotBegun { scanRepeats += 1 }
     let pause = Self.scanPause * (1 << scanRepeats)
     scanTimer = Reactor.shared.schedule(at: .now + pause) { [weak self] in Task { await self?.repeatScan() } }
   }

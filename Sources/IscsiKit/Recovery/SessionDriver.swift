@@ -47,6 +47,8 @@ actor SessionDriver {
     let loginGate: RecoveryGate
     /// How long the removal of a session's devices is waited for.
     var patience = RemovalPatience()
+    /// How long a scan may take.
+    var scanTimeout = Duration.seconds(60)
   }
 
   let environment: Environment
@@ -62,6 +64,8 @@ actor SessionDriver {
   private(set) var progress: @Sendable (LoginStep) -> Void = { _ in }
   var loginReport: LoginReport?
   var leftover: SessionID?
+  /// How far the login that is under way has come; nil while it waits for its turn, or if there is none.
+  var connecting: ConnectWatch?
 
   private(set) var machine: SessionMachine
   private var supervision: Supervision
@@ -87,7 +91,8 @@ actor SessionDriver {
   private var loginFailure: OperationError.Cause?
   private var problems: [LogoutReport.Problem]?
   private(set) var loginWaiter: CheckedContinuation<Result<LoginReport, OperationError>, Never>?
-  private(set) var logoutWaiters: [CheckedContinuation<Result<LogoutReport, OperationError>, Never>] = []
+  private(set) var logoutWaiters: [OneShot<Result<LogoutReport, OperationError>>] = []
+  private var endWaiters: [OneShot<Bool>] = []
   private var isFinished = false
   /// Why the session was not taken up.
   private var abandonment: OperationError.Cause?
@@ -176,17 +181,45 @@ actor SessionDriver {
     }
   }
 
-  /// Logs out, and returns when the session is gone; many may ask.
+  /// Logs out, and returns when the session is gone; many may ask. A cancellation ends the wait, and not the logout: who
+  /// asks again and again for one that takes long must not leave ever more behind.
   func logOut(timeout: Duration) async -> Result<LogoutReport, OperationError> {
     logoutTimeout = timeout
-    return await withCheckedContinuation { continuation in
-      logoutWaiters.append(continuation)
-      if isFinished { answerLogouts() } else { handle(.logOut) }
+    let (answer, operation) = (OneShot<Result<LogoutReport, OperationError>>(), logoutOperation)
+    logoutWaiters.append(answer)
+    defer { logoutWaiters.removeAll { $0 === answer } }
+    if isFinished { answerLogouts() } else { handle(.logOut) }
+    return await withTaskCancellationHandler {
+      await answer.value
+    } onCancel: {
+      answer.resolve(.failure(OperationError(operation, .cancelled)))
+    }
+  }
+
+  /// Waits until the session is gone; false if it is not by the deadline, or when the task is cancelled.
+  func waitForEnd(until deadline: ContinuousClock.Instant) async -> Bool {
+    guard !isFinished else { return true }
+    let end = OneShot<Bool>()
+    endWaiters.append(end)
+    let timer = Reactor.shared.schedule(at: deadline) { end.resolve(false) }
+    defer {
+      timer.cancel()
+      endWaiters.removeAll { $0 === end }
+    }
+    return await withTaskCancellationHandler {
+      await end.value
+    } onCancel: {
+      end.resolve(false)
     }
   }
 
   /// The network has something that it did not have.
-  func networkRestored() { handle(.networkRestored) }
+  func networkRestored() { handle(.networkRestored(connecting?.progress ?? .notBegun)) }
+
+  /// Looks whether a session that is believed to be up is.
+  func lookForLoss() {
+    if machine.isUp { handle(.observed(observe())) }
+  }
 
   /// What the session's connection is bound to.
   var binding: InterfaceBinding { identity.request?.options.binding ?? .automatic }
@@ -194,10 +227,14 @@ actor SessionDriver {
   /// What the network shows on the way to the portal.
   func networkFound(_ finding: NetworkFinding?) { handle(.networkFound(finding)) }
 
-  /// Since when the target has not answered; nil if it has.
-  func silenceFound(_ since: ContinuousClock.Instant?) {
-    guard since == nil || !areNOPsIdle else { return }
-    handle(.silenceFound(since: since))
+  /// Takes what is known of the target's silence.
+  func silenceFound(_ finding: SilenceWatch.Finding) {
+    switch finding {
+    case .silent where areNOPsIdle: break
+    case .silent(let since): handle(.silenceFound(since: since))
+    case .answered: handle(.silenceFound(since: nil))
+    case .unknown: handle(.silenceUnknown)
+    }
   }
 
   /// Keeps what the session is set to for its logins and scans from now on.
@@ -369,9 +406,10 @@ actor SessionDriver {
   }
 
   private func answerLogouts(_ result: Result<LogoutReport, OperationError>) {
-    let waiters = logoutWaiters
+    for waiter in logoutWaiters { waiter.resolve(result) }
     logoutWaiters = []
-    for waiter in waiters { waiter.resume(returning: result) }
+    guard isFinished else { return }
+    for waiter in endWaiters { waiter.resolve(true) }
   }
 
   private var logoutOperation: OperationError.Operation {

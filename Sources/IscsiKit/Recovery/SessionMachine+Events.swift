@@ -23,8 +23,11 @@ extension SessionMachine {
   private mutating func hostIsGoing() -> [Action] {
     guard ending == nil else { return [] }
     switch phase {
-    // A first login notices it too, and leaves nothing.
-    case .new, .loggingIn, .waitingToLogIn: return []
+    case .new, .waitingToLogIn: return []
+    case .loggingIn:
+      // A login that fails leaves nothing; of one that has just succeeded, sysfs tells.
+      isInDoubt = true
+      return []
     default: break
     }
     ending = .hostGone
@@ -88,28 +91,40 @@ extension SessionMachine {
   // MARK: - What the target tells
 
   /// The longest pause that a target is granted: the most that RFC 7143, section 13.15, allows for DefaultTime2Wait.
-  private static let longestHold = Duration.seconds(3600)
+  static let longestHold = Duration.seconds(3600)
 
   mutating func received(_ message: AsyncMessagePDU, at now: Instant) -> [Action] {
-    let notice = Action.notify(.messageReceived(message.event))
-    guard phase == .up else { return note(message.event, at: now) }
-    switch message.event {
-    case .scsi where message.announcesChangedUnits && policy.scansForUnits:
-      return note(message.event, at: now) + [.rescan]
-    case .logoutRequested:
-      phase = .leaving
-      return [notice, .perform(.sayGoodbye)]
-    case .connectionDropped where message.parameter1 != 0:
-      // There is one connection here, and its CID is 0.
-      return note(message.event, at: now)
-    case .connectionDropped, .sessionDropped:
-      hold(for: .seconds(message.parameter2), from: now)
-      return [notice] + lose(.message(message.event), at: now)
-    case .negotiationRequested:
-      return [notice] + lose(.message(message.event), at: now)
-    default:
-      return note(message.event, at: now)
+    switch phase {
+    case .up:
+      if let farewell = follow(message, at: now) { return [.notify(.messageReceived(message.event))] + farewell }
+      return note(message.event, at: now) + (message.announcesChangedUnits && policy.scansForUnits ? [.rescan] : [])
+    case .loggingIn, .reloggingIn:
+      // The session is started, which is told by the end of the operation. What came last is what holds.
+      if message.endsConnection { pendingMessage = message }
+    case .leaving, .stopping, .waitingToStop:
+      if message.endsConnection { hold(for: message.pause, from: now) }
+    default: break
     }
+    return note(message.event, at: now)
+  }
+
+  /// Does what a message wants by which the target ends the connection; nil if it is none.
+  private mutating func follow(_ message: AsyncMessagePDU, at now: Instant) -> [Action]? {
+    guard message.endsConnection else { return nil }
+    guard message.event == .logoutRequested else {
+      hold(for: message.pause, from: now)
+      return lose(.message(message.event), at: now)
+    }
+    phase = .leaving
+    // On record before the Logout Request is sent, see `isGoodbyeUnfinished`. The kernel's timer does not run before the stop.
+    outage = Outage(cause: .message(.logoutRequested), network: network, since: now)
+    return [.perform(.sayGoodbye)]
+  }
+
+  /// Does what the target has asked for since the session was started, before that was known; nil if there is nothing.
+  mutating func followPendingMessage(at now: Instant) -> [Action]? {
+    defer { pendingMessage = nil }
+    return pendingMessage.flatMap { follow($0, at: now) }
   }
 
   /// Tells of a message that does not end the connection. A target that sends them without end must not drive everything
@@ -121,8 +136,14 @@ extension SessionMachine {
   }
 
   private mutating func hold(for pause: Duration, from now: Instant) {
-    holdEnd = pause > .zero ? now + min(pause, Self.longestHold) : nil
+    guard pause > .zero else { return }
+    holdEnd = max(holdEnd ?? now, now + min(pause, Self.longestHold))
+    outage?.holdEnd = holdEnd
   }
+
+  /// Keeps a pause that an earlier supervisor has left. What stands in a file is no reason to wait for longer than a target
+  /// may ask for.
+  mutating func grantHold(_ end: Instant?, at now: Instant) { holdEnd = end.map { min($0, now + Self.longestHold) } }
 
   // MARK: - The way out
 
@@ -189,6 +210,25 @@ extension SessionMachine {
 
   private mutating func note(_ result: OperationResult) {
     if case .problem(let problem) = result { problems.append(problem) }
+  }
+}
+
+extension AsyncMessagePDU {
+  /// Whether our connection ends by it. There is one here, and its CID is 0; a negotiation is a new login.
+  fileprivate var endsConnection: Bool {
+    switch event {
+    case .logoutRequested, .sessionDropped, .negotiationRequested: true
+    case .connectionDropped: parameter1 == 0
+    default: false
+    }
+  }
+
+  /// For how long the target does not want to see us after it has dropped the connection (Time2Wait).
+  fileprivate var pause: Duration {
+    switch event {
+    case .connectionDropped, .sessionDropped: .seconds(parameter2)
+    default: .zero
+    }
   }
 }
 

@@ -19,12 +19,17 @@ extension SessionMachine {
       return [.notify(.redirected(route.current))] + logIn(at: now)
     case .failed(let cause), .notConnected(let cause):
       guard ending == nil else { return leaveUnmade() }
+      if isRenewalDue, cause.mayBeTheNetwork {
+        renewAttempt(at: now)
+        return logIn(at: now)
+      }
       return loginFailed(cause, at: now)
     case .done, .goodbye, .problem:
       let moved = arrive(at: now)
       guard ending == nil else { return [.notify(.loggedIn)] + moved + tearDown() }
       phase = .up
-      return [.notify(.loggedIn)] + moved + [.scan] + resolveDoubt(at: now)
+      // Who logs in waits for the scan, whatever becomes of the session.
+      return [.notify(.loggedIn)] + moved + [.scan] + (followPendingMessage(at: now) ?? resolveDoubt(at: now))
     }
   }
 
@@ -46,7 +51,11 @@ extension SessionMachine {
       return [.notify(.loginFailed(cause))]
     }
     // The last attempt is made when the time is over, not given up because the next wait would last longer.
-    let next = min(now + backoff.next(), loginWindowEnd)
+    var next = min(now + backoff.next(), loginWindowEnd)
+    if hasNetworkNews, cause.mayBeTheNetwork {
+      next = min(next, earlyAttempt(at: now))
+      lastEarlyAttempt = next
+    }
     phase = .waitingToLogIn(until: next)
     loginFailures += 1
     return [
@@ -81,6 +90,7 @@ extension SessionMachine {
       backoff.reset()
     }
     if hastyLosses > 1 { holdEnd = max(holdEnd ?? now, now + backoff.next()) }
+    outage?.holdEnd = holdEnd
     uncountedAttempts = 0
     phase = .stopping
     return [.notify(.lost(cause)), .perform(.stop)]
@@ -90,6 +100,8 @@ extension SessionMachine {
   /// a replacement timeout that was set later.
   mutating func resume(_ outage: Outage, at now: Instant) -> [Action] {
     self.outage?.since = min(outage.since, now)
+    grantHold(outage.holdEnd, at: now)
+    self.outage?.holdEnd = holdEnd
     uncountedAttempts = outage.attempts
     phase = .stopping
     return [.notify(.stillLost(outage.cause)), .perform(.stop)]
@@ -127,7 +139,22 @@ extension SessionMachine {
     holdEnd = nil
     outage?.nextAttempt = nil
     phase = .reloggingIn
-    return [.perform(.relogIn(at: route.current, until: beginAttempt(at: now)))]
+    let end = beginAttempt(at: now)
+    return [.perform(.relogIn(at: route.current, until: end, connectLimit: connectLimit))]
+  }
+
+  /// How long an attempt of recovery waits for its connection, and which attempts wait for as long as they may last.
+  ///
+  /// A path that is silent swallows the first segment of a connection, and TCP repeats it after ever longer pauses, 8 s within a
+  /// login timeout of 15 s: who waits on is late when the path is back, and keeps others of the portal from their turn. A new
+  /// connection asks at once. But where an answer takes longer than this, over a path that is slow or loses much, no such attempt
+  /// would ever succeed: so each eighth is patient.
+  static let connectTimeout = Duration.seconds(3)
+  static let patientAttempt = 8
+
+  private var connectLimit: Duration {
+    let isPatient = (outage?.attempts ?? 0).isMultiple(of: Self.patientAttempt)
+    return isPatient ? policy.loginTimeout : min(Self.connectTimeout, policy.loginTimeout)
   }
 
   mutating func reloginEnded(_ result: OperationResult, at now: Instant) -> [Action] {
@@ -142,16 +169,26 @@ extension SessionMachine {
       // The socket of this login is bound: it has to go before the next comes.
       phase = .stopping
       return [.notify(.redirected(route.current)), .perform(.stop)]
-    case .failed(let cause): return attemptFailed(cause, hasSocket: true, at: now)
-    case .notConnected(let cause): return attemptFailed(cause, hasSocket: false, at: now)
+    case .failed(let cause):
+      guard isRenewalDue, cause.mayBeTheNetwork else { return attemptFailed(cause, hasSocket: true, at: now) }
+      // It had just connected.
+      renewAttempt(at: now)
+      phase = .stopping
+      return [.perform(.stop)]
+    case .notConnected(let cause):
+      guard isRenewalDue else { return attemptFailed(cause, hasSocket: false, at: now) }
+      renewAttempt(at: now)
+      return relogIn(at: now)
     case .done, .goodbye, .problem: return recovered(at: now)
     }
   }
 
   private mutating func recovered(at now: Instant) -> [Action] {
-    let moved = arrive(at: now)
+    let told = arrive(at: now) + [.notify(.recovered(endOutage(at: now)))]
     phase = .up
-    return moved + [.notify(.recovered(endOutage(at: now)))] + dueSettings() + [.rescan] + resolveDoubt(at: now)
+    // What has to be done with a session that is back is done when it is back to stay.
+    if let farewell = followPendingMessage(at: now) { return told + farewell }
+    return told + dueSettings() + [.rescan] + resolveDoubt(at: now)
   }
 
   /// The outage is over; what is known of it.
@@ -170,8 +207,10 @@ extension SessionMachine {
     attemptEnd = nil
     route.failBack()
     let number = outage?.attempts ?? 1
-    let isLast = policy.recoveryLimit.map { number - uncountedAttempts >= $0 } ?? false
-    let next = isLast ? nil : now + backoff.next()
+    let isEarly = hasNetworkNews && cause.mayBeTheNetwork
+    if isEarly { isNextAttemptEarly = true }
+    let isLast = !isEarly && policy.recoveryLimit.map { number - uncountedAttempts >= $0 } ?? false
+    let next = isLast ? nil : isEarly ? earlyAttempt(at: now) : now + backoff.next()
     let failure = FailedAttempt(number: number, portal: portal, cause: cause, time: now, nextAttempt: next)
     outage?.lastFailure = failure
     outage?.nextAttempt = next
@@ -200,8 +239,18 @@ extension SessionMachine {
     }
   }
 
-  /// The end of an attempt that begins now, or goes on at another portal.
+  /// The present attempt connects anew, with the whole time before it: until now it was up to the network.
+  private mutating func renewAttempt(at now: Instant) {
+    renewals += 1
+    lastEarlyAttempt = now
+    attemptEnd = now + policy.loginTimeout
+  }
+
+  /// The end of an attempt that begins now, or goes on at another portal or with another connection.
   private mutating func beginAttempt(at now: Instant) -> Instant {
+    // What was heard before is not about this login.
+    (isRenewalDue, hasNetworkNews, pendingMessage) = (false, false, nil)
+    if attemptEnd == nil { renewals = 0 }
     let end = attemptEnd ?? now + policy.loginTimeout
     attemptEnd = end
     return end

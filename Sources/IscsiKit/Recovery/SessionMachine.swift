@@ -19,7 +19,8 @@
 /// What it does differently from open-iscsi: the first attempt to log in again comes at once, unless the target asked
 /// for a pause (Time2Wait of an Asynchronous Message or of a Logout Response) or the session was hardly up; a target that
 /// refuses a login during recovery is asked again for as long as one that does not answer, whatever the status; waits
-/// between attempts grow to three seconds and have jitter, so that many sessions do not come back to one target in step.
+/// between attempts grow to three seconds and have jitter, so that many sessions do not come back to one target in step; and
+/// what comes back of the network is tried at once, also by an attempt that is under way.
 public struct SessionMachine: Sendable {
   /// A moment of the monotonic clock.
   public typealias Instant = ContinuousClock.Instant
@@ -129,6 +130,14 @@ public struct SessionMachine: Sendable {
   var lastEarlyAttempt: Instant?
   /// Whether the next attempt is the network's doing.
   var isNextAttemptEarly = false
+  /// Whether a link, address or route came while the login was under way that has to do without it.
+  var hasNetworkNews = false
+  /// Whether the login was broken off to connect anew, which is no failure.
+  var isRenewalDue = false
+  /// How many times the present attempt has connected anew.
+  var renewals = 0
+  /// What ends the connection of the login that is under way: the session was started, and is not known to be up yet.
+  var pendingMessage: AsyncMessagePDU?
   /// How many attempts of this outage do not count against the limit: those that were the network's doing, and those of an
   /// earlier supervisor.
   var uncountedAttempts = 0
@@ -215,9 +224,12 @@ public struct SessionMachine: Sendable {
     case .eventsLost: return doubt(at: now)
     case .observed(let state): return observed(state, at: now)
     case .sessionDestroyed: return sessionDestroyed()
-    case .networkRestored: return networkRestored(at: now)
+    case .networkRestored(let connect): return networkRestored(connect, at: now)
     case .networkFound(let finding): return networkFound(finding, at: now)
     case .silenceFound(let since): return silenceFound(since)
+    case .silenceUnknown:
+      silentSince = nil
+      return []
     case .timerFired: return timerFired(at: now)
     case .settingsDeferred:
       areSettingsDue = true
@@ -238,8 +250,11 @@ public struct SessionMachine: Sendable {
     switch state {
     case .up where ending != nil, .failed where ending != nil:
       // A logout was faster.
-      isConnected = state != .failed
+      isConnected = state != .failed && !isGoodbyeUnfinished
       return [.notify(.adopted)] + tearDown()
+    case .up where isGoodbyeUnfinished:
+      grantHold(outage?.holdEnd, at: now)
+      return [.notify(.adopted)] + lose(.message(.logoutRequested), at: now)
     case .up(let isScanned, let hasOffline):
       phase = .up
       isConnected = true
@@ -258,6 +273,15 @@ public struct SessionMachine: Sendable {
       // The kernel tells the end of a removal of devices once.
       return [.notify(.adopted)] + (isUnbound ? [.notify(.leaving)] + devicesRemoved(.done) : tearDown())
     }
+  }
+
+  /// Whether an earlier supervisor was to log out because the target had asked for it, and may not have come to the stop. The
+  /// session may look as if it were up, and never be of use again: once the Logout Request is sent, the kernel holds all commands
+  /// back (`iscsi_queuecommand` of libiscsi), and does not report that the target closes the connection
+  /// (`iscsi_sw_sk_state_check` of iscsi_tcp). An attempt to log in again comes after the stop.
+  private var isGoodbyeUnfinished: Bool {
+    guard let outage else { return false }
+    return outage.cause == .message(.logoutRequested) && outage.attempts == 0
   }
 
   /// Has what was kept set, if there is something.
@@ -296,59 +320,14 @@ public struct SessionMachine: Sendable {
     }
   }
 
-  /// The least time between attempts that the network gives rise to: there are networks that change all the time.
-  static let earlyAttemptPause = Duration.milliseconds(250)
-
-  /// A link, address or route came: what could not be reached may be there now. Such an attempt is one more than those
-  /// that are allowed, because it may well come too early.
-  private mutating func networkRestored(at now: Instant) -> [Action] {
-    let allowed = max(now, lastEarlyAttempt.map { $0 + Self.earlyAttemptPause } ?? now)
-    switch phase {
-    case .waitingToLogIn(let time):
-      guard allowed < time else { return [] }
-      lastEarlyAttempt = allowed
-      if allowed <= now { return logIn(at: now) }
-      phase = .waitingToLogIn(until: allowed)
-      return []
-    case .waiting(let time):
-      let earliest = max(allowed, holdEnd ?? now)
-      guard earliest < time else { return [] }
-      isNextAttemptEarly = true
-      if earliest <= now { return relogIn(at: now) }
-      phase = .waiting(until: earliest)
-      outage?.nextAttempt = earliest
-      return []
-    default: return []
-    }
-  }
-
-  /// A device without carrier is known long before the kernel's NOP-Outs go unanswered.
-  private mutating func networkFound(_ finding: NetworkFinding?, at now: Instant) -> [Action] {
-    guard finding != network else { return [] }
-    let former = network
-    network = finding
-    guard let finding else { return former.map { [.notify(.networkWell($0.device))] } ?? [] }
-    // A reason that is known better does not make it younger.
-    if former?.device != finding.device { networkSince = now }
-    outage?.network = finding
-    return [.notify(.diagnosed(finding))]
-  }
-
-  /// The target's silence is known before the kernel's patience is over.
-  private mutating func silenceFound(_ since: Instant?) -> [Action] {
-    guard phase == .up, ending == nil else { return [] }
-    defer { silentSince = since }
-    switch (silentSince, since) {
-    case (nil, .some): return [.notify(.silent)]
-    case (.some, nil): return [.notify(.answered)]
-    default: return []
-    }
-  }
-
   private mutating func sessionDestroyed() -> [Action] {
     switch phase {
-    // A first login removes what it has made; a removal is told by its own end.
-    case .new, .loggingIn, .waitingToLogIn, .destroying: return []
+    // A removal is told by its own end.
+    case .new, .waitingToLogIn, .destroying: return []
+    case .loggingIn:
+      // A login that fails removes what it has made; of one that succeeds, sysfs tells.
+      isInDoubt = true
+      return []
     default:
       guard operation == nil else {
         hasVanished = true

@@ -21,18 +21,30 @@ extension SessionMachine {
     case observed(Observation)
     /// The session is not in the kernel any more.
     case sessionDestroyed
-    /// A link, an address or a route came.
-    case networkRestored
+    /// A link, an address or a route came; how far the login has come that is under way.
+    case networkRestored(ConnectProgress)
     /// What the network shows on the way to the portal; nil if there is nothing wrong with it.
     case networkFound(NetworkFinding?)
     /// Since when the target has answered nothing, a NOP-Out included; nil if it has answered again.
     case silenceFound(since: Instant?)
+    /// Whether the target has answered is not known any more.
+    case silenceUnknown
     /// `wakeTime` has come.
     case timerFired
     /// Settings are kept until the session is back, or were by an earlier supervisor.
     case settingsDeferred
     /// Somebody wants the session to end.
     case logOut
+  }
+
+  /// How far a login has come with its connection.
+  public enum ConnectProgress: Hashable, Sendable {
+    /// It has not begun to connect; or there is no login.
+    case notBegun
+    /// It has waited for its connection since then.
+    case pending(since: Instant)
+    /// It has, or had, its connection.
+    case connected
   }
 
   /// How a session was found.
@@ -80,8 +92,8 @@ extension SessionMachine {
     case logIn(at: Portal, until: Instant)
     /// Stop the connection for recovery.
     case stop
-    /// Connect, log in and start the stopped session.
-    case relogIn(at: Portal, until: Instant)
+    /// Connect, which may take no longer than the limit at each address, log in and start the stopped session.
+    case relogIn(at: Portal, until: Instant, connectLimit: Duration)
     /// Remove the devices.
     case removeDevices
     /// Send a Logout Request and wait for the answer.
@@ -252,12 +264,20 @@ public struct Outage: Hashable, Sendable {
   public var end: ContinuousClock.Instant?
   /// How many attempts to log in have begun.
   public var attempts = 0
+  /// Before this moment the first attempt does not begin: the target asked for a pause (RFC 7143, section 4.2.2.5.1, Time2Wait), or
+  /// is to be spared; nil if neither.
+  public var holdEnd: ContinuousClock.Instant?
   /// The last attempt that failed.
   public var lastFailure: FailedAttempt?
   /// When the next attempt is due; nil while one is under way.
   public var nextAttempt: ContinuousClock.Instant?
   /// The replacement timeout that the kernel's timer was started with at the loss, in seconds; -1 is for ever, nil if it
   /// is not known, or not when the timer was started. A timeout that is set later does not change it.
+  ///
+  /// That timer counts jiffies, which stand still while the machine is suspended, and our clock goes on (`CLOCK_BOOTTIME`): a deadline
+  /// that is told before a suspend is early by its length. It is not corrected: the sum of all suspends says nothing about one outage
+  /// without a reading of both clocks at its loss, which no earlier supervisor has kept, and a machine that wakes up logs in again
+  /// before anybody looks.
   public var replacementTimeout: Int32?
 }
 

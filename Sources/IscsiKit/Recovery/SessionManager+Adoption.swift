@@ -14,11 +14,17 @@ extension SessionManager {
     public var skipped: [SessionID: OperationError.Cause] = [:]
   }
 
+  /// Finds the records of nodes that sessions were made by, of as many of them as have one. It must come to an end in some
+  /// seconds, whatever becomes of the files: a session that was lost waits for it with its recovery.
+  public typealias NodeLookup = @Sendable ([SessionSnapshot]) async -> [SessionID: NodeRecord]
+
   /// Takes up all sessions of the kernel that are not supervised yet.
   ///
   /// A healthy session is left as it is: nothing is asked of the kernel for it, and its I/O has no gap. One that is not
-  /// up is recovered, all at the same time; its outage is the one that the registry knows of. What the registry knows of a session is used as far as the kernel agrees; of
-  /// others it is derived from the kernel, as for sessions of open-iscsi or of an early boot.
+  /// up is recovered, all at the same time; its outage is the one that the registry knows of. What the registry knows of a
+  /// session is used as far as the kernel agrees. Others, as those of open-iscsi or of an early boot, are logged in again by
+  /// the records of their nodes and what the kernel shows; all records are looked for at once, and what is known without
+  /// them does not wait for that.
   ///
   /// - Parameter initiator: Gives our name, for sessions of which the kernel does not show it.
   /// - Returns: What became of them.
@@ -31,31 +37,61 @@ extension SessionManager {
     let sessions = try environment.sysfs.sessions(.summary)
     // Once for all sessions, and after the listing: who made a session of it had its socket by then.
     let ports = NetlinkPorts()
-    for session in sessions.map(\.id) where directory.withLock({ $0[session] == nil }) {
-      do throws(OperationError.Cause) {
-        switch try await adopt(session, initiator: initiator, beside: ports).1 {
-        case .up: adoption.healthy.append(session)
-        case .failed: adoption.recovering.append(session)
-        case .leaving: adoption.removing.append(session)
-        }
-      } catch {
-        switch error {
-        // It has gone since the listing, or a login of this manager is just making it.
-        case .noSession, .kernel(.alreadyOwned): break
-        default: adoption.skipped[session] = error
-        }
-      }
+    let new = sessions.filter { session in directory.withLock { $0[session.id] == nil } }
+    let isOnRecord = { [registry] (session: SessionSnapshot) in registry?.read(session.id)?.describes(session) == true }
+    for session in new where isOnRecord(session) {
+      await adopt(session.id, nil, initiator, ports, into: &adoption)
     }
+    let others = new.filter { !isOnRecord($0) }
+    let nodes = await nodes(of: others)
+    for session in others { await adopt(session.id, nodes[session.id], initiator, ports, into: &adoption) }
     let present = Set(sessions.map(\.id)).union(directory.withLock { $0.all.compactMap(\.session) })
     for session in recorded where !present.contains(session) { registry?.remove(session) }
     registry?.saveAgain()
     return adoption
   }
 
+  /// The records of sessions' nodes; none of what is of another transport, and cannot be taken up.
+  private func nodes(of sessions: [SessionSnapshot]) async -> [SessionID: NodeRecord] {
+    let ours = sessions.filter { $0.transport == KernelLink.transport }
+    guard let findNodes, !ours.isEmpty else { return [:] }
+    return await findNodes(ours)
+  }
+
+  private func adopt(
+    _ session: SessionID, _ node: NodeRecord?, _ initiator: @Sendable () async -> InitiatorName?,
+    _ ports: NetlinkPorts?, into adoption: inout Adoption
+  ) async {
+    do throws(OperationError.Cause) {
+      let (driver, state) = try await adopt(session, by: node, initiator: initiator, beside: ports)
+      // What looks healthy may have to be logged in anew all the same.
+      let isUp = await driver.machine.isUp
+      switch state {
+      case .up where isUp: adoption.healthy.append(session)
+      case .up, .failed: adoption.recovering.append(session)
+      case .leaving: adoption.removing.append(session)
+      }
+    } catch {
+      switch error {
+      // It has gone since the listing, or a login of this manager is just making it.
+      case .noSession, .kernel(.alreadyOwned): break
+      default: adoption.skipped[session] = error
+      }
+    }
+  }
+
+  /// Takes up one session that is to stay, by the record of its node if nothing else is known of it.
+  func adoptAlone(_ session: SessionID) async throws(OperationError.Cause) -> SessionDriver {
+    let found = try look(at: session)
+    let isKnown = registry?.read(session)?.describes(found) == true
+    return try await adopt(session, by: isKnown ? nil : await nodes(of: [found])[session]).0
+  }
+
   /// Takes up one session.
   ///
   /// - Parameters:
   ///   - session: The kernel's number.
+  ///   - node: The record of its node, for what neither registry nor kernel know.
   ///   - initiator: Gives our name, if the kernel does not show it.
   ///   - ports: The programs that talk to the kernel's initiator, as they were after the session had been seen; nil reads
   ///     them when they matter.
@@ -64,7 +100,7 @@ extension SessionManager {
   /// - Throws: Why it is not ours to drive.
   @discardableResult
   func adopt(
-    _ session: SessionID, initiator: @Sendable () async -> InitiatorName? = { nil },
+    _ session: SessionID, by node: NodeRecord? = nil, initiator: @Sendable () async -> InitiatorName? = { nil },
     beside ports: NetlinkPorts? = nil, toRemove: Bool = false
   ) async throws(OperationError.Cause) -> (SessionDriver, SessionMachine.AdoptedState) {
     let found = try look(at: session)
@@ -73,9 +109,9 @@ extension SessionManager {
     guard found.transport == KernelLink.transport else { throw .unsupportedTransport(found.transport) }
     let record = registry?.read(session).flatMap { $0.describes(found) ? $0 : nil }
     let isNamed = record != nil || found.initiatorName != nil || found.host?.initiatorName != nil
-    let identity = identity(of: found, record, isNamed ? nil : await initiator())
+    let identity = identity(of: found, record, node, isNamed ? nil : await initiator())
     let driver = SessionDriver(identity, session: session, record: record, in: environment, owner: self)
-    guard enter(driver, of: session, SessionKey(found), owner: record?.owner) else { throw .loginUnderWay }
+    guard enter(driver, of: found, owner: record?.owner) else { throw .loginUnderWay }
     Self.remember(found, identity)
     do throws(OperationError.Cause) {
       let state = try await driver.adopt { () throws(OperationError.Cause) in
@@ -112,15 +148,15 @@ extension SessionManager {
     return snapshot
   }
 
-  /// What the session was logged in to and how: by the registry, or else by the kernel, which has the last word on what
-  /// may have been changed on the living session.
+  /// What the session was logged in to and how: by the registry, or else by the record of its node and the kernel, which
+  /// has the last word on what may have been changed on the living session.
   private func identity(
-    of session: SessionSnapshot, _ record: SessionRecord?, _ initiator: InitiatorName?
+    of session: SessionSnapshot, _ record: SessionRecord?, _ node: NodeRecord?, _ initiator: InitiatorName?
   ) -> SessionDriver.Identity {
     var request = record?.request
     if request == nil {
       request = LoginRequest(
-        deriving: session, initiator: initiator, secrets: environment.sysfs.secrets(of: session.id))
+        deriving: session, initiator: initiator, secrets: environment.sysfs.secrets(of: session.id), record: node)
     }
     request?.adoptTimeouts(session)
     // What the kernel could not be told yet it does not show.

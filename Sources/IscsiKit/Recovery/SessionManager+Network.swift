@@ -63,11 +63,15 @@ extension SessionManager {
     }
   }
 
-  /// The network has something that it did not have: who waits for a next attempt makes it now.
+  /// The network has something that it did not have: who waits for a next attempt makes it now, and who waits for a connection
+  /// makes it anew.
   public func networkRestored() {
     let waiting = directory.withLock { directory in
-      directory.all.filter { $0.supervision?.phase == .recovering || $0.supervision?.phase == .loggingIn }
-        .compactMap(\.driver)
+      directory.all.filter { entry in
+        // Of a login that has just begun nothing is known yet.
+        guard let phase = entry.supervision?.phase else { return true }
+        return phase == .recovering || phase == .loggingIn
+      }.compactMap(\.driver)
     }
     for driver in waiting { Task { await driver.networkRestored() } }
   }

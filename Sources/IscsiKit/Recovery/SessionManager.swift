@@ -7,9 +7,6 @@ internal import SystemPackage
 /// One manager of one process at a time drives the sessions of a machine: the daemon, or a program without one. Sessions
 /// stay in the kernel when it ends.
 public final class SessionManager: Sendable {
-  /// How many logins or logouts of one call run at a time: enough to hide the network's delays, few enough for a target
-  /// that has just come back.
-  public static let concurrency = 32
   /// How many recoveries at one portal run at a time, and how many first logins beside them.
   static let recoveriesPerPortal = 16
 
@@ -17,6 +14,8 @@ public final class SessionManager: Sendable {
   public let events = EventLog()
   let environment: SessionDriver.Environment
   let registry: SessionRegistry?
+  /// Finds the records of nodes by which sessions of others are taken up; nil takes them up without.
+  let findNodes: NodeLookup?
   let directory = Mutex(SessionDirectory<SessionDriver>())
   /// Which network devices are being looked at.
   let linkLooks = Mutex(LinkLooks())
@@ -29,129 +28,43 @@ public final class SessionManager: Sendable {
   ///   - link: The link to the kernel.
   ///   - sysfs: Another sysfs than the kernel's is for tests.
   ///   - registry: Where to keep what a later manager needs to take the sessions over; nil keeps nothing.
-  public convenience init(link: KernelLink, sysfs: Sysfs = Sysfs(), registry: SessionRegistry? = nil) {
-    self.init(link: link, sysfs: sysfs, registry: registry, patience: RemovalPatience())
+  ///   - findNodes: Finds the records of nodes by which sessions of others are taken up; nil takes them up without.
+  public convenience init(
+    link: KernelLink, sysfs: Sysfs = Sysfs(), registry: SessionRegistry? = nil, findNodes: NodeLookup? = nil
+  ) {
+    self.init(link: link, sysfs: sysfs, registry: registry, findNodes: findNodes, patience: RemovalPatience())
   }
 
-  /// A manager with other limits for the removal of devices, or with another `/proc` or network.
+  /// A manager with other limits for the removal of devices and for scans, or with another `/proc` or network.
   init(
-    link: KernelLink, sysfs: Sysfs, registry: SessionRegistry? = nil, patience: RemovalPatience,
-    proc: FilePath = "/proc", network: (any NetworkSight)? = nil
+    link: KernelLink, sysfs: Sysfs, registry: SessionRegistry? = nil, findNodes: NodeLookup? = nil,
+    patience: RemovalPatience, scanTimeout: Duration = .seconds(60), proc: FilePath = "/proc",
+    network: (any NetworkSight)? = nil
   ) {
     self.network = network ?? NetworkDevices(sysfs: sysfs.root)
     environment = SessionDriver.Environment(
       link: link, sysfs: sysfs, proc: proc, gate: RecoveryGate(limit: Self.recoveriesPerPortal),
-      loginGate: RecoveryGate(limit: Self.recoveriesPerPortal), patience: patience)
+      loginGate: RecoveryGate(limit: Self.recoveriesPerPortal), patience: patience, scanTimeout: scanTimeout)
     self.registry = registry
+    self.findNodes = findNodes
   }
 
-  // MARK: - Logins
-
-  /// Logs in, and scans for logical units as the options say.
-  ///
-  /// - Parameters:
-  ///   - request: Who logs in to what.
-  ///   - progress: Is told each step as it begins.
-  /// - Returns: The session, and what the scan found.
-  /// - Throws: `OperationError`; nothing of the attempt is left in the kernel then, unless its `leftover` says so.
-  public func login(
-    _ request: LoginRequest, progress: @escaping @Sendable (LoginStep) -> Void = { _ in }
-  ) async throws(OperationError) -> LoginReport {
-    guard let result = await login([request], progress: { progress($1) }).first else {
-      throw OperationError(.login(request.target, request.portal), .cancelled)
-    }
-    return try result.get()
-  }
-
-  /// Logs in to many targets at a time. The results stand in the order of the requests; of those with the same target,
-  /// portal and interface, as many are made as are wanted.
-  ///
-  /// - Parameters:
-  ///   - requests: Who logs in to what.
-  ///   - owner: Who asks.
-  ///   - progress: Is told the number of the request and its step, as it begins.
-  /// - Returns: How each login ended.
-  public func login(
-    _ requests: [LoginRequest], owner: SessionOwner? = nil,
-    progress: @escaping @Sendable (Int, LoginStep) -> Void = { _, _ in }
-  ) async -> [Result<LoginReport, OperationError>] {
-    let claims = claim(requests, owner: owner)
-    return await inParallel(Array(zip(requests, claims)), limit: Self.concurrency) { [self] index, item in
-      defer { progress(index, .end) }
-      let (request, claim) = item
-      let operation = OperationError.Operation.login(request.target, request.portal)
-      switch claim {
-      case .failure(let cause): return .failure(OperationError(operation, cause))
-      case .success(.exists(let session)): return .failure(OperationError(operation, .sessionExists(session)))
-      case .success(.underWay): return .failure(OperationError(operation, .loginUnderWay))
-      case .success(.claimed(let ticket)):
-        return await makeDriver(request, for: ticket).logIn { progress(index, $0) }
-      }
-    }
-  }
-
-  /// Begins to log in to many targets and does not wait; what becomes of it shows in the events.
-  ///
-  /// - Returns: Why a login could not begin, in the order of the requests; nil for each that has begun.
-  public func beginLogin(_ requests: [LoginRequest], owner: SessionOwner? = nil) async -> [OperationError?] {
-    var errors: [OperationError?] = []
-    for (request, claim) in zip(requests, claim(requests, owner: owner)) {
-      let operation = OperationError.Operation.login(request.target, request.portal)
-      switch claim {
-      case .failure(let cause): errors.append(OperationError(operation, cause))
-      case .success(.exists(let session)): errors.append(OperationError(operation, .sessionExists(session)))
-      case .success(.underWay): errors.append(OperationError(operation, .loginUnderWay))
-      case .success(.claimed(let ticket)):
-        await makeDriver(request, for: ticket).beginLogIn()
-        errors.append(nil)
-      }
-    }
-    return errors
-  }
-
-  private typealias Claim = SessionDirectory<SessionDriver>.Claim
-
-  private func claim(_ requests: [LoginRequest], owner: SessionOwner?) -> [Result<Claim, OperationError.Cause>] {
-    let existing: [SessionKey: [SessionID]]
-    do throws(SysfsError) {
-      existing = Self.byKey(try environment.sysfs.sessions(.summary))
-    } catch {
-      return requests.map { _ in .failure(.sysfs(error)) }
-    }
-    return directory.withLock { directory in
-      requests.map { request in
-        let key = SessionKey(request)
-        return .success(
-          directory.claim(
-            key, wanted: request.options.sessionCount, unsupervised: existing[key] ?? [], owner: owner))
-      }
-    }
-  }
-
-  private static func byKey(_ sessions: [SessionSnapshot]) -> [SessionKey: [SessionID]] {
-    sessions.reduce(into: [:]) { found, session in found[SessionKey(session), default: []].append(session.id) }
-  }
-
-  private func makeDriver(
-    _ request: LoginRequest, for ticket: SessionDirectory<SessionDriver>.Ticket
-  ) -> SessionDriver {
-    let identity = SessionDriver.Identity(request)
-    let driver = SessionDriver(identity, in: environment, owner: self)
-    enter(driver, ticket)
-    return driver
-  }
+  // MARK: - Drivers
 
   /// Notes a driver and its entry.
-  private func enter(_ driver: SessionDriver, _ ticket: SessionDirectory<SessionDriver>.Ticket) {
+  func enter(_ driver: SessionDriver, _ ticket: SessionDirectory<SessionDriver>.Ticket) {
     tickets.withLock { $0[ObjectIdentifier(driver)] = ticket }
     directory.withLock { $0.set(driver, for: ticket) }
   }
 
   /// Notes the driver of a session that was found, in one step: whoever finds the entry finds the driver. False if the
   /// session has an entry already.
-  func enter(_ driver: SessionDriver, of session: SessionID, _ key: SessionKey, owner: SessionOwner?) -> Bool {
+  func enter(_ driver: SessionDriver, of session: SessionSnapshot, owner: SessionOwner?) -> Bool {
     directory.withLock { directory in
-      guard let ticket = directory.adopt(session, key, owner: owner) else { return false }
+      let alias = SessionKey.byAddress(session)
+      guard let ticket = directory.adopt(session.id, SessionKey(session), alias: alias, owner: owner) else {
+        return false
+      }
       directory.set(driver, for: ticket)
       tickets.withLock { $0[ObjectIdentifier(driver)] = ticket }
       return true
@@ -167,9 +80,9 @@ public final class SessionManager: Sendable {
   ///   - timeout: How long a target may take to answer.
   ///   - sparingUsed: Whether a session stays whose disks are mounted, swap space or part of a device that is.
   ///
-  /// A logout that has begun goes to its end even if the task is cancelled. One of a session whose logout is under way
-  /// joins it, and ends as that does.
-  /// - Returns: A failure only if the session is still there, or with `noSession` if it was gone before.
+  /// A logout that has begun goes to its end even if the task is cancelled, which ends the wait for it alone. One of a
+  /// session whose logout is under way joins it, and ends as that does.
+  /// - Returns: A failure only if the session is still there, with `noSession` if it was gone before, or with `cancelled`.
   public func logOut(
     _ sessions: [SessionID], timeout: Duration = .seconds(15), sparingUsed: Bool = false
   ) async -> [Result<LogoutReport, OperationError>] {
@@ -191,7 +104,9 @@ public final class SessionManager: Sendable {
     _ sessions: [SessionID], timeout: Duration, sparing: Sparing
   ) async -> [Result<LogoutReport, OperationError>] {
     let users = sparing == .none ? nil : RecentDeviceUsers(proc: environment.proc, sysfs: environment.sysfs.root)
-    return await inParallel(sessions, limit: Self.concurrency) { [self] _, session in
+    // All at once: one whose target has gigabytes to take may last an hour, and is to hold up no other. Each costs a task of
+    // a few kilobytes; what the kernel is asked goes through the one thread of the link.
+    return await inParallel(sessions, limit: sessions.count) { [self] _, session in
       let driver: SessionDriver
       do throws(OperationError.Cause) {
         guard !Task.isCancelled else { throw .cancelled }
@@ -218,16 +133,18 @@ public final class SessionManager: Sendable {
   private func spare(
     _ session: SessionID, _ users: RecentDeviceUsers, evenClaimed: Bool
   ) throws(OperationError.Cause) {
-    var uses: [String]
+    let uses: [String]
+    let claims: [String]
     do throws(SysfsError) {
       guard let found = try environment.sysfs.devices(of: session, .summary) else { return }
       let users = try users.get(at: .now)
       uses = try users.uses(of: found.devices).map(\.description)
-      if uses.isEmpty, evenClaimed { uses = try users.claims(of: found.devices) }
+      claims = uses.isEmpty && evenClaimed ? try users.claims(of: found.devices) : []
     } catch {
       throw .useUnknown(error)
     }
     guard uses.isEmpty else { throw .inUse(uses.joined(separator: ", ")) }
+    guard claims.isEmpty else { throw .held(claims.joined(separator: ", ")) }
   }
 
   /// The driver of a session, which is taken up if it is in the kernel and was made by somebody else.
@@ -235,7 +152,9 @@ public final class SessionManager: Sendable {
     of session: SessionID, toRemove: Bool
   ) async throws(OperationError.Cause) -> SessionDriver {
     if let driver = directory.withLock({ $0[session]?.driver }) { return driver }
-    do throws(OperationError.Cause) { return try await adopt(session, toRemove: toRemove).0 } catch {
+    do throws(OperationError.Cause) {
+      return toRemove ? try await adopt(session, toRemove: true).0 : try await adoptAlone(session)
+    } catch {
       // Somebody else has taken it up since the look.
       guard error == .loginUnderWay, let driver = directory.withLock({ $0[session]?.driver }) else { throw error }
       return driver
@@ -247,19 +166,17 @@ public final class SessionManager: Sendable {
   /// Reads the sessions' devices again, revives those that error handling gave up, and scans for new ones: all, or of a
   /// session that has only chosen ones those.
   public func rescan(_ sessions: [SessionID]) async -> [Result<[DeviceSnapshot], OperationError>] {
-    var found: [SessionID: (ScanMode, DeviceSettings)] = [:]
+    var found: [SessionID: SessionScanner.Wanted] = [:]
     for session in sessions {
-      guard let driver = directory.withLock({ $0[session]?.driver }),
-        let options = await driver.identity.request?.options
-      else { continue }
-      if case .only = options.scan {
-        found[session] = (options.scan, options.devices)
-      } else {
-        found[session] = (.all, options.devices)
+      guard let driver = directory.withLock({ $0[session]?.driver }), let request = await driver.identity.request else {
+        continue
       }
+      var wanted = SessionScanner.Wanted(settings: request.options.devices, group: request.portal.host.description)
+      if case .only = request.options.scan { wanted.mode = request.options.scan }
+      found[session] = wanted
     }
     let wanted = found
-    return await SessionScanner(sysfs: environment.sysfs).rescan(sessions) { wanted[$0] ?? (.all, DeviceSettings()) }
+    return await SessionScanner(sysfs: environment.sysfs).rescan(sessions) { wanted[$0] }
   }
 
   /// The counters of a session's connection.

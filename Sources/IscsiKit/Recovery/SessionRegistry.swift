@@ -81,19 +81,26 @@ public final class SessionRegistry: Sendable {
     }
   }
 
-  /// Changes a record, if there is one.
+  /// Changes a record, if there is one. The change may be made more than once, if somebody else changes the record meanwhile.
   func update(_ session: SessionID, _ change: (inout SessionRecord) -> Void) {
-    state.withLock { state in
-      guard let old = state.records[session] else { return }
+    while let old = read(session) {
       var new = old
       change(&new)
       guard new != old else { return }
-      state.records[session] = new
       var sameContents = new
       sameContents.stage = old.stage
-      if sameContents != old || !moveFile(of: session, to: new.stage, &state) {
-        save(new, directory == nil ? nil : Self.text(of: new), &state)
+      let isMoveEnough = sameContents == old
+      // Before the lock: when many sessions are lost at once, none has to wait for the texts of the others.
+      let text = directory == nil || isMoveEnough ? nil : Self.text(of: new)
+      let isDone = state.withLock { state in
+        guard state.records[session] == old else { return false }
+        state.records[session] = new
+        if !isMoveEnough || !moveFile(of: session, to: new.stage, &state) {
+          save(new, text ?? (directory == nil ? nil : Self.text(of: new)), &state)
+        }
+        return true
       }
+      if isDone { return }
     }
   }
 
@@ -170,9 +177,10 @@ public final class SessionRegistry: Sendable {
     var home: String?
     var owner: SessionOwner?
     var login: LoginDescription
-    var due: LoginDescription.TimeoutsDescription?
+    // What another version may write in another form, which must not cost the rest of the record.
+    var due: JSONValue?
     var areNOPsIdle: Bool?
-    var outage: KeptOutage?
+    var outage: JSONValue?
   }
 
   /// What a record's file contains; nil if that cannot be told as text.
@@ -180,9 +188,15 @@ public final class SessionRegistry: Sendable {
     let file = File(
       isid: record.isid.description, home: record.home?.description, owner: record.owner,
       login: LoginDescription(record.request),
-      due: record.due.isEmpty ? nil : LoginDescription.TimeoutsDescription(record.due),
-      areNOPsIdle: record.areNOPsIdle ? true : nil, outage: record.outage.map(KeptOutage.init))
+      due: record.due.isEmpty ? nil : value(LoginDescription.TimeoutsDescription(record.due)),
+      areNOPsIdle: record.areNOPsIdle ? true : nil, outage: record.outage.flatMap { value(KeptOutage($0)) })
     return try? JSONText.print(JSONValueEncoder().encode(file))
+  }
+
+  private static func value(_ part: some Encodable) -> JSONValue? { try? JSONValueEncoder().encode(part) }
+
+  private static func part<Part: Decodable>(_: Part.Type, _ value: JSONValue?) -> Part? {
+    value.flatMap { try? JSONValueDecoder().decode(Part.self, from: $0) }
   }
 
   private static func load(
@@ -197,7 +211,8 @@ public final class SessionRegistry: Sendable {
     else { return nil }
     return SessionRecord(
       session: session, request: request, isid: isid, stage: stage, home: file.home.flatMap { try? Portal($0) },
-      due: file.due.flatMap { try? $0.settings() } ?? TimeoutSettings(),
-      areNOPsIdle: file.areNOPsIdle ?? false, outage: file.outage?.outage, owner: file.owner)
+      due: part(LoginDescription.TimeoutsDescription.self, file.due).flatMap { try? $0.settings() }
+        ?? TimeoutSettings(),
+      areNOPsIdle: file.areNOPsIdle ?? false, outage: part(KeptOutage.self, file.outage)?.outage, owner: file.owner)
   }
 }

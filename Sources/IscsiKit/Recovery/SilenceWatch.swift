@@ -21,6 +21,16 @@ struct SilenceWatch {
     var noopTimeout: Duration
   }
 
+  /// What is known of a session.
+  enum Finding: Hashable, Sendable {
+    /// The target has not answered: since when nothing has come.
+    case silent(since: ContinuousClock.Instant)
+    /// The target has answered.
+    case answered
+    /// It is not known any more: the target is not asked, or nothing tells of the connection.
+    case unknown
+  }
+
   private struct Entry {
     var noopInterval: Duration
     /// Until when the kernel goes by the interval that it had before.
@@ -38,13 +48,14 @@ struct SilenceWatch {
   /// - Parameters:
   ///   - signs: What each session shows that is up, and whose target is asked for signs of life.
   ///   - now: When they were read.
-  /// - Returns: The sessions of which something else is known by now: since when nothing has come, or nil for those whose
-  ///   target has answered, or is not asked any more.
+  /// - Returns: The sessions of which something else is known by now.
   mutating func observe(
     _ signs: [SessionID: Sign], at now: ContinuousClock.Instant
-  ) -> [(session: SessionID, silentSince: ContinuousClock.Instant?)] {
-    var changes: [(SessionID, ContinuousClock.Instant?)] = []
-    for (session, entry) in entries where entry.isSilent && signs[session] == nil { changes.append((session, nil)) }
+  ) -> [(session: SessionID, finding: Finding)] {
+    var changes: [(SessionID, Finding)] = []
+    for (session, entry) in entries where entry.isSilent && signs[session] == nil {
+      changes.append((session, .unknown))
+    }
     var next: [SessionID: Entry] = [:]
     for (session, sign) in signs {
       let known = entries[session]
@@ -57,7 +68,9 @@ struct SilenceWatch {
       if let end = entry.changeEnd, now >= end + Self.slack(of: sign) { entry.changeEnd = nil }
       entry.isSilent = entry.changeEnd == nil && Self.isSilent(sign)
       if entry.isSilent != known?.isSilent ?? false {
-        changes.append((session, entry.isSilent ? now - sign.silence : nil))
+        let isAnswer = sign.silence < sign.noopInterval + Self.slack(of: sign)
+        let finding = entry.isSilent ? Finding.silent(since: now - sign.silence) : isAnswer ? .answered : .unknown
+        changes.append((session, finding))
       }
       next[session] = entry
     }

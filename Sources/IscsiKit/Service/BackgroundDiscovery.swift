@@ -202,19 +202,19 @@ actor BackgroundDiscovery {
 
   // MARK: - What follows
 
-  private func logIn(_ records: [NodeRecord], _ key: DiscoverySchedule.Key) async {
-    guard !records.isEmpty else { return }
+  private func logIn(_ logins: [NodeLogin], _ key: DiscoverySchedule.Key) async {
+    guard !logins.isEmpty else { return }
     let name = try? await machineName.read()
     var requests: [LoginRequest] = []
-    for record in records {
+    for login in logins {
       do throws(LoginDescriptionError) {
-        let request = try LoginDescription(record).request { () throws(LoginDescriptionError) in
+        let request = try login.description.request { () throws(LoginDescriptionError) in
           guard let name else { throw LoginDescriptionError(field: "initiator", reason: "missing") }
           return name
         }
         requests.append(request)
       } catch {
-        log.warning("\(key): no login to \(Self.name(record)): \(error)")
+        log.warning("\(key): no login to \(Self.name(login.record)): \(error)")
       }
     }
     let process = UnixPeer.current

@@ -71,7 +71,8 @@ public struct Daemon: Sendable {
     public var version: String
     /// Who is told how the daemon gets on.
     public var serviceManager: ServiceManager?
-    /// Where the records of discoveries are that the daemon is to repeat; nil repeats none.
+    /// Where the records are: of the discoveries that the daemon is to repeat, and of the nodes to which others have logged
+    /// in; nil repeats none, and takes sessions up without.
     public var records: RecordSource?
     /// Is called when the daemon takes calls, and has taken up the sessions that it found.
     public var whenReady: @Sendable () -> Void = {}
@@ -111,7 +112,7 @@ public struct Daemon: Sendable {
     let registry = SessionRegistry(directory: configuration.runtimeDirectory.appending("sessions")) {
       log.warning("a session's record cannot be kept: \($0)")
     }
-    let manager = SessionManager(link: link, sysfs: configuration.sysfs, registry: registry)
+    let manager = SessionManager(link: link, sysfs: configuration.sysfs, registry: registry, findNodes: findNodes)
     let listener = try listen()
     let end = OneShot<DaemonError?>()
     let server = try makeServer(listener, manager) { end.resolve(nil) }
@@ -134,11 +135,13 @@ public struct Daemon: Sendable {
       }
       group.addTask { await watchNetwork(manager) }
       group.addTask { await manager.watchSilence() }
+      group.addTask { await manager.watchForLosses() }
       group.addTask { await keepProgram() }
       group.addTask { await repeatDiscoveries(manager) }
       group.addTask { await watch(link, end) }
       group.addTask { await server.run() }
-      configuration.serviceManager?.notify(.ready, .status("ready"))
+      // Its own task: a manager that is busy just now is told again, and nobody waits for that.
+      group.addTask { await configuration.serviceManager?.tell(.ready, .status("ready")) }
       configuration.whenReady()
       log.info("ready; sessions: \(manager.supervisions().count)")
       let failure = await withTaskCancellationHandler {
@@ -154,6 +157,18 @@ public struct Daemon: Sendable {
       return failure
     }
     if let result { throw result }
+  }
+
+  /// How long the records of nodes may take to be read: sessions that are lost wait for it.
+  private static let recordTimeout = Duration.seconds(3)
+  /// The disk that they are on may be one of those that are lost. What hangs holds up nothing but its like.
+  private static let recordLooks = BlockingWork(limit: 1, sharesFiles: false)
+
+  private var findNodes: SessionManager.NodeLookup? {
+    guard let records = configuration.records else { return nil }
+    return { sessions in
+      (try? await Self.recordLooks.run(until: .now + Self.recordTimeout) { records.nodes(of: sessions) }) ?? [:]
+    }
   }
 
   private func listen() throws(DaemonError) -> UnixListener {
@@ -244,8 +259,9 @@ public struct Daemon: Sendable {
     let folder = configuration.runtimeDirectory.appending("program")
     let copy = ProgramCopy(path: folder.appending("iscsi-admin"))
     let sysfs = configuration.sysfs
-    // The disk may be away just now, and the program on it cannot be read until it is back.
-    let outcome = try? await BlockingWork(limit: 1).run(until: nil) { copy.refresh(sysfs: sysfs) }
+    // The disk may be away just now, and the program on it cannot be read until it is back. A thread that hangs there outlives the
+    // daemon, and must not keep what the next one needs.
+    let outcome = try? await BlockingWork(limit: 1, sharesFiles: false).run(until: nil) { copy.refresh(sysfs: sysfs) }
     switch outcome {
     case .kept: log.info("the system stands on an iSCSI disk; without it this program is at \(copy.path)")
     case .keptWithoutExecution:
@@ -259,8 +275,11 @@ public struct Daemon: Sendable {
 
   private func watchNetwork(_ manager: SessionManager) async {
     var known: Errno?
-    while let failure = await manager.watchNetwork() {
-      if failure != known {
+    while true {
+      let began = ContinuousClock.now
+      guard let failure = await manager.watchNetwork() else { return }
+      // One that has worked for a while fails anew.
+      if failure != known || .now - began > .seconds(60) {
         log.warning("the network cannot be watched now; recoveries go by their timers alone: \(failure)")
       }
       known = failure

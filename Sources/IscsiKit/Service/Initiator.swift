@@ -130,27 +130,55 @@ public struct Initiator: Sendable {
   public func login(
     _ input: InitiatorTypes.LoginInput, progress: (Int, LoginStep) -> Void = { _, _ in }
   ) async throws(InitiatorError) -> [InitiatorTypes.LoginResult] {
-    var results: [InitiatorTypes.LoginResult] = []
-    repeat {
-      let done = results.count
+    let parts = stride(from: 0, to: max(input.logins.count, 1), by: Self.loginsPerCall).map { start in
       var part = input
-      part.logins = Array(input.logins[done...].prefix(Self.loginsPerCall))
+      part.logins = Array(input.logins[start...].prefix(Self.loginsPerCall))
+      return (start: start, input: part)
+    }
+    // Side by side: those of one part may be tried for minutes.
+    let (steps, tell) = AsyncStream<(Int, LoginStep)>.makeStream()
+    async let answers = logIn(by: parts, tell)
+    for await (index, step) in steps { progress(index, step) }
+    return try Self.results(await answers, of: parts.map(\.input.logins.count))
+  }
+
+  private func logIn(
+    by parts: [(start: Int, input: InitiatorTypes.LoginInput)], _ tell: AsyncStream<(Int, LoginStep)>.Continuation
+  ) async -> [Result<[InitiatorTypes.LoginResult], InitiatorError>] {
+    defer { tell.finish() }
+    return await inParallel(parts, limit: Self.callsAtOnce) { _, part in
       do throws(InitiatorError) {
-        let answer = try await loginPart(part) { progress(done + $0, $1) }
-        guard answer.count == part.logins.count else { throw .daemon(.malformed) }
-        results += answer
+        let answer = try await loginPart(part.input) { tell.yield((part.start + $0, $1)) }
+        return answer.count == part.input.logins.count ? .success(answer) : .failure(.daemon(.malformed))
       } catch {
-        // What is known of those before is not lost.
-        guard done > 0 else { throw error }
-        let failure = InitiatorTypes.LoginResult(failure: InitiatorTypes.Failure(error))
-        results += Array(repeating: failure, count: input.logins.count - done)
+        return .failure(error)
       }
-    } while results.count < input.logins.count
+    }
+  }
+
+  /// The results of all parts. Of one that has failed as a whole its failure is that of each login; what is known of the
+  /// others is not lost.
+  private static func results(
+    _ answers: [Result<[InitiatorTypes.LoginResult], InitiatorError>], of counts: [Int]
+  ) throws(InitiatorError) -> [InitiatorTypes.LoginResult] {
+    let isAnyKnown = answers.contains { if case .success = $0 { true } else { false } }
+    var results: [InitiatorTypes.LoginResult] = []
+    for (answer, count) in zip(answers, counts) {
+      switch answer {
+      case .success(let known): results += known
+      case .failure(let error):
+        guard isAnyKnown else { throw error }
+        let failure = InitiatorTypes.LoginResult(failure: InitiatorTypes.Failure(error))
+        results += Array(repeating: failure, count: count)
+      }
+    }
     return results
   }
 
   /// How many logins one message has: some 600 octets each, of the mebibyte that a message may have.
   private static let loginsPerCall = 256
+  /// How many messages of one login are under way: a quarter of the clients that a daemon takes.
+  private static let callsAtOnce = 32
 
   private func loginPart(
     _ input: InitiatorTypes.LoginInput, progress: (Int, LoginStep) -> Void

@@ -44,6 +44,8 @@ public struct InitiatorEvents: AsyncSequence, Sendable {
           if replies == nil { try await connect() }
           if let event = try await nextReply(isolation: actor) { return event }
         } catch {
+          // What a cancellation breaks off is no failure.
+          guard !Task.isCancelled else { break }
           guard Self.isPassing(error) else { throw error }
         }
         replies = nil
@@ -81,6 +83,8 @@ public struct InitiatorEvents: AsyncSequence, Sendable {
       switch error {
       case .daemon(.notConnected(_, .permissionDenied)), .daemon(.notConnected(_, .notPermitted)): false
       case .daemon(.notConnected), .daemon(.closed), .daemon(.timedOut), .daemon(.system): true
+      // After a restart all its clients come back at once, and it has room for so many.
+      case .daemon(.remote(VarlinkErrorName.busy, _)): true
       case .failed(let failure): failure.exitStatus == .tryAgain
       case .daemon, .unexpectedAnswer: false
       }

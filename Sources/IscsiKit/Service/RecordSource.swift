@@ -59,6 +59,21 @@ public struct RecordSource: Sendable {
     return Question(record: record, interfaces: try database.discoveryInterfaces())
   }
 
+  /// The records of the nodes that sessions are to, by target, portal and interface; of several that differ in their tags
+  /// the one with the session's. What cannot be read is no record.
+  func nodes(of sessions: [SessionSnapshot]) -> [SessionID: NodeRecord] {
+    guard let (_, database) = try? open() else { return [:] }
+    return sessions.reduce(into: [:]) { found, session in
+      guard let target = session.targetName.flatMap({ try? TargetName($0) }), let portal = session.configuredPortal,
+        let interface = InterfaceName(session.interfaceName ?? InterfaceName.standard.description)
+      else { return }
+      let filter = RecordDatabase.NodeFilter(
+        target: target, host: portal.host, port: portal.port, interface: interface)
+      let records = (try? database.nodes(filter))?.records.map(\.record) ?? []
+      found[session.id] = records.first { $0.portal.tag == session.tag } ?? records.first
+    }
+  }
+
   /// What an answer came to.
   struct Outcome: Sendable {
     /// The records of the nodes that were found.

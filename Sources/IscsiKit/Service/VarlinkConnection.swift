@@ -9,13 +9,17 @@ struct VarlinkConnection: Sendable {
   private let peer: UnixPeer
   private let router: VarlinkRouter
   private let limits: VarlinkServer.Limits
+  private let rates: VarlinkRates
   private let outbox: VarlinkOutbox
 
-  init(_ socket: LocalSocket, peer: UnixPeer, router: VarlinkRouter, limits: VarlinkServer.Limits) {
+  init(
+    _ socket: LocalSocket, peer: UnixPeer, router: VarlinkRouter, limits: VarlinkServer.Limits, rates: VarlinkRates
+  ) {
     self.socket = socket
     self.peer = peer
     self.router = router
     self.limits = limits
+    self.rates = rates
     outbox = VarlinkOutbox(socket, stall: limits.stall, limit: 2 * limits.replySize)
   }
 
@@ -36,6 +40,9 @@ struct VarlinkConnection: Sendable {
     var bucket = TokenBucket(burst: limits.requestBurst, perSecond: limits.requestsPerSecond, at: .now)
     while let message = await nextMessage(&buffer) {
       while let again = bucket.take(at: .now) {
+        guard (try? await Reactor.shared.sleep(until: again)) != nil else { return }
+      }
+      while let again = rates.take(peer.userID, at: .now) {
         guard (try? await Reactor.shared.sleep(until: again)) != nil else { return }
       }
       // There is no reply to what is no request: who sends it does not speak Varlink.

@@ -21,6 +21,10 @@ public final class VarlinkServer: Sendable {
     public var requestBurst = 500
     /// How many requests a second are handled on a connection beyond that; the others wait.
     public var requestsPerSecond = 500
+    /// The same for all connections of a user together: who connects for each request is bounded too.
+    public var userBurst = 4000
+    /// How many requests of a user are handled a second beyond that.
+    public var userRequestsPerSecond = 2000
 
     /// The limits of the daemon.
     public init() {}
@@ -37,6 +41,7 @@ public final class VarlinkServer: Sendable {
   private let router: VarlinkRouter
   private let limits: Limits
   private let admits: @Sendable (UnixPeer) -> Bool
+  private let rates: VarlinkRates
 
   /// How many clients are connected.
   public var clientCount: Int { state.withLock(\.clients) }
@@ -58,6 +63,7 @@ public final class VarlinkServer: Sendable {
     self.listener = listener
     self.limits = limits
     self.admits = admits
+    rates = VarlinkRates(burst: limits.userBurst, perSecond: limits.userRequestsPerSecond)
     router = try VarlinkRouter(services, identity: identity)
   }
 
@@ -93,7 +99,7 @@ public final class VarlinkServer: Sendable {
           let socket = try await listener.accept()
           if let peer = admit(socket) {
             group.addTask { [self] in
-              await VarlinkConnection(socket, peer: peer, router: router, limits: limits).run()
+              await VarlinkConnection(socket, peer: peer, router: router, limits: limits, rates: rates).run()
               state.withLock { $0.clients -= 1 }
             }
           }
@@ -130,5 +136,25 @@ public final class VarlinkServer: Sendable {
   private func refuse(_ socket: LocalSocket, _ name: String) {
     // The message fits into the empty buffer of a new connection.
     socket.offer(VarlinkConnection.encode(.failure(name: name), limit: limits.replySize))
+  }
+}
+
+/// Bounds the rate of each user's requests, over whatever connections. There are as many users as the server lets in.
+final class VarlinkRates: Sendable {
+  private let burst: Int
+  private let perSecond: Int
+  private let buckets = Mutex<[UInt32: TokenBucket]>([:])
+
+  /// So many at once, and then so many a second.
+  init(burst: Int, perSecond: Int) {
+    self.burst = burst
+    self.perSecond = perSecond
+  }
+
+  /// Takes a request of a user; nil if it may be handled, else when to try again.
+  func take(_ user: UInt32, at now: ContinuousClock.Instant) -> ContinuousClock.Instant? {
+    buckets.withLock { buckets in
+      buckets[user, default: TokenBucket(burst: burst, perSecond: perSecond, at: now)].take(at: now)
+    }
   }
 }

@@ -1,30 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
 
 extension LoginRequest {
-  /// The request that would have made a session that is in the kernel, as far as the kernel tells; nil if target, portal
-  /// or our name are not known.
+  /// The request that would have made a session that is in the kernel, as far as the kernel and the record of its node
+  /// tell; nil if target, portal or our name are not known.
+  ///
+  /// The kernel has the last word: a record may have been edited since. What the kernel does not show (the digests of CHAP,
+  /// which units are wanted, how long a login may take) is the record's.
   ///
   /// - Parameters:
   ///   - session: The session with all its details.
-  ///   - initiator: Our name, if the kernel does not show the session's.
+  ///   - initiator: Our name, if neither the kernel nor the record shows the session's.
   ///   - secrets: The session's CHAP secrets, if the kernel has them.
-  init?(deriving session: SessionSnapshot, initiator: InitiatorName?, secrets: (outgoing: Secret?, incoming: Secret?)) {
+  ///   - record: The record of its node; nil if there is none, or none that can be used.
+  init?(
+    deriving session: SessionSnapshot, initiator: InitiatorName?, secrets: (outgoing: Secret?, incoming: Secret?),
+    record: NodeRecord? = nil
+  ) {
     guard let target = session.targetName.flatMap({ try? TargetName($0) }), let portal = session.configuredPortal,
       let initiator = (session.initiatorName ?? session.host?.initiatorName).flatMap({ try? InitiatorName($0) })
-        ?? initiator
+        ?? record?.interface.initiatorName.flatMap({ try? InitiatorName($0) }) ?? initiator
     else { return nil }
     self.init(initiator: initiator, target: target, portal: portal)
+    let recorded = record.flatMap {
+      try? LoginDescription($0).request { () throws(LoginDescriptionError) in initiator }
+    }
+    if let recorded { options = recorded.options }
     options.interfaceName = session.interfaceName ?? options.interfaceName
     // The kernel does not know which digest the login had. MD5 is open-iscsi's default, and what every target knows; some
     // refuse a list that has more.
+    let algorithms = record?.authentication.algorithms ?? []
     options.authentication = Authentication(
-      outgoing: Self.credentials(session.userName, secrets.outgoing),
-      incoming: Self.credentials(session.userNameIn, secrets.incoming),
-      algorithms: [.md5])
-    options.binding = session.shownBinding
+      outgoing: Self.credentials(session.userName, secrets.outgoing) ?? options.authentication.outgoing,
+      incoming: Self.credentials(session.userNameIn, secrets.incoming) ?? options.authentication.incoming,
+      algorithms: algorithms.isEmpty ? [.md5] : algorithms)
+    let shown = session.shownBinding
+    if shown != .automatic { options.binding = shown }
     // Which units are wanted is not known: those that are there.
-    options.scan = .none
-    adoptNegotiated(session.negotiated, isConnected: session.isConnectionUp)
+    if recorded == nil { options.scan = .none }
+    adoptNegotiated(session.negotiated, isConnected: session.isConnectionUp, isRecorded: recorded != nil)
     adoptTimeouts(session)
   }
 
@@ -34,11 +47,11 @@ extension LoginRequest {
   }
 
   /// What was agreed on is what is asked for again. What the kernel shows of a login that never came to its end is zero.
-  private mutating func adoptNegotiated(_ negotiated: NegotiatedSnapshot, isConnected: Bool) {
+  private mutating func adoptNegotiated(_ negotiated: NegotiatedSnapshot, isConnected: Bool, isRecorded: Bool) {
     if isConnected {
-      if let digest = negotiated.headerDigest { options.operational.headerDigest = [digest] }
-      if let digest = negotiated.dataDigest { options.operational.dataDigest = [digest] }
-    } else {
+      Self.adopt(negotiated.headerDigest, into: &options.operational.headerDigest, isRecorded)
+      Self.adopt(negotiated.dataDigest, into: &options.operational.dataDigest, isRecorded)
+    } else if !isRecorded {
       // With the connection the kernel forgets its digests.
       options.operational.headerDigest = [.none, .crc32c]
       options.operational.dataDigest = [.none, .crc32c]
@@ -51,6 +64,12 @@ extension LoginRequest {
     options.operational.maxRecvDataSegmentLength
       ?= negotiated.maxRecvDataSegmentLength.flatMap { lengths.contains($0) ? $0 : nil }
     options.operational.maxOutstandingR2T ?= negotiated.maxOutstandingR2T.flatMap { $0 > 0 ? $0 : nil }
+  }
+
+  /// A list on record that has what was agreed on is asked for again: the target may want another of it by then.
+  private static func adopt(_ agreed: Digest?, into wanted: inout [Digest], _ isRecorded: Bool) {
+    guard let agreed, !(isRecorded && wanted.contains(agreed)) else { return }
+    wanted = [agreed]
   }
 
   /// Takes the timeouts over that the kernel has: what somebody has set on the living session holds.

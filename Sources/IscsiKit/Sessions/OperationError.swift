@@ -57,6 +57,8 @@ public struct OperationError: DiagnosableError, Hashable {
     case unsupportedTransport(String?)
     /// A login of this or of another program to the same target, portal and interface is under way.
     case loginUnderWay
+    /// This session has the same target, portal and interface, and is still being logged out of.
+    case logoutUnderWay(SessionID?)
     /// The session has no connection (any more), so that nothing can be scanned.
     case connectionLost
     /// The session was never logged in, and another program may be just doing it.
@@ -67,10 +69,14 @@ public struct OperationError: DiagnosableError, Hashable {
     case invalid(LoginDescriptionError)
     /// Disks of the session are in use: where, in words.
     case inUse(String)
+    /// Something is made of disks of the session, such as a multipath map, that nobody is seen to use: what, in words.
+    case held(String)
     /// What uses disks cannot be read, so that those of the session may be in use.
     case useUnknown(SysfsError)
     /// The scan did not end in time; it goes on in the kernel.
     case scanTimedOut
+    /// The scan did not begin in time, because others at the same portal, or very many, hang.
+    case scanNotBegun
     /// The task was cancelled.
     case cancelled
   }
@@ -120,9 +126,8 @@ extension OperationError.Cause: DiagnosableError {
     case .isns(let error): error
     case .sysfs(let error): error
     case .invalid(let error): error
-    case .inUse, .useUnknown, .unexpectedPDU, .sessionExists, .noSession, .unsupportedTransport, .loginUnderWay,
-      .connectionLost,
-      .notEstablished, .unknownIdentity, .scanTimedOut, .cancelled:
+    case .inUse, .held, .useUnknown, .unexpectedPDU, .sessionExists, .noSession, .unsupportedTransport, .loginUnderWay,
+      .logoutUnderWay, .connectionLost, .notEstablished, .unknownIdentity, .scanTimedOut, .scanNotBegun, .cancelled:
       nil
     }
   }
@@ -136,8 +141,8 @@ extension OperationError.Cause: DiagnosableError {
     case .unsupportedTransport: .notSupported
     case .connectionLost: .transport
     case .notEstablished, .unknownIdentity: .internal
-    case .inUse, .useUnknown: .busy
-    case .scanTimedOut: .requestTimeout
+    case .inUse, .held, .useUnknown, .logoutUnderWay: .busy
+    case .scanTimedOut, .scanNotBegun: .requestTimeout
     case .cancelled: .failure
     default: underlying?.exitStatus ?? .failure
     }
@@ -152,12 +157,17 @@ extension OperationError.Cause: DiagnosableError {
     case .unsupportedTransport(let name?): "the session is of transport \(name), and only tcp is supported"
     case .unsupportedTransport(nil): "the kernel does not tell the session's transport, and only tcp is supported"
     case .loginUnderWay: "a login to the same target, portal and interface is under way"
+    case .logoutUnderWay(let session?):
+      "session \(session), which has this target, portal and interface, is still being logged out of"
+    case .logoutUnderWay(nil): "a logout from the same target, portal and interface is under way"
     case .connectionLost: "the session has lost its connection"
     case .notEstablished: "the session was never logged in"
     case .unknownIdentity: "the kernel does not show what the session was logged in to"
     case .inUse(let uses): "its disks are in use: \(uses)"
+    case .held(let holders): "its disks are held: \(holders)"
     case .useUnknown(let error): "it cannot be told whether its disks are in use: \(error)"
     case .scanTimedOut: "the scan did not end in time"
+    case .scanNotBegun: "the scan did not begin in time: other scans hang"
     case .cancelled: "cancelled"
     default: underlying?.description ?? ""
     }
@@ -173,7 +183,12 @@ extension OperationError.Cause: DiagnosableError {
     case .unsupportedTransport: "use the program that logged in, such as iscsiadm"
     case .connectionLost: "iscsi-admin session show tells its state; to mend it, log out and in again"
     case .useUnknown: "see that nothing uses them, then use --force, which ends their I/O with errors"
+    case .held:
+      "take apart what is made of them (multipath -f MAP, vgchange -an GROUP, dmsetup remove NAME), or use --force, which ends their I/O with errors"
     case .inUse: "unmount them and switch swap off, or use --force, which ends their I/O with errors"
+    case .logoutUnderWay:
+      "try again when it has ended: iscsi-admin monitor tells; until then its disks have data to write or do not let go"
+    case .scanNotBegun: "look at the target and at the kernel's log; iscsi-admin session rescan scans again"
     case .scanTimedOut: "it goes on in the kernel; look at the kernel's log and at the target"
     default: underlying?.advice
     }

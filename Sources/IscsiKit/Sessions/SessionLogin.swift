@@ -128,24 +128,27 @@ struct SessionLogin: Sendable {
     }
   }
 
-  /// Logs a stopped session in again.
+  /// Logs a stopped session in again; the connection may take no longer than the limit at each address of the portal.
   func again(
-    _ session: consuming UnboundKernelSession, at portal: Portal, until deadline: ContinuousClock.Instant
+    _ session: consuming UnboundKernelSession, at portal: Portal, until deadline: ContinuousClock.Instant,
+    connectLimit: Duration
   ) async -> Again {
     let socket: TCPSocket
-    do throws(OperationError.Cause) { socket = try await connect(to: portal, until: deadline) } catch {
+    do throws(OperationError.Cause) {
+      socket = try await connect(to: portal, until: deadline, limit: connectLimit)
+    } catch {
       return .notConnected(session, error)
     }
     return await logIn(session, over: socket, at: portal, until: deadline)
   }
 
   private func connect(
-    to portal: Portal, until deadline: ContinuousClock.Instant
+    to portal: Portal, until deadline: ContinuousClock.Instant, limit: Duration? = nil
   ) async throws(OperationError.Cause) -> TCPSocket {
     progress(.connect)
     do throws(TransportError) {
       return try await TCPSocket.connect(
-        to: portal, through: request.options.binding, sysfs: sysfs.root, until: deadline)
+        to: portal, through: request.options.binding, sysfs: sysfs.root, until: deadline, addressLimit: limit)
     } catch {
       throw .transport(error)
     }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Synchronization
+
 /// Makes a session's logical units visible, or looks at them again.
 ///
 /// The kernel's scans block for as long as the target takes, so they run on threads of the blocking pool, and nobody
@@ -8,6 +10,8 @@ struct SessionScan {
   let sysfs: Sysfs
   /// What disks are set to when a scan has found them.
   var settings = DeviceSettings()
+  /// What the session shares its turns with, such as the host of its portal: what hangs there holds up no others.
+  var group: String?
   /// How long a scan may take; the kernel's own timers are shorter.
   var timeout: Duration = .seconds(60)
   /// How long disks may take to get their block device after the scan: the kernel attaches them in the background.
@@ -71,7 +75,8 @@ struct SessionScan {
         return error
       }
     }
-    return failures.lazy.compactMap(\.self).first
+    // One that hangs says more than those that did not come to their turn for that.
+    return failures.lazy.compactMap(\.self).first { $0 != .scanNotBegun } ?? failures.lazy.compactMap(\.self).first
   }
 
   private func scan(
@@ -103,14 +108,18 @@ struct SessionScan {
     _ body: @escaping @Sendable () throws(SysfsError) -> Void
   ) async throws(OperationError.Cause) {
     // A call that nobody could wait for is not begun.
-    guard .now < deadline else { throw .scanTimedOut }
+    guard .now < deadline else { throw .scanNotBegun }
+    let hasBegun = Begun()
     let result: Result<Void, SysfsError>
     do throws(WaitError) {
-      result = try await pool.run(until: deadline) {
-        Result { () throws(SysfsError) in try body() }
+      result = try await pool.run(until: deadline, in: group) {
+        hasBegun.note()
+        return Result { () throws(SysfsError) in try body() }
       }
+    } catch .timedOut {
+      throw hasBegun.isNoted ? .scanTimedOut : .scanNotBegun
     } catch {
-      throw error == .timedOut ? .scanTimedOut : .transport(TransportError(error))
+      throw .transport(TransportError(error))
     }
     if case .failure(let error) = result { throw .sysfs(error) }
   }
@@ -147,4 +156,11 @@ struct SessionScan {
     }
     return try devices(of: session)
   }
+}
+
+/// Whether a call has come to its turn.
+private final class Begun: Sendable {
+  private let noted = Atomic(false)
+  var isNoted: Bool { noted.load(ordering: .relaxed) }
+  func note() { noted.store(true, ordering: .relaxed) }
 }

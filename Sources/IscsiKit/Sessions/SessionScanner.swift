@@ -13,17 +13,28 @@ public struct SessionScanner: Sendable {
   /// Reads the size and properties of the sessions' devices again, revives devices that error handling gave up, and
   /// scans for new logical units. Returns each session's devices, in the order of the sessions.
   public func rescan(_ sessions: [SessionID]) async -> [Result<[DeviceSnapshot], OperationError>] {
-    await rescan(sessions) { _ in (.all, DeviceSettings()) }
+    await rescan(sessions) { _ in nil }
   }
 
-  /// The same for the units that each session is to have, and what their disks are set to.
+  /// What a rescan of a session is to do.
+  struct Wanted: Sendable {
+    /// The units that the session is to have.
+    var mode = ScanMode.all
+    /// What their disks are set to.
+    var settings = DeviceSettings()
+    /// What the session shares its turns with.
+    var group: String
+  }
+
+  /// The same as is wanted of each session; nil is all, and nothing to set.
   func rescan(
-    _ sessions: [SessionID], _ wanted: @escaping @Sendable (SessionID) -> (ScanMode, DeviceSettings)
+    _ sessions: [SessionID], _ wanted: @escaping @Sendable (SessionID) -> Wanted?
   ) async -> [Result<[DeviceSnapshot], OperationError>] {
     await inParallel(sessions, limit: Self.concurrency) { _, session in
       do throws(OperationError.Cause) {
-        let (mode, settings) = wanted(session)
-        return .success(try await SessionScan(sysfs: sysfs, settings: settings).rescan(session, mode))
+        let wanted = wanted(session) ?? Wanted(group: "session \(session)")
+        let scan = SessionScan(sysfs: sysfs, settings: wanted.settings, group: wanted.group)
+        return .success(try await scan.rescan(session, wanted.mode))
       } catch {
         return .failure(OperationError(.scan(session), error))
       }

@@ -93,12 +93,12 @@ package enum AtomicFile {
     _ = unsafe unlink(path.string)
   }
 
-  /// Makes a directory for its owner alone, and those above it; one that exists is taken as it is.
-  static func makeDirectory(_ path: FilePath) throws(Errno) {
+  /// Makes a directory, for its owner alone if nothing else is asked for, and those above it; one that exists is taken as it is.
+  static func makeDirectory(_ path: FilePath, permissions: FilePermissions = .ownerReadWriteExecute) throws(Errno) {
     // The string is lent to the call.
-    if unsafe mkdir(path.string, 0o700) == 0 || errno == EEXIST { return }
+    if unsafe mkdir(path.string, permissions.rawValue) == 0 || errno == EEXIST { return }
     guard errno == ENOENT, path.removingLastComponent() != path else { throw Errno(rawValue: errno) }
-    try makeDirectory(path.removingLastComponent())
-    guard unsafe mkdir(path.string, 0o700) == 0 || errno == EEXIST else { throw Errno(rawValue: errno) }
+    try makeDirectory(path.removingLastComponent(), permissions: permissions)
+    guard unsafe mkdir(path.string, permissions.rawValue) == 0 || errno == EEXIST else { throw Errno(rawValue: errno) }
   }
 }

@@ -67,11 +67,11 @@ public struct FoundNodesEdit: RecordEdit {
     // The places of records that stand for what was found; one has its new tag once.
     var taken: Set<[String]> = []
     let records = made.filter { taken.insert(NodeLocation(of: $0).path).inserted }
+    var others = NodesByPlace(discovery)
     for record in records {
       if let stored = try database.node(at: NodeLocation(of: record), orOlderOver: record.interface.name) {
         plan.change(stored, to: stored.record)
-      } else if let stored = try database.node(like: record, foundBy: discovery, besides: taken) {
-        taken.insert(stored.path)
+      } else if let stored = try others.take(like: record, besides: &taken, from: database) {
         var moved = stored.record
         moved.portal.tag = record.portal.tag
         plan.change(stored, to: moved)
@@ -92,19 +92,44 @@ public struct FoundNodesEdit: RecordEdit {
   }
 }
 
-extension RecordDatabase {
-  /// The record of a node that a discovery has found with another portal group tag; nil if there is none, or several, or
-  /// its place is one of those taken.
-  fileprivate func node(
-    like record: NodeRecord, foundBy discovery: DiscoveryRecord, besides taken: Set<[String]>
-  ) throws(DatabaseError) -> Stored<NodeRecord>? {
-    guard record.portal.tag != nil else { return nil }
-    let filter = NodeFilter(
-      target: record.target, host: record.portal.host, port: record.portal.port, interface: record.interface.name)
-    let others = try nodes(filter).records.filter { stored in
-      !stored.isInOlderForm && stored.record.isFound(by: discovery) && !taken.contains(stored.path)
+/// The records that a discovery has made before, by target, portal and interface, whatever the portal group tag. A target's are read
+/// once, when the first is asked for: it may announce thousands of portals.
+private struct NodesByPlace {
+  private struct Place: Hashable {
+    var target: TargetName
+    var host: PortalHost
+    var port: UInt16
+    var interface: InterfaceName
+
+    init(_ record: NodeRecord) {
+      (target, host, port) = (record.target, record.portal.host, record.portal.port)
+      interface = record.interface.name
     }
-    return others.count == 1 ? others.first : nil
+  }
+
+  private let discovery: DiscoveryRecord
+  private var read: Set<TargetName> = []
+  private var stored: [Place: [RecordDatabase.Stored<NodeRecord>]] = [:]
+
+  init(_ discovery: DiscoveryRecord) { self.discovery = discovery }
+
+  /// Takes the first record that stands for the same session as another, and whose place is not taken; nil if there is none. A
+  /// target that announces a portal with other tags each time has no more records than tags at a time.
+  mutating func take(
+    like record: NodeRecord, besides taken: inout Set<[String]>, from database: RecordDatabase
+  ) throws(DatabaseError) -> RecordDatabase.Stored<NodeRecord>? {
+    guard record.portal.tag != nil else { return nil }
+    if read.insert(record.target).inserted {
+      try database.forEachNode(.init(target: record.target)) { [discovery] found in
+        guard !found.isInOlderForm, found.record.isFound(by: discovery) else { return }
+        stored[Place(found.record), default: []].append(found)
+      }
+    }
+    let place = Place(record)
+    guard let index = stored[place]?.firstIndex(where: { !taken.contains($0.path) }) else { return nil }
+    let found = stored[place]?.remove(at: index)
+    if let found { taken.insert(found.path) }
+    return found
   }
 }
 

@@ -11,7 +11,7 @@ struct BootCheckCommand: ReportingCommand {
       Looks at the kernel's modules, the driver of the network card on the way to the target among them, into the initramfs \
       image, at the initiator's name and the parameters that a boot will have, at the timeouts of the session with the root \
       file system, and at what may take the network away at the shutdown. Needs root to read images. Ends with 0 if the \
-      machine can boot, and with 1 if there is a problem.
+      machine can boot, and with 1 if there is a problem, or if the image could not be looked into (13 if only root may).
       """)
 
   @Option(
@@ -41,7 +41,11 @@ struct BootCheckCommand: ReportingCommand {
   func output(of evidence: BootEvidence, for terminal: Terminal) throws -> CommandOutput {
     var output = CommandOutput()
     let problems = evidence.findings.filter { $0.verdict == .problem }.count
-    if problems > 0 { output.fail(UnbootableMachine(problems: problems)) }
+    if problems > 0 {
+      output.fail(UnbootableMachine(problems: problems))
+    } else if let failure = evidence.imageFailure {
+      output.fail(UncheckedImage(reason: failure))
+    }
     if report.json {
       try output.show(BootCheckDocument(evidence))
     } else if !report.quiet {
@@ -56,6 +60,14 @@ struct UnbootableMachine: DiagnosableError {
   let problems: Int
   var description: String { "this machine would not boot: \(problems) \(problems == 1 ? "problem" : "problems")" }
   let exitStatus = IscsiKit.ExitStatus.failure
+}
+
+/// Nobody knows whether a boot would work: what it depends on most could not be looked at.
+struct UncheckedImage: DiagnosableError {
+  let reason: InitramfsImageError
+  var description: String { "it is not known whether this machine would boot: \(reason.description)" }
+  var exitStatus: IscsiKit.ExitStatus { reason.exitStatus }
+  var advice: String? { reason.advice }
 }
 
 extension BootFinding {

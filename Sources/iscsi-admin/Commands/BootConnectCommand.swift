@@ -68,6 +68,13 @@ struct BootConnectCommand: ReportingCommand {
     completion: .file(), transform: { FilePath($0) })
   var diskFile: FilePath?
 
+  @Flag(
+    help: """
+      Leave notes in /run by which systemd-networkd, NetworkManager and ifupdown of the system leave the network devices alone \
+      over which there are sessions then: for a hook of an initramfs.
+      """)
+  var handOver = false
+
   @OptionGroup var network: BootNetworkOptions
   @OptionGroup(title: "Authentication") var authentication: AuthenticationOptions
   @OptionGroup var initiator: InitiatorOptions
@@ -102,6 +109,7 @@ struct BootConnectCommand: ReportingCommand {
       input: input, network: noNetwork ? nil : network.network, writesNames: network.dns,
       tell: { line in if !isQuiet { StandardError.tell(line) } })
     connection.isOptional = ifConfigured
+    connection.handover = handOver ? BootHandover() : nil
     let ready = connection
     let outcome = runBlocking { await ready.run(plan) }
     if let diskFile {

@@ -18,11 +18,20 @@ struct BootConnection: Sendable {
   let tell: @Sendable (String) -> Void
   /// Whether it is no failure that a DHCP server names a root file system of another kind.
   var isOptional = false
+  /// Tells the system that is booted which network devices it has to leave alone; nil tells nothing.
+  var handover: BootHandover?
   /// Where sysfs and the daemon's records are.
   var machine = BootInitiator.Machine()
 
   /// Does it.
   func run(_ plan: BootPlan) async -> BootConnectOutcome {
+    var outcome = await connect(plan)
+    outcome.units = units(of: outcome.disks)
+    if let handover { await leaveNotes(by: handover, &outcome) }
+    return outcome
+  }
+
+  private func connect(_ plan: BootPlan) async -> BootConnectOutcome {
     var outcome = BootConnectOutcome()
     guard let network else {
       await logIn(plan, &outcome)
@@ -37,6 +46,39 @@ struct BootConnection: Sendable {
     // Without a network nobody could have told it, and that is told already.
     if outcome.awaitsRootPath, outcome.network.failures.isEmpty { outcome.refusals.append(NoRootPath()) }
     return outcome
+  }
+
+  /// The units that the sessions with the targets of some disks show.
+  private func units(of disks: [BootDisk]) -> [TargetName: Set<UInt64>] {
+    // Where there is but one reading of a number, nobody has to look.
+    let targets = disks.filter { $0.otherLUN != nil }.map(\.target)
+    guard !targets.isEmpty, let sessions = try? machine.sysfs.sessions() else { return [:] }
+    return Dictionary(
+      uniqueKeysWithValues: Set(targets).map { target in
+        let devices = sessions.filter { $0.targetName == target.description }.flatMap(\.devices)
+        return (target, Set(devices.map(\.lun)))
+      })
+  }
+
+  /// Notes the devices over which there are sessions.
+  private func leaveNotes(by handover: BootHandover, _ outcome: inout BootConnectOutcome) async {
+    let present = outcome.logins.filter(\.result.isThere).map(\.login)
+    guard !present.isEmpty else { return }
+    var names = outcome.network.reports.filter { !$0.targets.isEmpty }.map(\.device)
+    for login in present {
+      guard let address = login.record.portal.host.numeric else { continue }
+      let device = try? await NetworkDevices().device(towards: address, until: .now + .seconds(5))
+      if let device = login.record.interface.networkDevice ?? device ?? nil { names.append(device) }
+    }
+    // A target that has a name may be on any of them.
+    if names.isEmpty { names = outcome.network.reports.map(\.device) }
+    var servers: [IPAddress] = []
+    for server in outcome.network.reports.flatMap(\.nameServers) where !servers.contains(server) {
+      servers.append(server)
+    }
+    do throws(Errno) { try handover.leave(for: names.filter { $0 != "lo" }, nameServers: servers) } catch {
+      outcome.network.warnings.append("what manages the network cannot be told to leave it alone: \(error)")
+    }
   }
 
   private func logIn(_ plan: BootPlan, _ outcome: inout BootConnectOutcome) async {
@@ -166,6 +208,8 @@ struct BootConnectOutcome: Sendable {
   var problems: [BootProblem] = []
   /// The disk that the system is on, by each target that is a way to it.
   var disks: [BootDisk] = []
+  /// The units that their targets show, where that is of importance.
+  var units: [TargetName: Set<UInt64>] = [:]
   var logins: [Login] = []
   /// Whether each target that is needed has a session.
   var isReached = false
@@ -179,7 +223,8 @@ struct BootConnectOutcome: Sendable {
   /// Writes the ends of the disk's names, one a line, if there is a disk.
   func writeDisks(to path: FilePath) throws(BootDiskFailure) {
     guard !disks.isEmpty else { return }
-    let text = disks.map { $0.pathSuffix + "\n" }.joined()
+    let suffixes = disks.flatMap { $0.pathSuffixes(amongUnits: units[$0.target] ?? []) }
+    let text = suffixes.map { $0 + "\n" }.joined()
     do throws(Errno) { try AtomicFile.write(Array(text.utf8), to: path) } catch {
       throw BootDiskFailure(path: path, reason: error)
     }

@@ -55,6 +55,7 @@ struct LoginCommand: ReportingCommand {
   @OptionGroup(title: "Interface") var interface: InterfaceOptions
   @OptionGroup(title: "Session") var session: SessionSettings
   @OptionGroup var initiator: InitiatorOptions
+  @OptionGroup var location: SysfsLocation
   @OptionGroup var daemon: DaemonOptions
 
   var isJSON: Bool { report.json }
@@ -94,16 +95,9 @@ struct LoginCommand: ReportingCommand {
   func performByRecords(_ store: RecordStore) throws -> CommandOutput {
     let found = try NodeQuery(targets: targets).find(in: store.database)
     let records = found.nodes.records.map(\.record).filter { startup == nil || $0.startup == startup }
-    var (logins, refusals): ([LoginDescription], [any DiagnosableError]) = ([], found.missing.map(NoRecordToLogIn.init))
-    for record in records {
-      do throws(LoginDescriptionError) {
-        let login = try LoginDescription(record)
-        try login.check()
-        logins.append(login)
-      } catch {
-        refusals.append(UnusableRecord(record: record, reason: error))
-      }
-    }
+    let (logins, unusable) = self.logins(by: records)
+    var refusals: [any DiagnosableError] = found.missing.map(NoRecordToLogIn.init)
+    refusals += unusable
     if records.isEmpty, refusals.isEmpty, let startup {
       refusals.append(RecordRefusal.noNodeWithStartup(startup, NodeQuery(targets: targets)))
     }
@@ -113,10 +107,33 @@ struct LoginCommand: ReportingCommand {
     let (call, daemon) = (input, daemon.initiator)
     let results = try logins.isEmpty ? [] : runBlocking { try await daemon.login(call) { progress.note($0, $1) } }
     progress.end()
-    var output = try LoginOutcome(results).output(report)
+    var output = try LoginOutcome(results, without: refusals).output(report)
     for problem in found.nodes.problems { output.warn(problem.description) }
-    for refusal in refusals { output.fail(refusal) }
     return output
+  }
+
+  /// The logins by which records come to as many sessions as they want, and why some cannot be.
+  func logins(by records: [NodeRecord]) -> ([LoginDescription], [any DiagnosableError]) {
+    // Where sysfs cannot be read, the daemon says which sessions there are.
+    let sessions = (try? location.sysfs.sessions(.summary)) ?? []
+    let present = sessions.reduce(into: [SessionKey: Int]()) { $0[SessionKey($1), default: 0] += 1 }
+    var (logins, refusals): ([LoginDescription], [any DiagnosableError]) = ([], [])
+    for plan in NodeLoginPlan.plans(for: records, beside: present) {
+      do throws(LoginDescriptionError) {
+        // Where none is missing, the daemon tells which session there is.
+        let wanted =
+          plan.logins.isEmpty
+          ? [NodeLogin(record: plan.record, sessionCount: Int(plan.record.sessionCount))] : plan.logins
+        for login in wanted {
+          let description = try login.description
+          try description.check()
+          logins.append(description)
+        }
+      } catch {
+        refusals.append(UnusableRecord(record: plan.record, reason: error))
+      }
+    }
+    return (logins, refusals)
   }
 
   /// How to log in, to whatever target.

@@ -58,9 +58,10 @@ struct LogoutCommand: ReportingCommand {
     }
     var input = InitiatorTypes.LogoutInput(sessions: chosen.map(\.id.rawValue))
     input.timeout = Int(time.timeout)
-    // The configuration may let all go, as it does for iscsiadm.
-    let configuration = try InitiatorConfiguration(path: InitiatorConfiguration.standardPath)
-    input.force = force || !configuration.protectsUsedDisks
+    // The configuration may let all go, as it does for iscsiadm. One that cannot be read does not; nor is it needed for a logout in
+    // any case, which must not wait for the disk that it is on.
+    input.force =
+      force || !((try? InitiatorConfiguration(path: InitiatorConfiguration.standardPath))?.protectsUsedDisks ?? true)
     input.spareHeld = true
     let (call, daemon) = (input, daemon.initiator)
     let ids: Set<UInt32> = report.quiet ? [] : Set(call.sessions)

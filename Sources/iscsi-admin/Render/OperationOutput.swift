@@ -36,11 +36,21 @@ extension CommandOutput {
 /// How the logins of a call ended.
 struct LoginOutcome: Sendable {
   private let results: [InitiatorTypes.LoginResult]
+  private let refusals: [any DiagnosableError]
   private let discovery: (portal: Portal, answer: InitiatorTypes.Discovery)?
 
-  /// An outcome from the daemon's results, and from the discovery before the logins if there was one.
-  init(_ results: [InitiatorTypes.LoginResult], after discovery: (Portal, InitiatorTypes.Discovery)? = nil) {
+  /// An outcome from the daemon's results.
+  ///
+  /// - Parameters:
+  ///   - results: What the daemon answered.
+  ///   - refusals: Why there was no login where one was wanted.
+  ///   - discovery: What came before the logins, if anything did.
+  init(
+    _ results: [InitiatorTypes.LoginResult], without refusals: [any DiagnosableError] = [],
+    after discovery: (Portal, InitiatorTypes.Discovery)? = nil
+  ) {
     self.results = results
+    self.refusals = refusals
     self.discovery = discovery
   }
 
@@ -54,6 +64,7 @@ struct LoginOutcome: Sendable {
     // That a session is there already is the least of what can be wrong: the exit code tells it if it is all.
     let failures = results.compactMap(\.failure)
     for failure in failures where failure.exitStatus != .sessionExists { output.fail(failure) }
+    for refusal in refusals { output.fail(refusal) }
     for failure in failures where failure.exitStatus == .sessionExists { output.fail(failure) }
     let sessions = results.compactMap(\.session)
     if options.json {

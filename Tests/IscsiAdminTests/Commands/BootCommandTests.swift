@@ -226,6 +226,30 @@ struct BootCommandTests {
     }
   }
 
+  @Test("A check that could not look into the image does not end as if the machine could boot")
+  func unchecked() throws {
+    var evidence = BootEvidence(kernel: "6.12.1-amd64")
+    evidence.modules = KernelModules(
+      dependencies: ["iscsi_tcp", "libiscsi", "scsi_transport_iscsi", "sd_mod"].map { "kernel/\($0).ko:\n" }.joined(),
+      builtIn: "")
+    for (failure, status) in [
+      (InitramfsImageError.unreadable("/boot/i", .permissionDenied), IscsiKit.ExitStatus.access),
+      (.enclosed("/boot/i", "squashfs-root.img"), .failure),
+    ] {
+      evidence.imageFailure = failure
+      let command = try #require(try BootCheckCommand.parseAsRoot([]) as? BootCheckCommand)
+      let output = try command.output(of: evidence, for: .plain)
+      #expect(output.status == status && output.diagnostics.contains("it is not known whether this machine would boot"))
+    }
+  }
+
+  @Test("What is left for the managers of the network is asked for by the hook alone")
+  func handover() throws {
+    let plain = try #require(try BootConnectCommand.parseAsRoot(["--if-configured"]) as? BootConnectCommand)
+    let hook = try #require(try BootConnectCommand.parseAsRoot(["--hand-over"]) as? BootConnectCommand)
+    #expect(!plain.handOver && hook.handOver)
+  }
+
   @Test("A check below another root looks at nothing of this machine")
   func checkElsewhere() async throws {
     let tree = try machine(["proc/sys/kernel/osrelease": "6.12", "proc/cmdline": "quiet"])

@@ -156,6 +156,29 @@ struct NodeEditCommandTests {
     #expect(unknown.diagnostics.contains("there is no record of iqn.2026-11.org.example:none; give --portal, or "))
   }
 
+  @Test("a login by records asks for each session that is missing, and for one where none is")
+  func sessionCount() throws {
+    let tree = try SysfsTree()
+    var present = SessionSnapshot.example(1)
+    present.targetName = "iqn.2026-11.org.example:disk1"
+    present.connection?.persistentAddress = "10.0.0.1"
+    present.connection?.persistentPort = 3260
+    try tree.add(present)
+    var records = try fixture.nodes()
+    for (index, count) in [3, 1, 2].enumerated() {
+      try records[index].set("node.session.nr_sessions", to: String(count))
+    }
+    let command = try LoginCommand.parse(["--all", "--sysfs-root", tree.root.string])
+    let (logins, refusals) = command.logins(by: records)
+    #expect(refusals.isEmpty)
+    #expect(
+      logins.map { "\($0.portal) \($0.sessionCount ?? 0)" } == [
+        "10.0.0.1:3260,1 3", "10.0.0.1:3260,1 3", "[fe80::1%eth0]:3260,2 1", "san:3261 2", "san:3261 2",
+      ])
+    for index in records.indices { try records[index].set("node.session.nr_sessions", to: "1") }
+    #expect(command.logins(by: records).0.map(\.sessionCount) == [1, 1, 1])
+  }
+
   @Test("a key that comes twice, or that no record has, is refused and nothing is changed")
   func refused() throws {
     let before = try fixture.nodes()

@@ -23,6 +23,7 @@ struct IscsiadmRun: Equatable {
     machine.socket = root.appending("no-daemon")
     machine.wakeName = nil
     machine.configurationFile = root.appending("no-configuration")
+    machine.exclusionsFile = root.appending("exclusions.conf")
     machine.database = RecordDatabase(root: root.appending("records"), lockDirectory: root.appending("lock"))
     let parts = machine
     do {

@@ -23,8 +23,8 @@ struct NodeLoginTests {
     ])
   func tags(wanted: UInt32, there: Int, limits: [Int]) throws {
     let records = try ["10.0.0.1:3260,1", "10.0.0.1:3260,2"].map { try record($0, sessions: wanted) }
-    let logins = NodeMode.logins(
-      records.map { ($0, Int(wanted) - there) }, beside: [SessionKey(records[0]): there])
+    let plans = NodeLoginPlan.plans(for: records, beside: [SessionKey(records[0]): there])
+    let logins = plans.flatMap(\.logins)
     #expect(logins.map(\.sessionCount) == limits)
     #expect(Set(logins.map { $0.record.portal.tag }).count == 2)
   }
@@ -32,7 +32,7 @@ struct NodeLoginTests {
   @Test("Another portal has its own sessions")
   func portals() throws {
     let records = try ["10.0.0.1:3260,1", "10.0.0.2:3260,1"].map { try record($0, sessions: 2) }
-    let logins = NodeMode.logins(records.map { ($0, 2) }, beside: [:])
+    let logins = NodeLoginPlan.plans(for: records).flatMap(\.logins)
     #expect(logins.map(\.sessionCount) == [2, 2, 2, 2])
   }
 }

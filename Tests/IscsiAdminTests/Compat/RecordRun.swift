@@ -27,6 +27,13 @@ final class RecordRun: Sendable {
 
   deinit { _ = try? TestProcess.run(["rm", "-rf", directory.string]) }
 
+  /// Names a target that a logout of all leaves alone.
+  func exclude(_ target: String) throws {
+    let path = directory.appending("exclusions.conf")
+    let file = try FileDescriptor.open(path, .writeOnly, options: .create, permissions: .ownerReadWrite)
+    try file.closeAfter { _ = try file.writeAll((target + "\n").utf8) }
+  }
+
   /// Runs the command lines of a transcript and expects what stands there.
   func expect(_ transcript: String) async throws {
     var actual: [String] = []

@@ -71,6 +71,16 @@ struct OperationOutputTests {
     #expect(output.status == .requestTimeout)
   }
 
+  @Test("login: a record that cannot be used is a failure before a session that is there, and in the document")
+  func refusedLogin() throws {
+    let refusal = NoRecordToLogIn(refusal: .noNodeWithStartup(.automatic, NodeQuery()))
+    let exists = Result<LoginReport, _>.failure(try Samples.operationError(4, .sessionExists(SessionID(rawValue: 7))))
+    let output = try LoginOutcome([InitiatorTypes.LoginResult(exists)], without: [refusal])
+      .output(ReportOptions.parse(["--json"]))
+    #expect(output.status == .noObjectsFound && output.failures.count == 2)
+    #expect(output.text.contains(refusal.description))
+  }
+
   @Test("login --all: what is odd in the discovery is told too")
   func loginOfAll() throws {
     let output = try LoginOutcome([.success(try Samples.login(1))], after: (Samples.portal, Samples.discovery()))

@@ -115,6 +115,70 @@ struct BootCheckTests {
     ("no daemon", { $0.daemonUnits = [] }, ["warning daemon"]),
     ("no systemd", { $0.daemonUnits = nil }, []),
     ("two hooks", { $0.image?.names.insert("scripts/local-top/iscsi") }, ["warning image-hook"]),
+    (
+      "our module of dracut, which has a program by the name of dracut's own",
+      {
+        $0.image?.names.subtract(["scripts/functions", "scripts/local-top/iscsi-admin"])
+        $0.image?.names.formUnion([
+          "usr/lib/dracut/hooks/initqueue/settled/20-connect-iscsi-admin.sh", "usr/sbin/iscsiroot",
+        ])
+      }, []
+    ),
+    (
+      "dracut with systemd and no loop for hooks",
+      {
+        $0.image?.names.subtract(["scripts/functions", "scripts/local-top/iscsi-admin"])
+        $0.image?.names.formUnion([
+          "usr/lib/dracut/hooks/initqueue/settled/20-connect-iscsi-admin.sh", "usr/lib/systemd/systemd",
+        ])
+      }, ["problem image-hook"]
+    ),
+    (
+      "dracut with systemd and its loop",
+      {
+        $0.image?.names.subtract(["scripts/functions", "scripts/local-top/iscsi-admin"])
+        $0.image?.names.formUnion([
+          "usr/lib/dracut/hooks/initqueue/settled/20-connect-iscsi-admin.sh", "usr/lib/systemd/systemd",
+          "usr/lib/systemd/system/dracut-initqueue.service",
+        ])
+      }, []
+    ),
+    (
+      "mkinitcpio with systemd, where no script runs",
+      {
+        $0.image?.names.subtract(["scripts/functions", "scripts/local-top/iscsi-admin"])
+        $0.image?.names.formUnion(["buildconfig", "usr/lib/systemd/systemd", "hooks/iscsi-admin", "hooks/iscsi"])
+      }, ["problem image-hook"]
+    ),
+    (
+      "mkinitcpio with a unit that nobody wants",
+      {
+        $0.image?.names.subtract(["scripts/functions", "scripts/local-top/iscsi-admin"])
+        $0.image?.names.formUnion([
+          "buildconfig", "usr/lib/systemd/systemd", "usr/lib/systemd/system/iscsi-admin-boot.service",
+        ])
+      }, ["problem image-hook"]
+    ),
+    (
+      "mkinitcpio with systemd and the unit",
+      {
+        $0.image?.names.subtract(["scripts/functions", "scripts/local-top/iscsi-admin"])
+        $0.image?.names.formUnion([
+          "buildconfig", "usr/lib/systemd/systemd", "usr/lib/systemd/system/iscsi-admin-boot.service",
+          "usr/lib/systemd/system/initrd-root-device.target.wants/iscsi-admin-boot.service",
+        ])
+      }, []
+    ),
+    ("a file system that ext4 drives", { $0.rootFileSystem = "ext3" }, []),
+    (
+      "a logical volume without its driver",
+      {
+        $0.modules = KernelModules(
+          dependencies: (Self.names + ["dm_mod"]).map { "kernel/\($0).ko:\n" }.joined(), builtIn: "kernel/crc32c.ko\n")
+        $0.layerModules = ["dm_mod"]
+      }, ["problem image-modules"]
+    ),
+    ("a layer that the kernel has in itself", { $0.layerModules = ["dm_mod"] }, []),
     ("no way to the target", { ($0.networkDevices, $0.drivers) = ([], []) }, ["warning network-card"]),
     ("a root elsewhere", { $0.session = nil }, ["warning root-session"]),
   ]
@@ -189,6 +253,45 @@ struct BootCheckTests {
     #expect(BootEvidenceCollector(sources).evidence { _ in nil }.kernel == "6.12.3")
     other.kernel = "../6.12"
     #expect(other.evidence { _ in nil }.modules == nil)
+  }
+
+  @Test("What the root file system is on besides the disk is known by its layers")
+  func layers() throws {
+    let tree = try machine([
+      "proc/self/mountinfo": "36 1 254:1 / / rw - ext3 /dev/dm-1 rw\n", "proc/self/mounts": "/dev/dm-1 / ext3 rw 0 0",
+      "proc/swaps": "Filename", "sys/class/block/dm-0/dev": "254:0", "sys/class/block/dm-0/dm/uuid": "CRYPT-LUKS2-x",
+      "sys/class/block/dm-0/holders/dm-1/x": "", "sys/class/block/dm-1/dev": "254:1",
+      "sys/class/block/dm-1/dm/uuid": "LVM-x",
+    ])
+    var session = SessionSnapshot.example(1)
+    session.devices = Array(session.devices.prefix(1))
+    let block = try #require(session.devices.first?.blockDevice)
+    try tree.makeDirectory("sys/class/block/\(block)/holders/dm-0")
+    try tree.set("sys/class/block/\(block)/dev", to: .text("8:0"))
+    var sources = BootSources()
+    sources.root = tree.root
+    var evidence = BootEvidence(kernel: "6.12")
+    BootEvidenceCollector(sources).lookAtRoot(&evidence, sessions: [session])
+    #expect(evidence.rootFileSystem == "ext3" && evidence.layerModules == ["dm_crypt", "dm_mod"])
+  }
+
+  @Test("A kernel with its image in itself is no machine without an image")
+  func unified() throws {
+    let tree = try machine([
+      "proc/sys/kernel/osrelease": "6.12", "proc/cmdline": "quiet", "lib/modules/6.12/modules.dep": "",
+      "boot/efi/EFI/Linux/a.efi": "MZ", "boot/efi/EFI/Linux/id-6.12.efi": "MZ",
+      "boot/x": "",
+    ])
+    var sources = BootSources()
+    sources.root = tree.root
+    let evidence = BootEvidenceCollector(sources).evidence { _ in nil }
+    let path = tree.root.appending("boot/efi/EFI/Linux/id-6.12.efi")
+    #expect(evidence.imageFailure == .enclosed(path, "a unified kernel image"))
+    #expect(verdicts(evidence).contains("warning image"))
+    // A kernel beside which no image stands is none.
+    #expect(
+      !InitramfsImage.candidates(kernel: "6.12", package: nil, machine: "id").contains { $0.string.hasSuffix("/linux") }
+    )
   }
 
   @Test("Without a session the card towards the target of the image is looked at; and whether a daemon will start")

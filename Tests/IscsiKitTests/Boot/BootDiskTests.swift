@@ -43,6 +43,14 @@ struct BootDiskTests {
       ),
       ("iscsi_target_name=iqn.2026-11.org.example:a iscsi_target_ip=10.0.0.1", ["a-lun-0"]),
       ("root=dhcp", []), ("quiet", []),
+      // dracut's rule: root= goes before netroot=, wherever it stands.
+      ("\(a) root=iscsi:10.0.0.1:::3:iqn.2026-11.org.example:b", ["b-lun-3"]),
+      ("root=iscsi:10.0.0.1:::3:iqn.2026-11.org.example:b \(a)", ["b-lun-3"]),
+      (
+        "root=iscsi:10.0.0.1:::3:iqn.2026-11.org.example:b root=iscsi:10.0.0.1:::4:iqn.2026-11.org.example:c",
+        ["c-lun-4"]
+      ),
+      ("\(a) root=iscsi:10.0.0.1:::5:iqn.2026-11.org.example:a", ["a-lun-5"]),
     ])
   func parameters(_ commandLine: String, _ expected: [String]) throws {
     #expect(try disks(commandLine) == expected)
@@ -60,6 +68,48 @@ struct BootDiskTests {
   func rootPath() throws {
     let told = try disks("root=dhcp", rootPaths: ["iscsi:10.0.0.1:::5:iqn.2026-11.org.example:told"])
     #expect(told == ["told-lun-5"])
+  }
+
+  @Test("What is typed at the boot goes before what the image carries, as a whole")
+  func typed() throws {
+    let (carried, typed) = ("netroot=iscsi:10.0.0.1:::1:iqn.2026-11.org.example:a ip=10.0.0.2:::24::eth0:none", "quiet")
+    func plan(_ typed: String) throws -> BootPlan {
+      BootPlan(
+        BootPlan.Input(
+          parameters: BootSources.parameters(typed: [typed], carried: [carried]),
+          machineName: try InitiatorName("iqn.2026-11.org.example:machine")))
+    }
+    #expect(try plan(typed).disks.map(\.pathSuffix) == ["iscsi-iqn.2026-11.org.example:a-lun-1"])
+    for name in ["root", "netroot"] {
+      let other = try plan("\(name)=iscsi:10.0.0.9:::2:iqn.2026-11.org.example:b")
+      #expect(other.disks.map(\.pathSuffix) == ["iscsi-iqn.2026-11.org.example:b-lun-2"] && other.logins.count == 1)
+      #expect(other.links.count == 1)
+    }
+    #expect(try plan("ip=eth1:dhcp").links.map(\.device) == [.named("eth1")])
+  }
+
+  @Test(
+    "A unit that is written as a decimal number is found, if there is none by the number that it is as a hexadecimal one"
+  )
+  func decimal() throws {
+    func disk(_ lun: String) throws -> (disk: BootDisk, problems: [BootProblem]) {
+      let plan = BootPlan(
+        BootPlan.Input(
+          parameters: BootParameters(KernelCommandLine("root=iscsi:10.0.0.1:::\(lun):iqn.2026-11.org.example:disk")),
+          machineName: try InitiatorName("iqn.2026-11.org.example:machine")))
+      return (try #require(plan.disks.first), plan.problems)
+    }
+    let both = try disk("10")
+    #expect(both.disk.lun.linuxNumber == 16 && both.disk.otherLUN?.linuxNumber == 10)
+    #expect(both.problems.count == 1 && both.problems[0].reason.contains("hexadecimal"))
+    let ends = ["16", "10"].map { "iscsi-iqn.2026-11.org.example:disk-lun-\($0)" }
+    #expect(both.disk.pathSuffixes(amongUnits: []) == ends)
+    #expect(both.disk.pathSuffixes(amongUnits: [10, 16]) == [ends[0]])
+    #expect(both.disk.pathSuffixes(amongUnits: [1, 10]) == [ends[1]])
+    for plain in ["9", "a", "0010", "2-0"] {
+      let one = try disk(plain)
+      #expect(one.disk.otherLUN == nil && one.problems == [] && one.disk.pathSuffixes(amongUnits: [10]).count == 1)
+    }
   }
 
   @Test(

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import IscsiKitTesting
 import Testing
 
 @testable import IscsiKit
@@ -91,6 +92,44 @@ struct BootParametersTests {
     #expect(both.usesFirmware == nil && both.targets.count == 1 && both.targetHosts.isEmpty)
     let third = parameters("rd.iscsi.profile=default rd.iscsi.firmware=0").over(file)
     #expect(third.profile == .standard && third.usesFirmware == false && third.targetHosts.count == 2)
+  }
+
+  @Test("A secret in the file is for a name on the command line, each variable by itself as Debian reads them")
+  func credentials() throws {
+    let file = BootParameters(
+      ShellAssignments("ISCSI_USERNAME=alice\nISCSI_PASSWORD=wonderland12\nISCSI_IN_PASSWORD=offwithherhead"), of: "f")
+    let both = parameters("iscsi_username=bob iscsi_in_username=queen").over(file).authentication
+    #expect(both.name == "bob" && both.secret == Secret("wonderland12"))
+    #expect(both.targetName == "queen" && both.targetSecret == Secret("offwithherhead"))
+    #expect(parameters("quiet").over(file).authentication.name == "alice")
+  }
+
+  /// The parameters of a boot below a root with these files.
+  private func parameters(_ files: KeyValuePairs<String, String>) throws -> BootParameters {
+    let tree = try SysfsTree()
+    for (path, text) in files {
+      try tree.makeDirectory(path.split(separator: "/").dropLast().joined(separator: "/"))
+      try tree.set(path, to: .text(text))
+    }
+    var sources = BootSources()
+    sources.root = tree.root
+    return sources.parameters()
+  }
+
+  @Test(
+    "dracut's files are read in its order: those of the image, the kernel's command line, and what programs add to it")
+  func files() throws {
+    let all: KeyValuePairs = [
+      "etc/cmdline.d/a.conf": "rd.iscsi.login_retry_max=1 iscsi_target_port=1",
+      "etc/cmdline": "rd.iscsi.login_retry_max=2 iscsi_target_port=2 iscsi_target_group=2",
+      "proc/cmdline": "rd.iscsi.login_retry_max=3 iscsi_target_group=3",
+      "run/initramfs/cmdline.d/b.conf": "rd.iscsi.login_retry_max=4", "run/cmdline.d/c.conf": "iscsi_target_group=9",
+    ]
+    let found = try parameters(all)
+    #expect(found.loginRetryLimit == 4 && found.targetGroup == 3 && found.targetPort == 2)
+    let image = BootSources.parameters(
+      typed: ["iscsi_target_group=3"], carried: ["iscsi_target_port=1", "iscsi_target_port=2"])
+    #expect(image.targetPort == 2 && image.targetGroup == 3)
   }
 
   @Test("netroot=iscsi is for names that stand elsewhere, or else for the DHCP server")

@@ -217,6 +217,56 @@ struct BootPlanTests {
     #expect(plan.logins.map(\.record.authentication.secret) == [Secret("wonderland12"), Secret("builder")])
   }
 
+  @Test("A name without a secret is told, wherever it stands")
+  func missingSecret() throws {
+    #expect(BootPlan(try input(Self.one + " iscsi_username=alice")).problems.map(\.parameter) == ["iscsi_username"])
+    let later = BootPlan(
+      try input(Self.one + " iscsi_username=alice rd.iscsi.param=node.session.auth.password=wonderland12"))
+    #expect(later.problems == [] && later.logins[0].record.authentication.secret == Secret("wonderland12"))
+  }
+
+  @Test(
+    "Where nothing else says how the network is set up, the image of initramfs-tools does",
+    arguments: [
+      ("DEVICE=eth1", "", "net eth1 dhcp -> 10.0.0.1"),
+      ("DEVICE=\nIP=", "", "net any network device dhcp? -> 10.0.0.1"),
+      ("IP=10.0.0.2::10.0.0.1:255.255.255.0::eth1:off", "", "net eth1 10.0.0.2/24 -> 10.0.0.1"),
+      ("DEVICE=eth1\nIP=10.0.0.2:::24", "", "net eth1 10.0.0.2/24 -> 10.0.0.1"),
+      ("DEVICE=eth1", "BOOTIF=01-52-54-00-12-34-56", "net 52:54:00:12:34:56 dhcp -> 10.0.0.1"),
+      ("DEVICE=eth1\nIP=off", "", "net eth1 none -> "), ("DEVICE=eth1", "ip=eth0:dhcp", "net eth0 dhcp -> 10.0.0.1"),
+    ])
+  func configured(_ configuration: String, _ commandLine: String, _ wanted: String) throws {
+    var input = try input(Self.one + " " + commandLine)
+    var settings = BootParameters()
+    settings.takeConfiguration(["MODULES=most\nDEVICE=other", configuration])
+    input.parameters = input.parameters.over(settings)
+    let plan = BootPlan(input)
+    #expect(words(plan).first == wanted && plan.problems == [])
+  }
+
+  @Test("What images are configured with does not go before the network of firmware, and what is wrong in it is told")
+  func configuredBeside() throws {
+    var input = try input("quiet", firmware: true)
+    input.parameters.takeConfiguration(["DEVICE=eth1"])
+    #expect(words(BootPlan(input)).first == "net san0 10.0.0.2/24 -> 10.0.0.1")
+    input.parameters.takeConfiguration(["IP=10.0.0.300"])
+    #expect(input.parameters.problems.map(\.parameter) == ["initramfs.conf: IP"])
+  }
+
+  @Test("The firmware's table is looked for where it may have the name that nobody else has")
+  func firmwareName() throws {
+    var named = try input(Self.one)
+    #expect(!named.wantsFirmwareTable)
+    named.machineName = nil
+    #expect(named.wantsFirmwareTable)
+    named.parameters.initiator = try InitiatorName("iqn.2026-11.org.example:me")
+    #expect(!named.wantsFirmwareTable)
+    #expect(try input("quiet").wantsFirmwareTable && input(Self.one + " ip=ibft").wantsFirmwareTable)
+    var table = try input(Self.one, firmware: true)
+    table.machineName = nil
+    #expect(BootPlan(table).logins.map(\.record.interface.initiatorName) == ["iqn.2026-11.org.example:boot"])
+  }
+
   @Test("Without a name of ours nobody logs in, and it is told what helps")
   func nameless() throws {
     var input = try input(Self.one)

@@ -100,6 +100,46 @@ struct InitramfsImageTests {
     try remove(path)
   }
 
+  @Test("An image that is cut off is none, and one with something behind it is one")
+  func cutOff() throws {
+    let plain = try file(testArchive(["usr/sbin/iscsi-admin": String(repeating: "abc", count: 9000), "etc/a": "b"]))
+    var packed: [UInt8] = []
+    var program = Program(["/bin/gzip", "-c"])
+    let input = try FileDescriptor.open(plain, .readOnly)
+    program.input = input
+    _ = try program.run(until: .now + .seconds(10)) {
+      packed += $0; return false
+    }
+    try input.close()
+    let short = try file(Array(packed.prefix(packed.count - 20)))
+    #expect(throws: InitramfsImageError.malformed(short)) {
+      try InitramfsImage(reading: short, until: .now + .seconds(20))
+    }
+    let long = try file(packed + testArchive(["later": "x"]))
+    #expect(try InitramfsImage(reading: long, until: .now + .seconds(20)).hasProgram("iscsi-admin"))
+    for path in [plain, short, long] { try remove(path) }
+  }
+
+  @Test("A file without an end is given up at the deadline")
+  func endless() {
+    #expect(throws: InitramfsImageError.unreadable("/dev/zero", .timedOut)) {
+      try InitramfsImage(reading: "/dev/zero", until: .now + .milliseconds(200))
+    }
+  }
+
+  @Test("What is around the files of an image is told in the place of what it lacks")
+  func enclosed() throws {
+    let unified = try file(Array("MZ".utf8) + [UInt8](repeating: 1, count: 300))
+    #expect(throws: InitramfsImageError.enclosed(unified, "a unified kernel image")) {
+      try InitramfsImage(reading: unified, until: .now + .seconds(5))
+    }
+    let squashed = try file(testArchive(["usr/lib/dracut/x": "", "squashfs-root.img": "hsqs"]))
+    #expect(throws: InitramfsImageError.enclosed(squashed, "squashfs-root.img")) {
+      try InitramfsImage(reading: squashed, until: .now + .seconds(5))
+    }
+    for path in [unified, squashed] { try remove(path) }
+  }
+
   @Test("What is no image, or none that is there, is an error that names it")
   func failures() throws {
     let path = try file(Array("#!/bin/sh\n".utf8) + [UInt8](repeating: 1, count: 300))

@@ -26,6 +26,25 @@ struct BlockingWorkTests {
     #expect(calls.names == ["first", "third"])
   }
 
+  @Test("Calls of a group that hang hold up their like, and no others")
+  func groups() async throws {
+    let pool = BlockingWork(limit: 8, limitPerGroup: 2)
+    let gate = DispatchSemaphore(value: 0)
+    let calls = Calls()
+    let hung = (0..<4).map { number in
+      Task { try await pool.run(until: nil, in: "dead") { calls.note("dead \(number)", then: gate) } }
+    }
+    #expect(await eventually { calls.names.count == 2 && pool.waiting == 2 })
+    try await pool.run(until: .soon, in: "live") { calls.note("live") }
+    try await pool.run(until: .soon) { calls.note("without a group") }
+    #expect(calls.names.count == 4 && pool.waiting == 2)
+    // Each that ends lets the next of them in.
+    for _ in hung { gate.signal() }
+    for task in hung { try await task.value }
+    #expect(calls.names.count == 6)
+    try await pool.run(until: .soon, in: "dead") { calls.note("last") }
+  }
+
   @Test("A task that is cancelled already makes no call")
   func cancelled() async throws {
     let pool = BlockingWork(limit: 1)

@@ -47,6 +47,27 @@ struct ServiceManagerTests {
     #expect(receiver.receive() == "STOPPING=1")
   }
 
+  @Test("A manager whose queue is full is told again until it has heard")
+  func fullQueue() async throws {
+    let name = "iscsikit-notify-\(getpid())-\(UInt64.random(in: 0...UInt64.max))"
+    let receiver = try Receiver(UnixAddress(abstract: name))
+    let manager = ServiceManager(["NOTIFY_SOCKET": "@" + name], process: 1)
+    var count = 0
+    while manager.notify(.watchdog) { count += 1 }
+    let telling = Task { await manager.tell(.ready) }
+    // It has come to the full queue by then, or will.
+    try await Task.sleep(for: .milliseconds(50))
+    for _ in 0..<count { #expect(receiver.receive() == "WATCHDOG=1") }
+    await telling.value
+    #expect(receiver.receive() == "READY=1")
+  }
+
+  @Test("Nobody is told again who is not there")
+  func absent() async {
+    await ServiceManager(["NOTIFY_SOCKET": "@iscsikit-nobody-\(getpid())"], process: 1).tell(.ready)
+    await ServiceManager([:], process: 1).tell(.ready)
+  }
+
   @Test("States go to a socket with a path")
   func path() throws {
     let path = "/tmp/iscsikit-notify-\(getpid())-\(UInt64.random(in: 0...UInt64.max))"

@@ -276,7 +276,7 @@ struct ManagerLogoutTests {
       Issue.record("it was logged out")
       return
     }
-    #expect(error.cause == .inUse("\(disk) is held by dm-0 (mpatha)") && error.exitStatus == .busy)
+    #expect(error.cause == .held("\(disk) is held by dm-0 (mpatha)") && error.exitStatus == .busy)
     #expect(try #require(await fixture.sessions.logOut([snapshot.id], sparingUsed: true).first).get().problems == [])
   }
 
@@ -322,8 +322,10 @@ struct ManagerLogoutTests {
     let logout = Task { await sessions.logOut([snapshot.id]) }
     #expect(await eventually { fixture.registry.read(snapshot.id)?.stage == .leaving })
     logout.cancel()
+    let result = try #require(await logout.value.first)
+    #expect(throws: OperationError(.logout(snapshot.id, target: snapshot.targetName), .cancelled)) { try result.get() }
     fixture.kernel.releaseSends()
-    #expect(try #require(await logout.value.first).get().problems == [])
+    #expect(await eventually { fixture.kernel.sessions.isEmpty && sessions.supervisions().isEmpty })
     await fixture.expectNothingLeft()
   }
 

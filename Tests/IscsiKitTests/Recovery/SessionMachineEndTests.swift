@@ -316,6 +316,25 @@ struct AdoptionTests {
     #expect(harness.machine.outage == Outage(cause: .kernel(.connectionClosed), since: harness.now))
   }
 
+  @Test(
+    "A pause that the target asked for outlasts the supervisor, but is no longer than a target may ask for",
+    arguments: [(20, 20), (1 << 40, 3600)] as [(Int64, Int64)])
+  func resumedPause(kept: Int64, granted: Int64) {
+    var harness = MachineHarness()
+    var outage = leftOutage(harness)
+    (outage.attempts, outage.holdEnd) = (0, harness.now + .seconds(kept))
+    harness.machine = SessionMachine(portal: MachineHarness.home, policy: .init(), seed: 7, outage: outage)
+    harness.handle(.adopt(.failed))
+    harness.end(.done)
+    let end = harness.now + .seconds(granted)
+    #expect(harness.machine.operation == nil && harness.machine.wakeTime == end)
+    // Nor does a link that comes back end it.
+    harness.handle(.networkRestored(.notBegun))
+    #expect(harness.machine.operation == nil && harness.machine.wakeTime == end)
+    harness.wake()
+    #expect(harness.machine.operation == .relogIn)
+  }
+
   @Test("What an earlier supervisor has tried does not count against the limit", arguments: [1, 3])
   func resumedLimit(limit: Int) {
     var policy = SessionMachine.Policy()

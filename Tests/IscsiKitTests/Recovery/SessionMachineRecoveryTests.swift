@@ -16,7 +16,10 @@ struct RecoveryTests {
     harness.handle(.connectionFailed(code))
     #expect(harness.actions == [.notify(.lost(.kernel(code))), .perform(.stop)])
     harness.end(.done)
-    #expect(harness.actions == [.perform(.relogIn(at: MachineHarness.home, until: harness.now + .seconds(15)))])
+    #expect(
+      harness.actions == [
+        .perform(.relogIn(at: MachineHarness.home, until: harness.now + .seconds(15), connectLimit: .seconds(3)))
+      ])
     #expect(harness.machine.outage?.attempts == 1)
     harness.now += .seconds(1)
     harness.end(.done)
@@ -90,15 +93,17 @@ struct RecoveryTests {
   @Test("A network that comes back ends a wait, but not one that the target asked for")
   func network() {
     var harness = MachineHarness.waiting()
-    harness.handle(.networkRestored)
-    #expect(harness.operation == .relogIn(at: MachineHarness.home, until: harness.now + .seconds(15)))
+    harness.handle(.networkRestored(.notBegun))
+    #expect(
+      harness.operation
+        == .relogIn(at: MachineHarness.home, until: harness.now + .seconds(15), connectLimit: .seconds(3)))
     var held = MachineHarness.up()
     var message = AsyncMessagePDU(event: .connectionDropped)
     message.parameter2 = 5
     held.handle(.message(message))
     held.end(.done)
     #expect(held.machine.wakeTime == held.now + .seconds(5))
-    held.handle(.networkRestored)
+    held.handle(.networkRestored(.notBegun))
     #expect(held.operation == nil && held.machine.wakeTime == held.now + .seconds(5))
     held.wake()
     #expect(held.machine.operation == .relogIn)
@@ -108,11 +113,11 @@ struct RecoveryTests {
   func restlessNetwork() {
     var harness = MachineHarness.reloggingIn { $0.recoveryLimit = 2 }
     harness.end(.notConnected(.transport(.refused)))
-    harness.handle(.networkRestored)
+    harness.handle(.networkRestored(.notBegun))
     for _ in 0..<10 {
       #expect(harness.machine.operation == .relogIn)
       harness.end(.notConnected(.transport(.refused)))
-      harness.handle(.networkRestored)
+      harness.handle(.networkRestored(.notBegun))
       #expect(harness.operation == nil && harness.machine.wakeTime == harness.now + SessionMachine.earlyAttemptPause)
       harness.wake()
     }
@@ -149,12 +154,14 @@ struct RecoveryTests {
     #expect(harness.operation == .stop)
     harness.now += .seconds(2)
     harness.end(.done)
-    #expect(harness.operation == .relogIn(at: MachineHarness.other, until: end))
+    #expect(harness.operation == .relogIn(at: MachineHarness.other, until: end, connectLimit: .seconds(3)))
     #expect(harness.machine.outage?.attempts == 1)
     // Whatever the target said: a portal where nobody answers is not where it has moved to.
     harness.end(.notConnected(.transport(.refused)))
     harness.wake()
-    #expect(harness.operation == .relogIn(at: MachineHarness.home, until: harness.now + .seconds(15)))
+    #expect(
+      harness.operation
+        == .relogIn(at: MachineHarness.home, until: harness.now + .seconds(15), connectLimit: .seconds(3)))
     #expect(harness.machine.outage?.attempts == 2)
   }
 
@@ -170,7 +177,9 @@ struct RecoveryTests {
     harness.end(.done)
     harness.end(.notConnected(.transport(.refused)))
     harness.wake()
-    #expect(harness.operation == .relogIn(at: MachineHarness.other, until: harness.now + .seconds(15)))
+    #expect(
+      harness.operation
+        == .relogIn(at: MachineHarness.other, until: harness.now + .seconds(15), connectLimit: .seconds(3)))
   }
 
   @Test("A stop that fails is looked into, and made again")

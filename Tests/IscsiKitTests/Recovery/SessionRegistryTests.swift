@@ -8,82 +8,12 @@ import Testing
 
 @Suite("The registry of sessions")
 struct SessionRegistryTests {
-  /// A directory of its own, whose `sessions` the registry makes.
-  private final class Place {
-    let base = FilePath("/tmp/iscsikit-\(getpid())-\(UInt64.random(in: 0...UInt64.max))")
-    var directory: FilePath { base.appending("sessions") }
-    var names: [String] { (try? SysfsDirectory(path: directory).names()) ?? [] }
-
-    deinit {
-      // The strings are lent to the calls.
-      for name in names { _ = unsafe remove(directory.appending(name).string) }
-      for path in [directory, base] { _ = unsafe rmdir(path.string) }
-    }
-
-    func write(_ octets: [UInt8], as name: String, mode: UInt32 = 0o600) throws {
-      let path = directory.appending(name)
-      let file = try FileDescriptor.open(
-        path, .writeOnly, options: [.create, .truncate], permissions: .ownerReadWrite)
-      try file.closeAfter {
-        _ = try file.writeAll(octets)
-        try #require(fchmod(file.rawValue, mode) == 0)
-      }
-    }
-
-    func read(_ name: String) throws -> [UInt8] {
-      try FileContents(of: directory.appending(name), limit: 1 << 20).octets
-    }
-
-    func mode(_ path: FilePath) -> UInt32 {
-      var status = stat()
-      // The kernel fills the structure; the string is lent to the call.
-      return unsafe lstat(path.string, &status) == 0 ? status.st_mode & 0o7777 : 0
-    }
-  }
-
-  /// A request in which nothing that can be described is as by default.
-  private func fullRequest() throws -> LoginRequest {
-    var request = LoginRequest(
-      initiator: try InitiatorName("iqn.2001-04.com.example:host"),
-      target: try TargetName("iqn.2001-04.com.example:disk"), portal: try Portal("[2001:db8::1]:3261,7"))
-    request.options.authentication = try TestAccounts.authentication(mutual: true, [.sha256, .md5])
-    request.options.interfaceName = "iface0"
-    request.options.binding = .hardwareAddress(try #require(HardwareAddress("02:00:00:00:00:01")))
-    request.options.timeouts = .unusual
-    request.options.operational = .unusual
-    request.options.maxCommands = 256
-    request.options.queueDepth = 64
-    request.options.fastAbort = false
-    request.options.scan = .only([LUN(linuxNumber: 1), LUN(linuxNumber: 0x4100)])
-    request.options.recoveryLimit = 9
-    request.options.sessionCount = 3
-    return request
-  }
-
-  private func record(_ number: UInt32 = 1, stage: SessionRecord.Stage = .established) throws -> SessionRecord {
-    let owner = SessionOwner(userID: 4, processID: 77, label: "a \"label\"\n", time: 1.5)
-    return SessionRecord(
-      session: SessionID(rawValue: number), request: try fullRequest(), isid: ISID(session: SessionID(rawValue: 99)),
-      stage: stage, home: try Portal("192.0.2.9:3262,2"),
-      due: TimeoutSettings([.replacement: .off, .abort: 7]), areNOPsIdle: true, outage: outage(.kernel(.noopTimedOut)),
-      owner: owner)
-  }
-
-  private static let began = ContinuousClock.now - .seconds(77)
-
-  private func outage(_ cause: LossCause, _ finding: LinkCause? = .noCarrier(nil)) -> Outage {
-    var outage = Outage(
-      cause: cause, network: finding.map { NetworkFinding(device: "eth\"0", cause: $0) }, since: Self.began)
-    (outage.attempts, outage.replacementTimeout) = (12, 120)
-    return outage
-  }
-
   @Test("A record that cannot be written any more is none: an old one would be wrong")
   func writeFails() throws {
-    let place = Place()
+    let place = RegistryPlace()
     let failures = Notes<Errno>()
     let registry = SessionRegistry(directory: place.directory) { failures.add($0) }
-    registry.write(try record(stage: .made))
+    registry.write(try RegistrySamples.record(stage: .made))
     #expect(place.names == ["1.made"])
     // The places of the next are taken by what cannot be replaced.
     let names = ["1.established", "1.leaving"].map { place.directory.appending($0).string }
@@ -107,11 +37,11 @@ struct SessionRegistryTests {
 
   @Test("A change that cannot be written stays due, whatever else is: an old stage with it, and at the end no file")
   func changeFails() throws {
-    let place = Place()
+    let place = RegistryPlace()
     let failures = Notes<Errno>()
     let registry = SessionRegistry(directory: place.directory) { failures.add($0) }
     let session = SessionID(rawValue: 1)
-    registry.write(try record())
+    registry.write(try RegistrySamples.record())
     // No file of this name can be made.
     let name = place.directory.appending(".1.established.new")
     let made = unsafe mkdir(name.string, 0o700)
@@ -123,7 +53,7 @@ struct SessionRegistryTests {
     #expect(place.names.sorted() == [".1.established.new", "1.leaving"])
     let read = SessionRegistry(directory: place.directory).read(session)
     #expect(read?.stage == .leaving && read?.home == nil)
-    registry.write(try record())
+    registry.write(try RegistrySamples.record())
     #expect(failures.all.count == 2)
     registry.remove(session)
     #expect(place.names == [".1.established.new"])
@@ -132,9 +62,9 @@ struct SessionRegistryTests {
 
   @Test("Where the files have gone, the next change makes them again")
   func filesGone() throws {
-    let place = Place()
+    let place = RegistryPlace()
     let registry = SessionRegistry(directory: place.directory)
-    registry.write(try record())
+    registry.write(try RegistrySamples.record())
     _ = unsafe remove(place.directory.appending("1.established").string)
     _ = unsafe rmdir(place.directory.string)
     registry.update(SessionID(rawValue: 1)) { $0.stage = .leaving }
@@ -143,8 +73,8 @@ struct SessionRegistryTests {
 
   @Test("What is written is read again, all of it", arguments: [SessionRecord.Stage.made, .established, .leaving])
   func roundTrip(stage: SessionRecord.Stage) throws {
-    let place = Place()
-    let record = try record(stage: stage)
+    let place = RegistryPlace()
+    let record = try RegistrySamples.record(stage: stage)
     let registry = SessionRegistry(directory: place.directory)
     registry.write(record)
     #expect(registry.failure == nil && registry.read(record.session) == record)
@@ -155,7 +85,7 @@ struct SessionRegistryTests {
 
   @Test("A record with as little as possible is read again")
   func least() throws {
-    let place = Place()
+    let place = RegistryPlace()
     let request = LoginRequest(
       initiator: try InitiatorName("iqn.2001-04.com.example:host"),
       target: try TargetName("iqn.2001-04.com.example:disk"), portal: try Portal("disk.example"))
@@ -166,98 +96,10 @@ struct SessionRegistryTests {
     #expect(SessionRegistry(directory: place.directory).read(record.session) == record)
   }
 
-  @Test(
-    "Whatever is known of an outage is read again, its moment to the nanosecond",
-    arguments: [
-      (.kernel(.connectionClosed), nil), (.kernel(KernelErrorCode(rawValue: .max)), .noSuchDevice),
-      (.message(.sessionDropped), .administrativelyDown), (.foundFailed, .noCarrier(LinkFault(state: "no cable"))),
-      (.unseen, .noCarrier(LinkFault(state: "autoneg", detail: "no partner detected"))), (.unseen, .up),
-    ] as [(LossCause, LinkCause?)])
-  func outages(cause: LossCause, finding: LinkCause?) throws {
-    let place = Place()
-    var record = try record()
-    record.outage = outage(cause, finding)
-    SessionRegistry(directory: place.directory).write(record)
-    #expect(SessionRegistry(directory: place.directory).read(record.session) == record)
-    record.outage?.replacementTimeout = nil
-    SessionRegistry(directory: place.directory).write(record)
-    #expect(SessionRegistry(directory: place.directory).read(record.session) == record)
-  }
-
-  @Test("A record of a version that knows no outages is read, and so is one of a version that knows more of them")
-  func otherVersions() throws {
-    let place = Place()
-    var record = try record()
-    SessionRegistry(directory: place.directory).write(record)
-    let text = String(decoding: try place.read("1.established"), as: UTF8.self)
-    let unknown = text.replacing("\"cause\":\"kernel\"", with: "\"cause\":\"weather\",\"rain\":3")
-    try #require(unknown != text)
-    try place.write(Array(unknown.utf8), as: "1.established")
-    record.outage = nil
-    #expect(SessionRegistry(directory: place.directory).read(record.session) == record)
-    SessionRegistry(directory: place.directory).write(record)
-    let without = String(decoding: try place.read("1.established"), as: UTF8.self)
-    #expect(!without.contains("outage"))
-    try place.write(Array(without.replacing("\"isid\":", with: "\"later\":[1],\"isid\":").utf8), as: "1.established")
-    #expect(SessionRegistry(directory: place.directory).read(record.session) == record)
-  }
-
-  @Test("Numbers of an outage that nobody can have counted do no harm")
-  func strangeNumbers() throws {
-    let place = Place()
-    SessionRegistry(directory: place.directory).write(try record())
-    let text = String(decoding: try place.read("1.established"), as: UTF8.self)
-    for (number, attempts) in [(Int64.max, Int(Int32.max)), (.min, 0)] {
-      let strange = text.replacing("\"attempts\":12", with: "\"attempts\":\(number)")
-      try #require(strange != text)
-      try place.write(Array(strange.utf8), as: "1.established")
-      let outage = SessionRegistry(directory: place.directory).read(SessionID(rawValue: 1))?.outage
-      #expect(outage?.attempts == attempts)
-    }
-  }
-
-  @Test("A long outage is written when something is found out about it, and seldom for its attempts")
-  func attempts() throws {
-    let place = Place()
-    let registry = SessionRegistry(directory: place.directory)
-    registry.write(try record())
-    let session = SessionID(rawValue: 1)
-    var supervision = Supervision(portal: MachineHarness.home)
-    var outage = Outage(cause: .unseen, since: .now)
-    var written: [Int] = []
-    /// Notes the outage; whether a file is written for it.
-    func isWritten() throws -> Bool {
-      try place.write([], as: "1.established")
-      supervision.outage = outage
-      registry.update(session) { $0.note(.adopted, supervision) }
-      return try place.read("1.established") != []
-    }
-    #expect(try isWritten())
-    for number in 1...50 {
-      outage.attempts = number
-      outage.nextAttempt = .now
-      outage.lastFailure = FailedAttempt(
-        number: number, portal: MachineHarness.home, cause: .transport(.refused), time: .now)
-      if try isWritten() { written.append(number) }
-      #expect(registry.read(session)?.outage?.attempts == written.last)
-    }
-    #expect(written == [1, 2, 4, 8, 16, 26, 36, 46])
-    outage.network = NetworkFinding(device: "eth0", cause: .noCarrier(nil))
-    #expect(try isWritten())
-    outage.replacementTimeout = 5
-    #expect(try isWritten() && isWritten() == false)
-    // The next outage is another one, also if it is noted before the end of this one.
-    outage = Outage(cause: .unseen, since: .now)
-    #expect(try isWritten() && registry.read(session)?.outage == outage)
-    supervision.outage = nil
-    registry.update(session) { $0.note(.recovered(outage), supervision) }
-    #expect(registry.read(session)?.outage == nil)
-  }
-
   @Test("A login time below a second, which only a program can ask for, does not make a record unreadable")
   func shortLogin() throws {
-    let place = Place()
-    var record = try record()
+    let place = RegistryPlace()
+    var record = try RegistrySamples.record()
     record.request.options.timeouts.login = .milliseconds(300)
     SessionRegistry(directory: place.directory).write(record)
     let read = SessionRegistry(directory: place.directory).read(record.session)
@@ -266,17 +108,17 @@ struct SessionRegistryTests {
 
   @Test("Files and directories are the owner's alone")
   func modes() throws {
-    let place = Place()
-    SessionRegistry(directory: place.directory).write(try record())
+    let place = RegistryPlace()
+    SessionRegistry(directory: place.directory).write(try RegistrySamples.record())
     #expect(place.mode(place.directory.appending("1.established")) == 0o600)
     #expect(place.mode(place.directory) == 0o700 && place.mode(place.base) == 0o700)
   }
 
   @Test("A file is replaced as a whole: the old one stays as it is for who reads it, and nothing else is left")
   func atomic() throws {
-    let place = Place()
+    let place = RegistryPlace()
     let registry = SessionRegistry(directory: place.directory)
-    registry.write(try record(stage: .made))
+    registry.write(try RegistrySamples.record(stage: .made))
     let old = try FileDescriptor.open(place.directory.appending("1.made"), .readOnly)
     defer { try? old.close() }
     let before = try place.read("1.made")
@@ -292,9 +134,9 @@ struct SessionRegistryTests {
 
   @Test("A stage is told by the name alone: nothing is written for it")
   func renamed() throws {
-    let place = Place()
+    let place = RegistryPlace()
     let registry = SessionRegistry(directory: place.directory)
-    registry.write(try record(stage: .made))
+    registry.write(try RegistrySamples.record(stage: .made))
     try place.write(Array("kept".utf8), as: "1.made")
     for stage in [SessionRecord.Stage.established, .leaving] {
       registry.update(SessionID(rawValue: 1)) { $0.stage = stage }
@@ -305,8 +147,8 @@ struct SessionRegistryTests {
 
   @Test("Of two records of a session the one of the later stage counts, and the other goes")
   func twoStages() throws {
-    let place = Place()
-    SessionRegistry(directory: place.directory).write(try record())
+    let place = RegistryPlace()
+    SessionRegistry(directory: place.directory).write(try RegistrySamples.record())
     try place.write(place.read("1.established"), as: "1.made")
     let registry = SessionRegistry(directory: place.directory)
     #expect(registry.read(SessionID(rawValue: 1))?.stage == .established)
@@ -318,8 +160,8 @@ struct SessionRegistryTests {
 
   @Test("What a writer that died has left is neither read nor in the way")
   func temporary() throws {
-    let place = Place()
-    let record = try record()
+    let place = RegistryPlace()
+    let record = try RegistrySamples.record()
     SessionRegistry(directory: place.directory).write(record)
     let octets = try place.read("1.established")
     try place.write(octets, as: ".2.established.new")
@@ -339,9 +181,9 @@ struct SessionRegistryTests {
 
   @Test("A change that changes nothing writes nothing")
   func noChange() throws {
-    let place = Place()
+    let place = RegistryPlace()
     let registry = SessionRegistry(directory: place.directory)
-    registry.write(try record())
+    registry.write(try RegistrySamples.record())
     try place.write([], as: "1.established")
     registry.update(SessionID(rawValue: 1)) { $0.stage = .established }
     #expect(try place.read("1.established") == [])
@@ -351,8 +193,8 @@ struct SessionRegistryTests {
 
   @Test("Damaged and oversized files are passed over, and the good ones read")
   func damaged() throws {
-    let place = Place()
-    SessionRegistry(directory: place.directory).write(try record())
+    let place = RegistryPlace()
+    SessionRegistry(directory: place.directory).write(try RegistrySamples.record())
     let good = try place.read("1.established")
     let text = String(decoding: good, as: UTF8.self)
     let blanks = Array(repeating: UInt8(ascii: " "), count: 70_000)
@@ -370,8 +212,8 @@ struct SessionRegistryTests {
 
   @Test("A file that is cut is none, and one with a changed bit is a record or none")
   func fuzzed() throws {
-    let place = Place()
-    SessionRegistry(directory: place.directory).write(try record())
+    let place = RegistryPlace()
+    SessionRegistry(directory: place.directory).write(try RegistrySamples.record())
     let good = try place.read("1.established")
     for index in stride(from: 0, to: good.count, by: 7) {
       var octets = good
@@ -385,8 +227,8 @@ struct SessionRegistryTests {
 
   @Test("Files of other names, links, FIFOs, directories and files that others can read are passed over")
   func strange() throws {
-    let place = Place()
-    SessionRegistry(directory: place.directory).write(try record())
+    let place = RegistryPlace()
+    SessionRegistry(directory: place.directory).write(try RegistrySamples.record())
     let good = try place.read("1.established")
     for name in [
       "01.made", "+2.made", "-3.made", "4 .made", "five.made", "4294967296.made", "0x6.made", "٧.made", ".made", "8",
@@ -414,9 +256,9 @@ struct SessionRegistryTests {
 
   @Test("What is removed is gone, with its file; what is unknown is not")
   func removal() throws {
-    let place = Place()
+    let place = RegistryPlace()
     let registry = SessionRegistry(directory: place.directory)
-    for number in 1...5 { registry.write(try record(UInt32(number))) }
+    for number in 1...5 { registry.write(try RegistrySamples.record(UInt32(number))) }
     registry.remove(SessionID(rawValue: 3))
     registry.remove(SessionID(rawValue: 9))
     #expect(place.names.sorted() == ["1", "2", "4", "5"].map { $0 + ".established" })
@@ -432,11 +274,11 @@ struct SessionRegistryTests {
     let file = try TemporaryFile("")
     let registry = SessionRegistry(directory: file.path.appending("sessions"))
     #expect(registry.failure == nil)
-    registry.write(try record())
+    registry.write(try RegistrySamples.record())
     #expect(registry.failure == .notDirectory)
-    #expect(try registry.read(SessionID(rawValue: 1)) == record())
+    #expect(try registry.read(SessionID(rawValue: 1)) == RegistrySamples.record())
     let memory = SessionRegistry()
-    memory.write(try record())
+    memory.write(try RegistrySamples.record())
     #expect(memory.failure == nil && memory.read(SessionID(rawValue: 1)) != nil)
   }
 }

@@ -28,8 +28,13 @@ struct SilenceWatchTests {
       }
       let changes = watch.observe(sign.map { [Self.session: $0] } ?? [:], at: start + .seconds(second))
       return changes.map { change in
-        let since = change.silentSince.map { "silent since \(start.duration(to: $0).components.seconds)" }
-        return "\(second): \(since ?? "answers")"
+        let text =
+          switch change.finding {
+          case .silent(let since): "silent since \(start.duration(to: since).components.seconds)"
+          case .answered: "answers"
+          case .unknown: "unknown"
+          }
+        return "\(second): \(text)"
       }
     }
   }
@@ -50,13 +55,13 @@ struct SilenceWatchTests {
 
   @Test("is not suspected any more when it is not asked any more")
   func unasked() {
-    #expect(told(looks([7, nil, nil, 7])) == ["0: silent since -7", "2: answers", "6: silent since -1"])
+    #expect(told(looks([7, nil, nil, 7])) == ["0: silent since -7", "2: unknown", "6: silent since -1"])
     #expect(told(looks([1, nil, 1])) == [])
   }
 
   @Test("is not suspected when the kernel would have given the connection up: it does not ask")
   func unstarted() {
-    #expect(told(looks([8, 10, 12, 14, 16, 100])) == ["0: silent since -8", "6: answers"])
+    #expect(told(looks([8, 10, 12, 14, 16, 100])) == ["0: silent since -8", "6: unknown"])
   }
 
   @Test("is given the time of the interval that the kernel's timer runs for, when that is changed")
@@ -78,36 +83,63 @@ struct SilenceWatchTests {
       ("recv_tmo", "5"), ("ping_tmo", "6"), ("address", "10.0.0.1"), ("port", "3260"), ("local_port", "40000"),
     ] { try tree.set("\(connection)/\(name)", to: .text(text)) }
     let found = try #require(sysfs.watchedConnection(of: Self.session))
-    #expect(found.local == SocketQuery.End(address: try #require(IPAddress("10.0.0.2")), port: 40000))
-    #expect(found.remote == SocketQuery.End(address: try #require(IPAddress("10.0.0.1")), port: 3260))
+    #expect(found.connection == Self.connection)
     #expect(found.noopInterval == .seconds(5) && found.noopTimeout == .seconds(6))
     try tree.set("\(connection)/recv_tmo", to: .text("0"))
     #expect(sysfs.watchedConnection(of: Self.session) == nil)
     #expect(sysfs.watchedConnection(of: SessionID(rawValue: 2)) == nil)
   }
 
-  @Test("The kernel is asked about one connection, and tells when data came last")
+  private static let connection = SocketQuery.Connection(
+    local: SocketQuery.End(address: .v4(0x0A00_0002), port: 40000),
+    remote: SocketQuery.End(address: .v4(0x0A00_0001), port: 3260))
+
+  @Test("The kernel is asked for the connections to a port, whatever device they are bound to")
   func query() throws {
-    let local = SocketQuery.End(address: try #require(IPAddress("10.0.0.2")), port: 40000)
-    let remote = SocketQuery.End(address: try #require(IPAddress("10.0.0.1")), port: 3260)
     let request = try #require(
-      NetlinkMessage.messages(in: SocketQuery.request(from: local, to: remote, sequence: 7)).first)
+      NetlinkMessage.messages(in: SocketQuery.request(isIPv6: false, remotePort: 3260, sequence: 7)).first)
     #expect(request.type == 20 && request.sequence == 7 && request.payload.count == 56)
     #expect(Array(request.payload.prefix(4)) == [2, 6, 2, 0])
-    #expect(Array(request.payload.dropFirst(8).prefix(4)) == [0x9C, 0x40, 0x0C, 0xBC])
-    #expect(Array(request.payload.dropFirst(12).prefix(4)) == [10, 0, 0, 2])
-    #expect(Array(request.payload.dropFirst(28).prefix(4)) == [10, 0, 0, 1])
+    #expect(Array(request.payload.dropFirst(8).prefix(4)) == [0, 0, 0x0C, 0xBC])
+    #expect(request.payload.dropFirst(12).dropLast(8).allSatisfy { $0 == 0 })
     #expect(request.payload.suffix(8).allSatisfy { $0 == 0xFF })
+  }
 
+  /// What the kernel tells of a connection: of our port 40000 to port 3260.
+  private func answer(
+    family: UInt8, _ local: [UInt8], _ remote: [UInt8], _ information: [UInt8], length: Int = 72
+  ) throws -> NetlinkMessage {
+    var payload: [UInt8] = [family, 1, 0, 0, 0x9C, 0x40, 0x0C, 0xBC]
+    for address in [local, remote] { payload += address + [UInt8](repeating: 0, count: 16 - address.count) }
+    payload += [3, 0, 0, 0]
+    payload += [UInt8](repeating: 0xEE, count: length - payload.count)
+    payload.appendAttribute(2, information)
+    return try #require(NetlinkMessage.messages(in: NetlinkMessage.request(type: 20, payload)).first)
+  }
+
+  @Test("The kernel tells of which connection it speaks, and when data came last")
+  func answers() throws {
     var information = [UInt8](repeating: 0, count: 52)
     information.appendHostInteger(UInt32(6500))
-    func answer(_ information: [UInt8]) throws -> NetlinkMessage {
-      var payload = [UInt8](repeating: 0, count: 72)
-      payload.appendAttribute(2, information)
-      return try #require(NetlinkMessage.messages(in: NetlinkMessage.request(type: 20, payload)).first)
-    }
-    #expect(SocketQuery.silence(in: try answer(information + [1, 2, 3])) == .milliseconds(6500))
-    #expect(SocketQuery.silence(in: try answer(Array(information.dropLast()))) == nil)
+    let message = try answer(family: 2, [10, 0, 0, 2], [10, 0, 0, 1], information + [1, 2, 3])
+    #expect(SocketQuery.connection(in: message) == Self.connection)
+    #expect(SocketQuery.silence(in: message) == .milliseconds(6500))
+    let short = try answer(family: 2, [10, 0, 0, 2], [10, 0, 0, 1], Array(information.dropLast()))
+    #expect(SocketQuery.connection(in: short) == Self.connection && SocketQuery.silence(in: short) == nil)
+    let address: [UInt8] = [0xFE, 0x80] + [UInt8](repeating: 0, count: 13) + [1]
+    let other = try answer(family: 10, address, address, information)
+    #expect(SocketQuery.connection(in: other)?.remote.address == IPAddress("fe80::1"))
+    #expect(try SocketQuery.connection(in: answer(family: 1, [], [], information)) == nil)
+    #expect(try SocketQuery.connection(in: answer(family: 2, [], [], [], length: 60)) == nil)
+  }
+
+  @Test(
+    "A list that the kernel ends early is told with its error", arguments: [(0, nil), (-2, 2)] as [(Int32, Int32?)])
+  func listEnd(code: Int32, expected: Int32?) throws {
+    var payload: [UInt8] = []
+    payload.appendHostInteger(UInt32(bitPattern: code))
+    let message = try #require(NetlinkMessage.messages(in: NetlinkMessage.request(type: 3, payload)).first)
+    #expect(message.errorCode == expected)
   }
 
   @Test("is no more than suspected: the session goes on, and a loss ends the suspicion")
@@ -119,6 +151,8 @@ struct SilenceWatchTests {
     #expect(machine.handle(.silenceFound(since: start), at: start) == [.notify(.silent)])
     #expect(machine.handle(.silenceFound(since: start), at: start) == [] && machine.silentSince == start)
     #expect(machine.handle(.silenceFound(since: nil), at: start) == [.notify(.answered)])
+    _ = machine.handle(.silenceFound(since: start), at: start)
+    #expect(machine.handle(.silenceUnknown, at: start) == [] && machine.silentSince == nil)
     _ = machine.handle(.silenceFound(since: start), at: start)
     _ = machine.handle(.connectionFailed(.connectionFailed), at: start)
     #expect(machine.silentSince == nil)

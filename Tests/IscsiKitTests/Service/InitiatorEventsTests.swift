@@ -50,15 +50,30 @@ struct InitiatorEventsTests {
     }
   }
 
+  /// A daemon to which nothing happens.
+  private final class QuietDaemon: VarlinkService {
+    let monitors = Atomic(0)
+    var description: VarlinkInterfaceDescription {
+      VarlinkInterfaceDescription(name: InitiatorInterface.name, text: InitiatorInterface.text)
+    }
+
+    func call(_ call: VarlinkCall) async -> VarlinkReply {
+      guard call.method == "Monitor" else { return .success() }
+      monitors.add(1, ordering: .relaxed)
+      try? await Reactor.shared.sleep(until: .now + .seconds(600))
+      return .success()
+    }
+  }
+
   /// Runs a service for clients of the daemon.
   private func run(
-    _ service: any VarlinkService, admits: @escaping @Sendable (UnixPeer) -> Bool = { _ in true },
-    _ body: (Initiator) async throws -> Void
+    _ service: any VarlinkService, limits: VarlinkServer.Limits = VarlinkServer.Limits(),
+    admits: @escaping @Sendable (UnixPeer) -> Bool = { _ in true }, _ body: (Initiator) async throws -> Void
   ) async throws {
     let directory = try SocketDirectory()
     let server = try VarlinkServer(
       listener: UnixListener(at: directory.socket), identity: VarlinkFixture.identity, services: [service],
-      admits: admits)
+      limits: limits, admits: admits)
     let running = Task { await server.run() }
     let outcome: Result<Void, any Error>
     do { outcome = .success(try await body(Initiator(socket: directory.socket))) } catch { outcome = .failure(error) }
@@ -96,6 +111,38 @@ struct InitiatorEventsTests {
     let reading = Task { for try await _ in initiator.events() {} }
     reading.cancel()
     try await reading.value
+  }
+
+  @Test("The sequence ends with its task, without an error, while it waits for an event too")
+  func cancelledInWait() async throws {
+    let daemon = QuietDaemon()
+    try await run(daemon) { initiator in
+      let reading = Task { for try await _ in initiator.events(after: 1) {} }
+      #expect(await eventually { daemon.monitors.load(ordering: .relaxed) == 1 })
+      reading.cancel()
+      try await reading.value
+    }
+  }
+
+  @Test("A daemon that has no room for one more client is waited for")
+  func busy() async throws {
+    var limits = VarlinkServer.Limits()
+    limits.clients = 1
+    let daemon = QuietDaemon()
+    try await run(daemon, limits: limits) { initiator in
+      let first = Task { for try await _ in initiator.events(after: 1) {} }
+      #expect(await eventually { daemon.monitors.load(ordering: .relaxed) == 1 })
+      let error = await #expect(throws: InitiatorError.self) { try await initiator.ping() }
+      #expect(error?.exitStatus == .busy)
+      let second = Task { for try await _ in initiator.events(after: 1) {} }
+      // Longer than its pause between two tries.
+      try await Task.sleep(for: .milliseconds(700))
+      first.cancel()
+      try await first.value
+      #expect(await eventually { daemon.monitors.load(ordering: .relaxed) == 2 })
+      second.cancel()
+      try await second.value
+    }
   }
 
   @Test("Who may not talk to the daemon is told so, and does not wait for another")

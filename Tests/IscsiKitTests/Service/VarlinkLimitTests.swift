@@ -204,6 +204,22 @@ struct VarlinkLimitTests {
     }
   }
 
+  @Test("Requests of a user beyond the rate wait their turn, also when each has a connection of its own")
+  func userRate() async throws {
+    var limits = VarlinkServer.Limits()
+    limits.userBurst = 2
+    limits.userRequestsPerSecond = 20
+    try await VarlinkFixture.run(limits: limits) { fixture in
+      let begin = ContinuousClock.now
+      for _ in 0..<6 {
+        let raw = try await fixture.rawClient()
+        try await raw.write(Self.echo)
+        #expect(try await raw.read() == Self.echoed)
+      }
+      #expect(ContinuousClock.now - begin >= .milliseconds(200))
+    }
+  }
+
   @Test("Random requests leave the server in order", arguments: [1, 2] as [UInt64])
   func fuzz(seed: UInt64) async throws {
     var generator = SplitMix(state: seed)

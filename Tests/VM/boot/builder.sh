@@ -68,11 +68,11 @@ build_image() {
   mv "$tree/image" "$2"
   rm -rf "$tree"
 }
-# check_image TREE RELEASE KIND: who asks us before booting from it is told that it can be booted from. The hooks of others leave it to the
-# parameters or the firmware as whom.
+# check_image TREE RELEASE KIND: who asks us before booting from it is told that it can be booted from. The hooks of others, and dracut's images for
+# several machines, leave it to the parameters or the firmware as whom.
 check_image() {
   local parameters='ip=eth0:dhcp netroot=iscsi:10.0.0.1:::1:iqn.2026-11.org.example:disk'
-  [[ $3 != *-own ]] || parameters+=' rd.iscsi.initiator=iqn.2026-11.org.example:boot'
+  [[ $3 != *-own && $3 != dracut* ]] || parameters+=' rd.iscsi.initiator=iqn.2026-11.org.example:boot'
   "$ISCSI_ADMIN" boot check --root "$1" --kernel "$2" --image "$1/image" --command-line "$parameters"
 }
 # under_other_names TREE: our executable and units under the names of open-iscsi's, and what dracut's own module takes.

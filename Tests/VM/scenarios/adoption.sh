@@ -11,7 +11,10 @@ target_start "$TARGET" --name "$IQN-chap" --user alice --secret $secret
 start_iscsid 'node.session.timeo.replacement_timeout = 77' 'node.conn[0].timeo.noop_out_interval = 1' \
   'node.conn[0].timeo.noop_out_timeout = 2'
 for name in "$IQN" "$IQN-chap"; do iscsiadm -m node -T "$name" -p "$TARGET_ADDRESS" -o new >/dev/null; done
-for setting in authmethod=CHAP username=alice password=$secret; do
+# Of tgt it is not known by which digests it can; LIO takes the one that it is offered.
+settings=(authmethod=CHAP username=alice password="$secret")
+[[ $TARGET != lio ]] || settings+=(chap_algs=SHA256)
+for setting in "${settings[@]}"; do
   iscsiadm -m node -T "$IQN-chap" -o update -n "node.session.auth.${setting%%=*}" -v "${setting#*=}"
 done
 expect_exit 0 iscsiadm -m node -l
@@ -45,6 +48,11 @@ daemon_start
 target_restart "$TARGET"
 expect_whole 2
 check_data "$(disk_of "$IQN-chap")" 1
+echo '--- with what the kernel does not know, and its record does'
+known=$(jq -c '.login | [.scan, .timeouts.login, .authentication.algorithms]' "$DAEMON_SESSIONS/$(sid_of "$IQN-chap").established")
+digest=MD5
+[[ $TARGET != lio ]] || digest=SHA256
+expect_equal "[\"all\",5,[\"$digest\"]]" "$known"
 expect_exit 0 iscsi-admin session list
 ! grep -rq $secret "$OUT/daemon.log" || fail 'the secret is in the log'
 expect_exit 0 iscsi-admin logout --all

@@ -47,6 +47,24 @@ expect_exit 7 iscsi-admin logout --all
 expect_stderr "line 1 of $list is no target name"
 expect_sessions 1
 
+echo '--- what stop scripts call, by the other name'
+echo "$IQN-root" >"$list"
+mkdir -p "$WORK/ours"
+ln -s "$(type -P iscsi-admin)" "$WORK/ours/iscsiadm"
+iscsiadm() { "$WORK/ours/iscsiadm" "$@"; }
+expect_exit 0 iscsi-admin discover "$TARGET_ADDRESS" --save
+for command in '-m node -U all' '-m node -u' '-m session -u'; do
+  log_in_to_both
+  # shellcheck disable=SC2086 # a command line
+  expect_exit 0 iscsiadm $command
+  expect_stdout "^Logout of .*target: $IQN, .* successful"
+  expect_stderr "is left alone: $list names its target"
+  expect_sessions 1
+done
+expect_exit 0 iscsiadm -m node -U all
+expect_silent_stdout
+expect_sessions 1
+
 echo '--- who names it means it'
 echo "$IQN-root" >"$list"
 expect_exit 0 iscsi-admin logout "$IQN-root"

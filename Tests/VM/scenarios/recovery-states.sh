@@ -88,7 +88,8 @@ agree operational '"flows"' LOGGED_IN running running
 expect_exit 0 iscsi-admin logout "$IQN"
 
 # Up for the kernel, and it waits for the answer to a NOP-Out.
-expect_exit 0 iscsi-admin login "$IQN" --portal "$TARGET_ADDRESS" --noop-interval 4 --noop-timeout 40
+# Bound to a device: its connection is found all the same.
+expect_exit 0 iscsi-admin login "$IQN" --portal "$TARGET_ADDRESS" --noop-interval 4 --noop-timeout 40 --interface-device san0
 SID=$(sid_of "$IQN")
 target_freeze "$TARGET"
 frozen=$EPOCHREALTIME

@@ -39,7 +39,7 @@ log_in_for_boot() {
   read -r began _ <"${PREFIX-}/proc/uptime"
   {
     {
-      iscsi-admin boot connect --if-configured --disk-file "${PREFIX-}/run/iscsi-admin-disk" ${seconds:+--timeout "$seconds"} &&
+      iscsi-admin boot connect --if-configured --disk-file "${PREFIX-}/run/iscsi-admin-disk" ${seconds:+--timeout "$seconds"} --hand-over &&
         : >"${PREFIX-}/run/iscsi-admin-connected"
     } 2>&1 >&3 | tee "${PREFIX-}/run/iscsi-admin-reason" >&2
   } 3>&1
@@ -50,10 +50,17 @@ log_in_for_boot() {
   fi
   read -r ended _ <"${PREFIX-}/proc/uptime"
   main_loop=$((main_loop + 2 * (${ended%.*} - ${began%.*})))
-  # What was refused at once is asked for again in ten seconds.
-  next_login=$((main_loop + 20))
+  # What was refused at once is asked for again in ten seconds, by the clock: dracut begins to count anew whenever udev is busy.
+  next_login=$((${ended%.*} + 10))
 }
 
-if [ ! -e "${PREFIX-}/run/iscsi-admin-connected" ] && [ "${main_loop:-0}" -ge "${next_login:-0}" ]; then
+# may_log_in: whether it is time for a login, the first or another one.
+may_log_in() {
+  local now
+  read -r now _ <"${PREFIX-}/proc/uptime"
+  [ "${now%.*}" -ge "${next_login:-0}" ]
+}
+
+if [ ! -e "${PREFIX-}/run/iscsi-admin-connected" ] && may_log_in; then
   log_in_for_boot
 fi

@@ -20,7 +20,13 @@ check() {
 }
 
 depends() {
+  local folder
   echo rootfs-block
+  # Our hook runs in that loop, which is a module of its own in newer versions, and in no image then unless somebody asks for it.
+  # shellcheck disable=SC2154 # set by dracut
+  for folder in "$dracutbasedir"/modules.d/??initqueue; do
+    [[ ! -d $folder ]] || echo initqueue
+  done
 }
 
 installkernel() {
@@ -50,9 +56,10 @@ login_parameters() {
     read -r port <"$connection/persistent_port"
   done
   [[ $address ]] || return 1
-  # RFC 4173 writes a unit as groups of hexadecimal digits.
+  # RFC 4173 writes a unit as groups of hexadecimal digits; with all four it is not taken for a decimal number.
   number=${disk##*:}
   printf -v lun %x $((number & 0xffff))
+  ((number < 10 || number > 0xffff)) || printf -v lun %04x "$number"
   ((number < 0x10000)) || printf -v lun '%s-%x' "$lun" $((number >> 16))
   network_parameters "$address"
   [[ $address != *:* ]] || address="[$address]"
@@ -61,30 +68,66 @@ login_parameters() {
   warn_of_secret "$session/iscsi_session/$id" "$target"
 }
 
+# vlan_parameter DEVICE: what makes that VLAN, whose name is VLAN then. In a parameter the name tells the number, so that another name than one
+# that ends with it is of no use.
+vlan_parameter() {
+  local name number link digits
+  while IFS=' |' read -r name number link; do
+    [[ $name == "$1" && $number == [1-9]* && $link ]] || continue
+    digits=${name##*[!0-9]}
+    [[ $digits && $((10#$digits)) == "$number" ]] || VLAN=vlan$number
+    echo "vlan=$VLAN:$link"
+  done < <(cat "$dracutsysrootdir/proc/net/vlan/config" 2>/dev/null)
+}
+
+# warn_of_kind DEVICE: a device that is made of others is not made by us.
+warn_of_kind() {
+  local device=$dracutsysrootdir/sys/class/net/$1 kind=''
+  [[ ! -e $device/bonding ]] || kind=bond
+  [[ ! -e $device/bridge ]] || kind=bridge
+  [[ $kind ]] || ! ip -d -o link show dev "$1" 2>/dev/null | grep -qw team || kind=team
+  [[ ! $kind ]] ||
+    dwarn "iscsi-admin: the target is reached over the $kind $1, which iscsi-admin does not make at a boot: add dracut's module network and $kind=, or give ip= for a card"
+}
+
+# was_leased ADDRESS: whether a DHCP server has given it to the boot of this system, which has kept it.
+was_leased() { grep -qsxF -e "$1" "$dracutsysrootdir"/run/iscsi-admin/lease-*; }
+
 # network_parameters ADDRESS: what sets up the card over which that address is reached, as it is set up now.
 network_parameters() {
-  local words word line last='' device='' source='' gateway='' prefix mtu link
+  local words word line last='' device='' source='' gateway='' network='' peer='' mtu VLAN
   read -ra words < <(ip -o route get "$1" 2>/dev/null)
   for word in "${words[@]}"; do
     case $last in dev) device=$word ;; src) source=$word ;; via) gateway=$word ;; esac
     last=$word
   done
   [[ $device && $device != lo && $source ]] || return 0
-  for link in "$dracutsysrootdir/sys/class/net/$device"/lower_*; do
-    [[ ! -e $dracutsysrootdir/proc/net/vlan/$device || ! -e $link ]] || echo "vlan=$device:${link##*/lower_}"
-  done
+  VLAN=$device
+  vlan_parameter "$device"
+  warn_of_kind "$device"
   line=$(ip -o address show dev "$device" to "$source" 2>/dev/null)
-  prefix=${line#*"$source/"}
-  prefix=${prefix%%[!0-9]*}
   # What somebody gives for a time alone has to be asked for again.
-  if [[ $line == *' dynamic '* ]]; then
-    [[ $source == *:* ]] && echo "ip=$device:auto6" || echo "ip=$device:dhcp"
+  if was_leased "$source"; then
+    [[ $source == *:* ]] && echo "ip=$VLAN:dhcp6" || echo "ip=$VLAN:dhcp"
     return
   fi
-  [[ $source != *:* ]] || source="[$source]" gateway=${gateway:+[$gateway]}
+  if [[ $line == *' dynamic '* ]]; then
+    [[ $source == *:* ]] && echo "ip=$VLAN:auto6" || echo "ip=$VLAN:dhcp"
+    return
+  fi
+  # Of a wire with two ends the network is told by the other one.
+  read -ra words <<<"$line"
+  last=''
+  for word in "${words[@]}"; do
+    case $last in inet | inet6 | peer) network=$word ;; esac
+    [[ $last != peer ]] || peer=${word%/*}
+    last=$word
+  done
+  [[ $source != *:* ]] || source="[$source]" gateway=${gateway:+[$gateway]} peer=${peer:+[$peer]}
   read -r mtu <"$dracutsysrootdir/sys/class/net/$device/mtu"
   [[ $mtu != 1500 ]] || mtu=
-  echo "ip=$source::$gateway:$prefix::$device:none${mtu:+:$mtu}"
+  [[ $network == */* ]] || network=
+  echo "ip=$source:$peer:$gateway:${network##*/}::$VLAN:none${mtu:+:$mtu}"
 }
 
 # warn_of_secret SESSION TARGET: everybody may read parameters, so that no secret is among them.
@@ -127,9 +170,8 @@ install() {
   for link in /etc/systemd/network/*.link; do
     [[ ! -e $link ]] || inst_simple "$link"
   done
-  inst_multiple -o /etc/iscsi/initiatorname.iscsi /etc/iscsi/iscsi.initramfs
-  # How this machine configures new records.
-  [[ ! $hostonly ]] || inst_multiple -o /etc/iscsi/iscsid.conf
+  # Two machines with one name and one secret would take the session from each other: an image for several has none of them.
+  [[ ! $hostonly ]] || inst_multiple -o /etc/iscsi/initiatorname.iscsi /etc/iscsi/iscsi.initramfs /etc/iscsi/iscsid.conf
   # shellcheck disable=SC2154 # set by dracut
   [[ $hostonly_cmdline != yes ]] || install_parameters
   # shellcheck disable=SC2154 # set by dracut

@@ -15,6 +15,8 @@ struct Iscsiadm {
     var database: RecordDatabase?
     /// open-iscsi's configuration.
     var configurationFile = InitiatorConfiguration.standardPath
+    /// The targets that a logout of all leaves alone.
+    var exclusionsFile = Exclusions.standardPath
 
     /// The daemon, which is started when it is asked, where that can be.
     var daemon: Initiator {

@@ -6,36 +6,18 @@ extension NodeMode {
 
   /// Logs in to the nodes of records, as many sessions each as are wanted.
   func logIn(_ records: [NodeRecord]) throws(IscsiadmError) -> ExitStatus {
-    let present = try presentSessions()
-    var missing: [(record: NodeRecord, count: Int)] = []
+    let plans = NodeLoginPlan.plans(for: records, beside: try presentSessions())
     var status: ExitStatus?
-    for record in records {
-      let (wanted, there) = (Int(record.sessionCount), present[SessionKey(record)] ?? 0)
-      guard there < wanted else {
-        console.warn(
-          "\(record.interface.name): \(wanted) session\(wanted == 1 ? "" : "s") requested, but \(there) "
-            + "already present.")
-        status = status ?? .sessionExists
-        continue
-      }
-      missing.append((record, wanted - there))
+    for plan in plans where plan.logins.isEmpty {
+      let wanted = plan.record.sessionCount
+      console.warn(
+        "\(plan.record.interface.name): \(wanted) session\(wanted == 1 ? "" : "s") requested, but \(plan.present) "
+          + "already present.")
+      status = status ?? .sessionExists
     }
-    let failed = perform(Self.logins(missing, beside: present))
+    let failed = perform(plans.flatMap(\.logins))
     if let status = status ?? failed { throw IscsiadmError(status, "Could not log into all portals") }
     return .success
-  }
-
-  /// The logins for sessions that are missing. Records of one portal that differ in their tags stand for the same sessions:
-  /// where a record may have several, each of them gets its own.
-  static func logins(
-    _ missing: [(record: NodeRecord, count: Int)], beside present: [SessionKey: Int]
-  ) -> [NodeLogin] {
-    let planned = missing.reduce(into: present) { $0[SessionKey($1.record), default: 0] += $1.count }
-    return missing.flatMap { record, count in
-      let isSingle = record.sessionCount == 1
-      let limit = isSingle ? 1 : planned[SessionKey(record)] ?? count
-      return Array(repeating: NodeLogin(record: record, sessionCount: limit), count: count)
-    }
   }
 
   /// One more session of a session's record.
@@ -58,7 +40,7 @@ extension NodeMode {
   private func perform(_ logins: [NodeLogin]) -> ExitStatus? {
     guard !logins.isEmpty else { return nil }
     let waits = !options.flags.contains(.noWait)
-    for login in logins { console.say("Logging in to \(login.label)\n") }
+    for login in logins { console.say("Logging in to \(NodeText.label(login))\n") }
     var statuses = [ExitStatus?](repeating: nil, count: logins.count)
     var (indices, descriptions): ([Int], [LoginDescription]) = ([], [])
     for (index, login) in logins.enumerated() {
@@ -146,15 +128,21 @@ extension NodeMode {
 
   // MARK: - Of sessions
 
-  func logOut(_ selection: NodeSelection) throws(IscsiadmError) -> ExitStatus { try perform(.logout, selection) }
+  /// Logs out of the sessions of a selection. Without a target it is all that there are, of whatever portal.
+  func logOut(_ selection: NodeSelection) throws(IscsiadmError) -> ExitStatus {
+    try perform(.logout, selection, isOfAll: selection.nodes.target == nil)
+  }
   func rescan(_ selection: NodeSelection) throws(IscsiadmError) -> ExitStatus { try perform(.rescan, selection) }
   func showStatistics(_ selection: NodeSelection) throws(IscsiadmError) -> ExitStatus {
     try perform(.statistics, selection)
   }
 
-  private func perform(_ action: SessionAction, _ selection: NodeSelection) throws(IscsiadmError) -> ExitStatus {
+  private func perform(
+    _ action: SessionAction, _ selection: NodeSelection, isOfAll: Bool = false
+  ) throws(IscsiadmError) -> ExitStatus {
     let sessions = try machine.sessions().filter { $0.isListed && selection.includes($0) }
-    return try SessionActions(machine: machine.base, console: console).perform(action, on: sessions)
+    return try SessionActions(machine: machine.base, console: console)
+      .perform(action, on: sessions, isOfAll: isOfAll)
   }
 
   /// Logs out of all sessions whose record has a startup (`-U`). Those that the machine has booted from stay, and so do
@@ -170,24 +158,7 @@ extension NodeMode {
         $0.starts(word) && !$0.starts("onboot") && $0.discoveryKind != .firmware
       }.map(SessionKey.init))
     let sessions = try machine.sessions().filter { $0.isListed && keys.contains(SessionKey($0)) }
-    return try SessionActions(machine: machine.base, console: console).perform(.logout, on: sessions)
-  }
-}
-
-/// A session that is to be made.
-struct NodeLogin {
-  let record: NodeRecord
-  /// How many sessions of the record there may be with it.
-  let sessionCount: Int
-
-  var label: String { NodeText.label(record) + (sessionCount > 1 ? " (multiple)" : "") }
-
-  var description: LoginDescription {
-    get throws(LoginDescriptionError) {
-      var description = try LoginDescription(record)
-      description.sessionCount = sessionCount
-      return description
-    }
+    return try SessionActions(machine: machine.base, console: console).perform(.logout, on: sessions, isOfAll: true)
   }
 }
 

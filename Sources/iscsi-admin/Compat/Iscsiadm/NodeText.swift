@@ -53,6 +53,11 @@ enum NodeText {
     "[iface: \(record.interface.name), target: \(record.target), portal: \(record.portal.host),\(record.portal.port)]"
   }
 
+  /// The same of a login, which may be one of several.
+  static func label(_ login: NodeLogin) -> String {
+    label(login.record) + (login.sessionCount > 1 ? " (multiple)" : "")
+  }
+
   /// Why a record stays.
   static func refusedRemoval(_ record: NodeRecord) -> String {
     "This command will remove the record \(label(record)), but a session is using it. "

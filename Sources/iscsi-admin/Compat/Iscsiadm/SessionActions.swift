@@ -24,13 +24,38 @@ struct SessionActions {
   let machine: Iscsiadm.Machine
   let console: IscsiadmConsole
 
+  /// Does it.
+  ///
+  /// - Parameters:
+  ///   - action: What to do.
+  ///   - sessions: To which sessions.
+  ///   - isOfAll: Whether they are all that there are, and nobody has named a target or a session: then those whose targets
+  ///     are excluded stay.
+  /// - Returns: 0.
+  /// - Throws: What failed, with the code of the first.
   func perform(
-    _ action: SessionAction, on sessions: [SessionSnapshot]
+    _ action: SessionAction, on sessions: [SessionSnapshot], isOfAll: Bool = false
   ) throws(IscsiadmError) -> ExitStatus {
     switch action {
-    case .rescan: try rescan(sessions)
-    case .statistics: try showStatistics(of: sessions)
-    case .logout: try logOut(of: sessions)
+    case .rescan: return try rescan(sessions)
+    case .statistics: return try showStatistics(of: sessions)
+    case .logout:
+      let chosen = isOfAll ? try withoutExcluded(sessions) : sessions
+      // That all that there is stays is what was asked for.
+      return chosen.isEmpty && !sessions.isEmpty ? .success : try logOut(of: chosen)
+    }
+  }
+
+  /// The sessions that no list names for being left alone. An unreadable list must not pass for an empty one.
+  private func withoutExcluded(_ sessions: [SessionSnapshot]) throws(IscsiadmError) -> [SessionSnapshot] {
+    let exclusions: Exclusions
+    do throws(ExclusionsError) { exclusions = try Exclusions(path: machine.exclusionsFile) } catch {
+      throw IscsiadmError(error.exitStatus, error.description)
+    }
+    return sessions.filter { session in
+      guard exclusions.contains(session.targetName ?? "") else { return true }
+      console.warn("session \(session.bracketed) is left alone: \(machine.exclusionsFile) names its target")
+      return false
     }
   }
 

@@ -20,12 +20,15 @@ struct SessionMode {
       // A line shows no more than a summary has.
       return try list(try sessions(options.printLevel ?? 0 > 0 ? .parameters : .summary))
     }
-    return try perform(action, on: try sessions(.summary))
+    return try SessionActions(machine: machine, console: console)
+      .perform(action, on: try sessions(.summary), isOfAll: true)
   }
 
   private func run(on session: SessionSnapshot) throws(IscsiadmError) -> ExitStatus {
     try checkOperations()
-    if let action = SessionAction(options) { return try perform(action, on: [session]) }
+    if let action = SessionAction(options) {
+      return try SessionActions(machine: machine, console: console).perform(action, on: [session])
+    }
     // What is left is about the session's record, unless a tree is asked for.
     guard options.operations.isEmpty, let level = options.printLevel, level > 0 else {
       return try Iscsiadm(machine: machine, console: console).runOnRecords(options, of: session)
@@ -58,12 +61,6 @@ struct SessionMode {
 
   private func sessions(_ detail: Sysfs.Detail) throws(IscsiadmError) -> [SessionSnapshot] {
     try readingSysfs { () throws(SysfsError) in try machine.sysfs.sessions(detail) }.filter(\.isListed)
-  }
-
-  private func perform(
-    _ action: SessionAction, on sessions: [SessionSnapshot]
-  ) throws(IscsiadmError) -> ExitStatus {
-    try SessionActions(machine: machine, console: console).perform(action, on: sessions)
   }
 
   /// Prints sessions in the form that `-P` names.

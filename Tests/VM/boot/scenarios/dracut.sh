@@ -12,4 +12,7 @@ diskless_start ip=10.0.0.2::10.0.0.1:255.255.255.0:diskless:eth0:off rd.iscsi.in
   root=LABEL=root rw "netroot=iscsi:10.0.0.1:::1:$IQN"
 expect_adopted
 expect_diskless_profile
+# Who manages the network of the system is told to leave the card alone.
+expect_match 'KeepConfiguration=yes' "$(diskless cat /run/systemd/network/05-iscsi-admin-eth0.network)"
+expect_match 'unmanaged-devices\+=mac:52:54:00:12:31:50;interface-name:eth0$' "$(diskless cat /run/NetworkManager/conf.d/05-iscsi-admin-eth0.conf)"
 ends_whole tgt

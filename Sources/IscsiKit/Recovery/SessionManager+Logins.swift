@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Synchronization
+
+extension SessionManager {
+  /// How long the claims of a call's logins wait for the addresses of host names. Who needs longer comes later than the
+  /// others.
+  private static let nameTimeout = Duration.seconds(1)
+  /// How long a login waits for its host's address before it is taken for one to another host than all that are known.
+  private static let longNameTimeout = Duration.seconds(5)
+
+  /// Logs in, and scans for logical units as the options say.
+  ///
+  /// - Parameters:
+  ///   - request: Who logs in to what.
+  ///   - progress: Is told each step as it begins.
+  /// - Returns: The session, and what the scan found.
+  /// - Throws: `OperationError`; nothing of the attempt is left in the kernel then, unless its `leftover` says so.
+  public func login(
+    _ request: LoginRequest, progress: @escaping @Sendable (LoginStep) -> Void = { _ in }
+  ) async throws(OperationError) -> LoginReport {
+    guard let result = await login([request], progress: { progress($1) }).first else {
+      throw OperationError(.login(request.target, request.portal), .cancelled)
+    }
+    return try result.get()
+  }
+
+  /// Logs in to many targets at a time. The results stand in the order of the requests; of those with the same target,
+  /// portal and interface, as many are made as are wanted. While one that would be too many is being logged out of, a login
+  /// waits for that for as long as it may try.
+  ///
+  /// - Parameters:
+  ///   - requests: Who logs in to what.
+  ///   - owner: Who asks.
+  ///   - progress: Is told the number of the request and its step, as it begins.
+  /// - Returns: How each login ended.
+  public func login(
+    _ requests: [LoginRequest], owner: SessionOwner? = nil,
+    progress: @escaping @Sendable (Int, LoginStep) -> Void = { _, _ in }
+  ) async -> [Result<LoginReport, OperationError>] {
+    let places = await places(of: requests)
+    let claims = claim(places, owner: owner)
+    // All at once: a target that is dead is tried for minutes, and is to hold up no other. What a target has to take is
+    // bounded by the gate of its portal, what the machine has to by the number of requests: one that waits costs a task and
+    // a driver, some kilobytes, and a message has no more than some thousand requests.
+    return await inParallel(Array(zip(places, claims)), limit: requests.count) { [self] index, item in
+      defer { progress(index, .end) }
+      let (place, claim) = item
+      do throws(OperationError.Cause) {
+        let ticket = try await ticket(of: place, claim, owner: owner)
+        return await makeDriver(place.request, for: ticket).logIn { progress(index, $0) }
+      } catch {
+        return .failure(OperationError(.login(place.request.target, place.request.portal), error))
+      }
+    }
+  }
+
+  /// Begins to log in to many targets and does not wait, not for a logout either; what becomes of it shows in the events.
+  ///
+  /// - Returns: Why a login could not begin, in the order of the requests; nil for each that has begun.
+  public func beginLogin(_ requests: [LoginRequest], owner: SessionOwner? = nil) async -> [OperationError?] {
+    var errors: [OperationError?] = []
+    let places = await places(of: requests).map(\.asKnown)
+    for (place, claim) in zip(places, claim(places, owner: owner)) {
+      do throws(OperationError.Cause) {
+        let ticket = try ticket(of: claim?.get() ?? .underWay)
+        await makeDriver(place.request, for: ticket).beginLogIn()
+        errors.append(nil)
+      } catch {
+        errors.append(OperationError(.login(place.request.target, place.request.portal), error))
+      }
+    }
+    return errors
+  }
+
+  private func makeDriver(
+    _ request: LoginRequest, for ticket: SessionDirectory<SessionDriver>.Ticket
+  ) -> SessionDriver {
+    let identity = SessionDriver.Identity(request)
+    let driver = SessionDriver(identity, in: environment, owner: self)
+    enter(driver, ticket)
+    return driver
+  }
+
+  // MARK: - Claims
+
+  private typealias Claim = SessionDirectory<SessionDriver>.Claim
+
+  /// A request and the keys of the session that it wants.
+  private struct Place: Sendable {
+    let request: LoginRequest
+    let key: SessionKey
+    /// The key by the address that its host's name stands for.
+    var alias: SessionKey?
+    /// Whether the name has not come to an address yet.
+    var isPending = false
+
+    /// The same without the wait for an address.
+    var asKnown: Place {
+      var place = self
+      place.isPending = false
+      return place
+    }
+  }
+
+  private func places(of requests: [LoginRequest]) async -> [Place] {
+    await inParallel(requests, limit: requests.count) { _, request in
+      await Self.place(of: request, until: .now + Self.nameTimeout)
+    }
+  }
+
+  private static func place(of request: LoginRequest, until deadline: ContinuousClock.Instant) async -> Place {
+    var place = Place(request: request, key: SessionKey(request))
+    guard case .name(let name) = request.portal.host else { return place }
+    do throws(TransportError) {
+      // The first address is the one that is tried first, and the one by which open-iscsi compares.
+      let found = try await NameResolver.shared.addresses(of: name, port: request.portal.port, until: deadline)
+      place.alias = found.first.flatMap { SessionKey.byAddress(request, $0) }
+    } catch {
+      // What is wrong with the name is told by the login.
+      place.isPending = .now >= deadline
+    }
+    return place
+  }
+
+  /// Claims sessions; nil for what waits for an address.
+  private func claim(_ places: [Place], owner: SessionOwner?) -> [Result<Claim, OperationError.Cause>?] {
+    let existing: [SessionKey: [SessionID]]
+    do throws(SysfsError) {
+      existing = Self.byKey(try environment.sysfs.sessions(.summary))
+    } catch {
+      return places.map { _ in .failure(.sysfs(error)) }
+    }
+    return directory.withLock { directory in
+      places.map { place in
+        guard !place.isPending else { return nil }
+        let found = (existing[place.key] ?? []) + (place.alias.flatMap { existing[$0] } ?? [])
+        // One whose logout has ended since sysfs was read is gone.
+        let there = Set(found).filter { (try? environment.sysfs.hasSession($0)) ?? true }
+        return .success(
+          directory.claim(
+            place.key, alias: place.alias, wanted: place.request.options.sessionCount, shown: there.sorted(),
+            owner: owner))
+      }
+    }
+  }
+
+  private static func byKey(_ sessions: [SessionSnapshot]) -> [SessionKey: [SessionID]] {
+    sessions.reduce(into: [:]) { found, session in
+      found[SessionKey(session), default: []].append(session.id)
+      if let alias = SessionKey.byAddress(session) { found[alias, default: []].append(session.id) }
+    }
+  }
+
+  /// The entry of a login whose claim has come to this, as soon as the address of its host is known, and the session that is
+  /// in its way is gone.
+  private func ticket(
+    of place: Place, _ claim: Result<Claim, OperationError.Cause>?, owner: SessionOwner?
+  ) async throws(OperationError.Cause) -> SessionDirectory<SessionDriver>.Ticket {
+    var (place, claim) = (place, claim)
+    if claim == nil { place = await Self.place(of: place.request, until: .now + Self.longNameTimeout).asKnown }
+    let timeouts = place.request.options.timeouts
+    let deadline = ContinuousClock.now + max(timeouts.login, timeouts.loginRetryWindow)
+    while true {
+      let now = try (claim ?? self.claim([place], owner: owner).first.flatMap(\.self))?.get() ?? .underWay
+      guard case .leaving(let leaving) = now else { return try ticket(of: now) }
+      // Without a driver it is gone by now.
+      if let driver = directory.withLock({ $0[leaving]?.driver }), await !driver.waitForEnd(until: deadline) {
+        return try ticket(of: now)
+      }
+      claim = nil
+    }
+  }
+
+  private func ticket(of claim: Claim) throws(OperationError.Cause) -> SessionDirectory<SessionDriver>.Ticket {
+    switch claim {
+    case .claimed(let ticket): return ticket
+    case .exists(let session): throw .sessionExists(session)
+    case .underWay: throw .loginUnderWay
+    case .leaving(let ticket):
+      guard !Task.isCancelled else { throw .cancelled }
+      throw .logoutUnderWay(directory.withLock { $0[ticket]?.session })
+    }
+  }
+}

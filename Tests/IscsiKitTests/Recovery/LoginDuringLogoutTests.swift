@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+import IscsiKitTesting
+import Testing
+
+@testable import IscsiKit
+
+@Suite("Logins while the session is being logged out of, and who waits for logouts", .timeLimit(.minutes(2)))
+struct LoginDuringLogoutTests {
+  /// A session whose logout begins and does not end before `release`.
+  private func leaving(_ fixture: SupervisedFixture) async throws -> (SessionID, Task<Void, any Error>) {
+    let session = try await fixture.logIn()
+    fixture.kernel.inject(.withoutEvent, into: .unbindSession)
+    let manager = fixture.manager
+    let logout = Task { _ = try #require(await manager.logOut([session]).first).get() }
+    #expect(await eventually { fixture.supervision(session)?.phase == .loggingOut })
+    return (session, logout)
+  }
+
+  /// Lets the kernel tell that the devices are gone, and takes the session out of sysfs as it does.
+  private func release(_ session: SessionID, _ fixture: SupervisedFixture) {
+    let host = fixture.kernel.sessions[session]?.host.rawValue ?? 0
+    fixture.base.tree.remove("class/iscsi_session/session\(session)")
+    fixture.kernel.multicast(.sessionUnbound, words: [session.rawValue, host])
+  }
+
+  @Test("A login waits for the end of the logout, and then there is a session")
+  func waits() async throws {
+    let fixture = try await SupervisedFixture()
+    let (old, logout) = try await leaving(fixture)
+    let (manager, request) = (fixture.manager, try fixture.base.request())
+    let login = Task { await manager.login([request, request]) }
+    // Who does not wait is told at once.
+    let refusal = try #require(await manager.beginLogin([request]).first)
+    #expect(refusal?.cause == .logoutUnderWay(old) && refusal?.exitStatus == .busy)
+    release(old, fixture)
+    try await logout.value
+    let results = await login.value
+    let statuses = results.map { result -> UInt8 in
+      if case .failure(let error) = result { error.exitStatus.rawValue } else { 0 }
+    }
+    #expect(statuses.sorted() == [0, 15])
+    let made = try #require(results.compactMap { try? $0.get().session }.first)
+    #expect(made != old && Array(fixture.kernel.sessions.keys) == [made])
+    #expect(fixture.kernel.violations == [])
+  }
+
+  @Test("A login that cannot wait for so long says that the logout is under way, by 28 and not by 15")
+  func givesUp() async throws {
+    let fixture = try await SupervisedFixture()
+    let (old, logout) = try await leaving(fixture)
+    let result = await fixture.manager.login([try fixture.base.request(timeout: .milliseconds(50))]).first
+    let error = #expect(throws: OperationError.self) { try #require(result).get() }
+    #expect(error?.cause == .logoutUnderWay(old) && error?.exitStatus == .busy)
+    #expect(error?.description.contains("still being logged out of") == true)
+    release(old, fixture)
+    try await logout.value
+  }
+
+  @Test("A login that is cancelled while it waits leaves the logout to its end")
+  func cancelled() async throws {
+    let fixture = try await SupervisedFixture()
+    let (old, logout) = try await leaving(fixture)
+    let (manager, request) = (fixture.manager, try fixture.base.request())
+    let login = Task { await manager.login([request]) }
+    login.cancel()
+    let result = try #require(await login.value.first)
+    let error = #expect(throws: OperationError.self) { try result.get() }
+    #expect(error?.cause == .cancelled)
+    release(old, fixture)
+    try await logout.value
+    #expect(fixture.kernel.sessions.isEmpty)
+  }
+
+  @Test("Who gives up the wait for a logout is let go at once; the logout goes on, and others wait for it")
+  func givenUpWait() async throws {
+    let fixture = try await SupervisedFixture()
+    let (session, logout) = try await leaving(fixture)
+    let manager = fixture.manager
+    for _ in 0..<200 {
+      let impatient = Task { await manager.logOut([session]) }
+      impatient.cancel()
+      let result = try #require(await impatient.value.first)
+      let error = #expect(throws: OperationError.self) { try result.get() }
+      #expect(error?.cause == .cancelled)
+    }
+    #expect(fixture.supervision(session)?.phase == .loggingOut)
+    release(session, fixture)
+    try await logout.value
+    #expect(fixture.kernel.sessions.isEmpty)
+  }
+
+  @Test("A logout that lasts holds up no other of its call")
+  func besideSlowOnes() async throws {
+    let target = try testTarget()
+    let fixture = try await SupervisedFixture(connections: 64) { _ in target }
+    var request = try fixture.base.request()
+    request.options.sessionCount = 41
+    let sessions = try await fixture.manager.login(Array(repeating: request, count: 41)).map { try $0.get().session }
+    for session in sessions { try fixture.show(session) }
+    for _ in 0..<40 { fixture.kernel.inject(.withoutEvent, into: .unbindSession) }
+    let manager = fixture.manager
+    let logout = Task { await manager.logOut(sessions) }
+    // Of 41 the one whose turn in the kernel comes last ends.
+    #expect(await eventually { fixture.kernel.sessions.count == 40 })
+    logout.cancel()
+    _ = await logout.value
+    for session in sessions where fixture.kernel.sessions[session] != nil { release(session, fixture) }
+    #expect(await eventually { fixture.kernel.sessions.isEmpty })
+  }
+
+  private func show(_ fixture: SupervisedFixture, at configured: String, connected: String) throws {
+    var session = SessionSnapshot.example(9)
+    session.targetName = "iqn.2001-04.com.example:disk"
+    session.connection?.persistentAddress = configured
+    session.connection?.persistentPort = fixture.base.portal.port
+    session.connection?.address = connected
+    try fixture.base.tree.add(session)
+  }
+
+  @Test("A session by a host's name and a login by its address are one session, and the other way round")
+  func names() async throws {
+    let fixture = try await SupervisedFixture()
+    var request = try fixture.base.request()
+    try show(fixture, at: "san", connected: "127.0.0.1")
+    let byAddress = await fixture.manager.login([request]).first
+    #expect(throws: OperationError(.login(request.target, request.portal), .sessionExists(SessionID(rawValue: 9)))) {
+      try #require(byAddress).get()
+    }
+    fixture.base.tree.remove("class/iscsi_session/session9")
+    let address = try #require(PortalHost.name("localhost").addresses.first).description
+    try show(fixture, at: address, connected: address)
+    request.portal.host = .name("localhost")
+    let byName = await fixture.manager.login([request]).first
+    #expect(throws: OperationError(.login(request.target, request.portal), .sessionExists(SessionID(rawValue: 9)))) {
+      try #require(byName).get()
+    }
+    #expect(fixture.kernel.sessions.isEmpty)
+  }
+}
