@@ -93,7 +93,7 @@ extension SessionManager {
 
   private func findDevice(of ticket: SessionDirectory<SessionDriver>.Ticket) {
     // A network that is slow does not keep a manager that everybody else has let go of, and its sessions.
-    Task { [weak self, network] in
+    Task { [weak self, network = self.network] in
       guard let way = await self?.way(of: ticket),
         // Nothing is known if the question is not answered, and what was known stays.
         case .some(let device) = await way.device(in: network, from: way.source, until: .now + .seconds(5))
@@ -123,7 +123,7 @@ extension SessionManager {
   /// Looks at a device, and tells the sessions that are reached through it.
   func look(at device: String, told: LinkCause? = nil) {
     guard linkLooks.withLock({ $0.request(device, told: told) }) else { return }
-    Task { [weak self, network] in
+    Task { [weak self, network = self.network] in
       while case (true, let told)? = self?.takeLook(at: device) {
         let found = try? await network.linkCause(of: device, until: .now + .seconds(2))
         if let cause = found ?? told { await self?.tell(usersOf: device, cause) }
