@@ -83,31 +83,34 @@ extension SessionManager {
     _ ticket: SessionDirectory<SessionDriver>.Ticket
   ) {
     switch notice {
-    case .loggedIn, .adopted, .recovered: Task { await findDevice(of: ticket) }
+    case .loggedIn, .adopted, .recovered:
+      guard entry.supervision?.phase == .up || entry.supervision?.phase == .recovering else { return }
+      findDevice(of: ticket)
     case .lost: if let device = entry.device { look(at: device) }
     default: return
     }
   }
 
-  private func findDevice(of ticket: SessionDirectory<SessionDriver>.Ticket) async {
-    guard let entry = directory.withLock({ $0[ticket] }), let way = await Way(of: entry, environment.sysfs),
-      // Nothing is known if the question is not answered, and what was known stays.
-      case .some(let device) = await device(of: way, from: way.source, until: .now + .seconds(5))
-    else { return }
-    let failed = await failedOwner(of: way, besides: device)
-    directory.withLock { $0.set(device: failed ?? device, for: ticket) }
-    if let device = failed ?? device { look(at: device) }
+  private func findDevice(of ticket: SessionDirectory<SessionDriver>.Ticket) {
+    // A network that is slow does not keep a manager that everybody else has let go of, and its sessions.
+    Task { [weak self, network = self.network] in
+      guard let way = await self?.way(of: ticket),
+        // Nothing is known if the question is not answered, and what was known stays.
+        case .some(let device) = await way.device(in: network, from: way.source, until: .now + .seconds(5))
+      else { return }
+      let failed = await way.failedOwner(in: network, besides: device, until: .now + .seconds(5))
+      self?.note(device: failed ?? device, of: ticket)
+    }
   }
 
-  /// The device that has a session's own address, if it is another one than its packets leave through and is out of order: then
-  /// its route is gone, or leads elsewhere, but answers go to that address all the same.
-  private func failedOwner(of way: Way, besides device: String?) async -> String? {
-    let deadline = ContinuousClock.now + .seconds(5)
-    guard way.isByRoute, let local = way.local,
-      case .some(.some(let owner)) = try? await network.owner(of: local, until: deadline), owner != device,
-      let cause = try? await network.linkCause(of: owner, until: deadline), cause != .up
-    else { return nil }
-    return owner
+  private func way(of ticket: SessionDirectory<SessionDriver>.Ticket) async -> Way? {
+    guard let entry = directory.withLock({ $0[ticket] }) else { return nil }
+    return await Way(of: entry, environment.sysfs)
+  }
+
+  private func note(device: String?, of ticket: SessionDirectory<SessionDriver>.Ticket) {
+    directory.withLock { $0.set(device: device, for: ticket) }
+    if let device { look(at: device) }
   }
 
   // MARK: - Looks at devices
@@ -120,12 +123,16 @@ extension SessionManager {
   /// Looks at a device, and tells the sessions that are reached through it.
   func look(at device: String, told: LinkCause? = nil) {
     guard linkLooks.withLock({ $0.request(device, told: told) }) else { return }
-    Task {
-      while case (true, let told) = linkLooks.withLock({ $0.take(device) }) {
+    Task { [weak self, network = self.network] in
+      while case (true, let told)? = self?.takeLook(at: device) {
         let found = try? await network.linkCause(of: device, until: .now + .seconds(2))
-        if let cause = found ?? told { await tell(usersOf: device, cause) }
+        if let cause = found ?? told { await self?.tell(usersOf: device, cause) }
       }
     }
+  }
+
+  private func takeLook(at device: String) -> (isDue: Bool, told: LinkCause?) {
+    linkLooks.withLock { $0.take(device) }
   }
 
   /// Tells the sessions that are reached through a device how it is.
@@ -155,27 +162,10 @@ extension SessionManager {
   ) async -> String? {
     guard entry.supervision?.phase == .up, let way = await Way(of: entry, environment.sysfs), way.isByRoute,
       let local = way.local,
-      case .some(.some(let other)) = await self.device(of: way, from: local, until: deadline), other != device,
+      case .some(.some(let other)) = await way.device(in: network, from: local, until: deadline), other != device,
       case .some(.some(let owner)) = try? await network.owner(of: local, until: deadline), owner != device
     else { return nil }
     return other
-  }
-
-  /// Through which device a connection goes: nil within if there is no route, nil if that is not known.
-  private func device(
-    of way: Way, from source: IPAddress?, until deadline: ContinuousClock.Instant
-  ) async -> String?? {
-    switch way.binding {
-    case .device(let name): return .some(name)
-    case .hardwareAddress(let address): return .some(network.name(of: address))
-    case .automatic, .sourceAddress: break
-    }
-    let scope = way.scope.flatMap { UInt32($0) ?? network.index(of: $0) } ?? 0
-    do throws(WaitError) {
-      return .some(try await network.device(towards: way.address, scope: scope, from: source, until: deadline))
-    } catch {
-      return nil
-    }
   }
 }
 
@@ -215,5 +205,33 @@ private struct Way {
     case .automatic, .sourceAddress: true
     case .device, .hardwareAddress: false
     }
+  }
+  /// Through which device a connection goes: nil within if there is no route, nil if that is not known.
+  func device(
+    in network: any NetworkSight, from source: IPAddress?, until deadline: ContinuousClock.Instant
+  ) async -> String?? {
+    switch binding {
+    case .device(let name): return .some(name)
+    case .hardwareAddress(let address): return .some(network.name(of: address))
+    case .automatic, .sourceAddress: break
+    }
+    let scope = self.scope.flatMap { UInt32($0) ?? network.index(of: $0) } ?? 0
+    do throws(WaitError) {
+      return .some(try await network.device(towards: address, scope: scope, from: source, until: deadline))
+    } catch {
+      return nil
+    }
+  }
+
+  /// The device that has our own address, if it is another one than packets leave through and is out of order: then the route is
+  /// gone, or leads elsewhere, but answers go to that address all the same.
+  func failedOwner(
+    in network: any NetworkSight, besides device: String?, until deadline: ContinuousClock.Instant
+  ) async -> String? {
+    guard isByRoute, let local,
+      case .some(.some(let owner)) = try? await network.owner(of: local, until: deadline), owner != device,
+      let cause = try? await network.linkCause(of: owner, until: deadline), cause != .up
+    else { return nil }
+    return owner
   }
 }

@@ -33,8 +33,8 @@ extension LoginRequest {
       outgoing: Self.credentials(session.userName, secrets.outgoing) ?? options.authentication.outgoing,
       incoming: Self.credentials(session.userNameIn, secrets.incoming) ?? options.authentication.incoming,
       algorithms: algorithms.isEmpty ? [.md5] : algorithms)
-    // What the kernel does not show may be known.
-    if session.shownBinding != .automatic { options.binding = session.shownBinding }
+    let shown = session.shownBinding
+    if shown != .automatic { options.binding = shown }
     // Which units are wanted is not known: those that are there.
     if recorded == nil { options.scan = .none }
     adoptNegotiated(session.negotiated, isConnected: session.isConnectionUp, isRecorded: recorded != nil)
