@@ -227,7 +227,7 @@ actor SessionDriver {
   func networkFound(_ finding: NetworkFinding?) { handle(.networkFound(finding)) }
 
   /// Takes what is known of the target's silence.
-  func silenceFound(_ finding: SilenceWatch.Finding) {
+  func silenceFound(_ finding: SilenceWatch.News) {
     switch finding {
     case .silent where areNOPsIdle: break
     case .silent(let since): handle(.silenceFound(since: since))
