@@ -15,6 +15,7 @@ public final class TestListener: Sendable {
   /// Starts to listen.
   ///
   /// - Parameter backlog: How many connections may wait, but for one: whoever comes then gets no answer, as over a silent path.
+  /// - Throws: `Errno` if there is no socket to be had.
   public init(backlog: Int = 16) throws {
     descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
     guard descriptor >= 0 else { throw Errno(rawValue: errno) }

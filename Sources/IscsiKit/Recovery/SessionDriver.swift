@@ -213,30 +213,6 @@ actor SessionDriver {
     }
   }
 
-  /// The network has something that it did not have.
-  func networkRestored() { handle(.networkRestored(connecting?.progress ?? .notBegun)) }
-
-  /// Looks whether a session that is believed to be up is.
-  func lookForLoss() {
-    if machine.isUp { handle(.observed(observe())) }
-  }
-
-  /// What the session's connection is bound to.
-  var binding: InterfaceBinding { identity.request?.options.binding ?? .automatic }
-
-  /// What the network shows on the way to the portal.
-  func networkFound(_ finding: NetworkFinding?) { handle(.networkFound(finding)) }
-
-  /// Takes what is known of the target's silence.
-  func silenceFound(_ finding: SilenceWatch.Finding) {
-    switch finding {
-    case .silent where areNOPsIdle: break
-    case .silent(let since): handle(.silenceFound(since: since))
-    case .answered: handle(.silenceFound(since: nil))
-    case .unknown: handle(.silenceUnknown)
-    }
-  }
-
   /// Keeps what the session is set to for its logins and scans from now on.
   func keep(_ settings: TimeoutSettings) { identity.request?.options.take(settings) }
 

@@ -22,7 +22,7 @@ struct SilenceWatch {
   }
 
   /// What is known of a session.
-  enum Finding: Hashable, Sendable {
+  enum News: Hashable, Sendable {
     /// The target has not answered: since when nothing has come.
     case silent(since: ContinuousClock.Instant)
     /// The target has answered.
@@ -51,8 +51,8 @@ struct SilenceWatch {
   /// - Returns: The sessions of which something else is known by now.
   mutating func observe(
     _ signs: [SessionID: Sign], at now: ContinuousClock.Instant
-  ) -> [(session: SessionID, finding: Finding)] {
-    var changes: [(SessionID, Finding)] = []
+  ) -> [(session: SessionID, finding: News)] {
+    var changes: [(SessionID, News)] = []
     for (session, entry) in entries where entry.isSilent && signs[session] == nil {
       changes.append((session, .unknown))
     }
@@ -69,7 +69,7 @@ struct SilenceWatch {
       entry.isSilent = entry.changeEnd == nil && Self.isSilent(sign)
       if entry.isSilent != known?.isSilent ?? false {
         let isAnswer = sign.silence < sign.noopInterval + Self.slack(of: sign)
-        let finding = entry.isSilent ? Finding.silent(since: now - sign.silence) : isAnswer ? .answered : .unknown
+        let finding = entry.isSilent ? News.silent(since: now - sign.silence) : isAnswer ? .answered : .unknown
         changes.append((session, finding))
       }
       next[session] = entry

@@ -19,7 +19,8 @@ struct RequestedGoodbyeTests {
     harness.handle(MachineTable.message(.logoutRequested))
     #expect(harness.actions == [.notify(.messageReceived(.logoutRequested)), .perform(.sayGoodbye)])
     let outage = harness.machine.outage
-    #expect(outage == Outage(cause: .message(.logoutRequested), since: harness.now) && outage?.replacementTimeout == nil)
+    #expect(
+      outage == Outage(cause: .message(.logoutRequested), since: harness.now) && outage?.replacementTimeout == nil)
     // The kernel lets I/O wait from the stop on, by which its timer goes.
     harness.now += .seconds(3)
     harness.end(.goodbye(time2Wait: .zero))
@@ -27,7 +28,8 @@ struct RequestedGoodbyeTests {
     #expect(harness.machine.outage?.since == harness.now)
   }
 
-  @Test("A supervisor that ended between request and stop leaves a session that only looks as if it were up: it is lost")
+  @Test(
+    "A supervisor that ended between request and stop leaves a session that only looks as if it were up: it is lost")
   func unfinished() {
     var first = MachineHarness.up()
     first.handle(MachineTable.message(.logoutRequested))
@@ -41,7 +43,8 @@ struct RequestedGoodbyeTests {
     #expect(second.machine.isUp && second.actions.last == .rescan)
   }
 
-  @Test("The pause that the target asked for in its answer outlasts the supervisor, within limits", arguments: [5, 9000])
+  @Test(
+    "The pause that the target asked for in its answer outlasts the supervisor, within limits", arguments: [5, 9000])
   func pause(seconds: Int) {
     var first = MachineHarness.up()
     first.handle(MachineTable.message(.logoutRequested))
@@ -116,7 +119,8 @@ struct PendingMessageTests {
     #expect(success(&again) == "(recovered) rescan -> up")
   }
 
-  @Test("A connection that is dropped right after the start is left when the login has ended, for the pause that is wanted")
+  @Test(
+    "A connection that is dropped right after the start is left when the login has ended, for the pause that is wanted")
   func dropped() {
     for event in [AsyncEvent.connectionDropped, .sessionDropped] {
       var harness = first()

@@ -23,7 +23,10 @@ struct MachineTable {
     ("otherDropped", { _ in message(.connectionDropped, 1, 3) }),
     ("sessionDropped", { _ in message(.sessionDropped, 0, 3) }),
     ("negotiationRequested", { _ in message(.negotiationRequested) }),
-    ("unitsChanged", { _ in message(.scsi, data: [0, 14] + [0x72, 6, 0x3F, 0x0E] + [UInt8](repeating: 0, count: 10)) }),
+    (
+      "unitsChanged",
+      { _ in message(.scsi, data: [0, 14] + [0x72, 6, 0x3F, 0x0E] + [UInt8](repeating: 0, count: 10)) }
+    ),
     ("vendorSpecific", { _ in message(.vendorSpecific) }),
     // A link comes: before the login has its turn, soon and long after it began to connect, and when it is connected.
     ("linkBefore", { _ in .networkRestored(.notBegun) }),
@@ -102,7 +105,8 @@ struct MachineTable {
       let columns = line.split(separator: "|", maxSplits: 1)
       let answer = columns.last.map { $0.split(separator: " ").joined(separator: " ") } ?? ""
       for event in columns.first?.split(separator: " ") ?? [] {
-        #expect(rows.updateValue(answer, forKey: String(event)) == nil, "\(event) twice", sourceLocation: sourceLocation)
+        #expect(
+          rows.updateValue(answer, forKey: String(event)) == nil, "\(event) twice", sourceLocation: sourceLocation)
       }
     }
     for (name, event) in events {

@@ -208,7 +208,8 @@ struct SupervisionModel {
       result =
         succeeds && exists
         ? .done
-        : !exists ? .failed(.cancelled)
+        : !exists
+          ? .failed(.cancelled)
           : (isCancelled ? [.failed(.cancelled), .notConnected(.transport(.cancelled))] : failures)
             .randomElement(using: &generator) ?? redirect
       if exists { kernel = result == .done ? .up : isWithoutSocket(result) ? .unbound : .broken }
@@ -218,7 +219,8 @@ struct SupervisionModel {
       result = succeeds ? .done : .problem(.removeDevices(.timedOut(.unbindSession)))
     case .sayGoodbye:
       result =
-        succeeds && kernel == .loggedOut ? .goodbye(time2Wait: .seconds(Int.random(in: 0...5, using: &generator))) : .problem(.notConnected)
+        succeeds && kernel == .loggedOut
+        ? .goodbye(time2Wait: .seconds(Int.random(in: 0...5, using: &generator))) : .problem(.notConnected)
     case .destroy:
       if succeeds { kernel = .nothing }
       result = succeeds ? .done : exists ? .failed(failure) : .failed(.noSession)

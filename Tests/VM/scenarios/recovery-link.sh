@@ -34,6 +34,8 @@ jq -en "$back < $DUE" >/dev/null || fail 'the link came back, and nobody tried u
 outage_ends true
 
 echo '--- until an attempt has waited for long'
+# Else the kernel knows after 3 s that nobody on the link answers; of what is behind a router it does not.
+ip neighbour replace "$TARGET_ADDRESS" lladdr "$(ip -n target -json link show tgt0 | jq -r '.[0].address')" dev san0 nud permanent
 # TCP repeats its first segment after 1, 3 and 7 s then, as before Linux 6.5; nothing else is left that could help by chance.
 linear=/proc/sys/net/ipv4/tcp_syn_linear_timeouts
 [[ ! -e $linear ]] || echo 0 >"$linear"
