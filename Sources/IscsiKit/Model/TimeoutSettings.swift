@@ -75,6 +75,12 @@ public struct TimeoutSettings: Hashable, Sendable {
       resetsScheduler: other.scheduler == nil && (other.resetsScheduler || resetsScheduler))
   }
 
+  /// These, but for the timeouts that others have too.
+  func without(_ other: TimeoutSettings) -> TimeoutSettings {
+    TimeoutSettings(
+      timeouts.filter { other.timeouts[$0.key] == nil }, scheduler: scheduler, resetsScheduler: resetsScheduler)
+  }
+
   /// What a session that is up has of these.
   var live: TimeoutSettings {
     TimeoutSettings(

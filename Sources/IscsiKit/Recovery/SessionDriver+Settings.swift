@@ -13,9 +13,15 @@ extension SessionDriver {
   /// - Returns: What became of each, by what the kernel shows afterwards.
   /// - Throws: Why nothing can be set; nothing is then.
   func set(_ settings: TimeoutSettings, isTrial: Bool) async throws(OperationError.Cause) -> [SettingOutcome] {
-    guard let session, identity.request != nil, machine.settingTime != .never else { throw .connectionLost }
+    guard let session else { throw .loginUnderWay }
+    guard identity.request != nil else { throw .unknownIdentity }
+    guard machine.settingTime != .never else {
+      throw machine.phase == .loggingIn ? .loginUnderWay : .logoutUnderWay(session)
+    }
     let isSchedulerKept = identity.request?.options.devices.scheduler != nil
-    var (outcomes, isLost) = try await setInKernel(settings, of: session, isTrial: isTrial)
+    var (outcomes, isLost) = try await inTurn {
+      await self.setInKernel(settings, of: session, isTrial: isTrial)
+    }.get()
     if !isTrial { keep(settings) }
     outcomes += await set(DeviceSettings(settings), of: session, isTrial: isTrial, isLost: isLost)
     if settings.resetsScheduler, isSchedulerKept, !isLost {
@@ -28,18 +34,33 @@ extension SessionDriver {
   }
 
   /// Sets what was kept until the session was back.
-  func applySettings() async {
+  func applySettings() async { await inTurn { await self.applyDueSettings() } }
+
+  /// Runs changes of the kernel's session one after the other, each to its end: they wait for the kernel in between, and what was
+  /// asked for last is to stand.
+  private func inTurn<Value: Sendable>(_ body: @escaping @Sendable () async -> Value) async -> Value {
+    let former = lastSetting
+    let task = Task {
+      await former?.value
+      return await body()
+    }
+    lastSetting = Task { _ = await task.value }
+    return await task.value
+  }
+
+  private func applyDueSettings() async {
     guard let session, !due.isEmpty else { return }
-    let settings = due
+    let (settings, login) = (due, machine.upSince)
     do throws(OperationError.Cause) {
       let outcomes = try await setNow(settings, of: session, isTrial: false)
-      if due == settings { due = TimeoutSettings() }
       for outcome in outcomes where outcome.result == .failed {
         note(.settingFailed("\(outcome.setting)=\(outcome.new)" + (outcome.note.map { ": \($0)" } ?? "")))
       }
     } catch {
       if isLost(session) { return handle(.settingsDeferred) }
-      if due == settings { due = TimeoutSettings() }
+      // It was lost, and is back already.
+      guard machine.upSince == login else { return await applyDueSettings() }
+      due = TimeoutSettings()
       note(.settingFailed("\(settings.all.map(\.timeout.rawValue).joined(separator: ", ")): \(error)"))
     }
   }
@@ -50,17 +71,21 @@ extension SessionDriver {
   /// come back.
   private func setInKernel(
     _ settings: TimeoutSettings, of session: SessionID, isTrial: Bool
-  ) async throws(OperationError.Cause) -> ([SettingOutcome], isLost: Bool) {
+  ) async -> Result<([SettingOutcome], isLost: Bool), OperationError.Cause> {
     let settings = settings.inKernel
-    guard !settings.isEmpty else { return ([], machine.settingTime != .now) }
-    if machine.settingTime == .now {
-      do throws(OperationError.Cause) {
-        return (try await setNow(settings, of: session, isTrial: isTrial), false)
-      } catch {
-        guard isLost(session) else { throw error }
+    guard !settings.isEmpty else { return .success(([], machine.settingTime != .now)) }
+    do throws(OperationError.Cause) {
+      if machine.settingTime == .now {
+        do throws(OperationError.Cause) {
+          return .success((try await setNow(settings, of: session, isTrial: isTrial), false))
+        } catch {
+          guard isLost(session) else { throw error }
+        }
       }
+      return .success((try await setWhenBack(settings, of: session, isTrial: isTrial), true))
+    } catch {
+      return .failure(error)
     }
-    return (try await setWhenBack(settings, of: session, isTrial: isTrial), true)
   }
 
   /// Whether the session is to come back, also before the kernel's report of its loss is here.
@@ -77,7 +102,11 @@ extension SessionDriver {
   ) async throws(OperationError.Cause) -> [SettingOutcome] {
     let timeouts = timeouts(with: settings)
     var reading = KernelReading(before: try look(at: session), timeouts: timeouts)
-    if !isTrial { try await change(settings, of: session, &reading) }
+    if !isTrial {
+      try await change(settings, of: session, &reading)
+      // What was to be set later is out of date.
+      due = due.without(settings)
+    }
     if !isTrial, settings[.noopInterval] != nil || settings[.noopTimeout] != nil {
       areNOPsIdle = timeouts.asksForLife && (areNOPsIdle || reading.wereNOPsOff)
     }
@@ -128,7 +157,7 @@ extension SessionDriver {
       if settings[.replacement] != nil {
         try? await environment.link.set([.recoveryTimeout(timeouts.replacement)], of: session)
       }
-      after = try look(at: session)
+      after = try? look(at: session)
     }
     let reading = KernelReading(before: before, after: after, timeouts: timeouts)
     return settings.all.map { reading.outcomeOfLost($0.timeout, $0.value) }

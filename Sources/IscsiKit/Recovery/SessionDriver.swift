@@ -85,6 +85,8 @@ actor SessionDriver {
   var due: TimeoutSettings {
     didSet { if due != oldValue { owner?.driver(self, owes: due) } }
   }
+  /// The last change of settings, which the next one waits for.
+  var lastSetting: Task<Void, Never>?
   /// Whether who logs in does not wait for the first scan.
   private(set) var isScanUnwanted = false
   private var timer: (time: ContinuousClock.Instant, timer: Reactor.Timer)?

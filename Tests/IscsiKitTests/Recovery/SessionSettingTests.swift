@@ -375,6 +375,19 @@ struct SessionSettingTests {
     #expect(fixture.base.kernel.sessions[fixture.session]?.parameters[27] == "7")
   }
 
+  @Test("What is set while something older is due takes its place, and the rest is still set")
+  func older() async throws {
+    let fixture = try await TunedFixture()
+    let driver = try #require(fixture.base.manager.directory.withLock { $0[fixture.session]?.driver })
+    await driver.owe(TimeoutSettings([.abort: 7, .targetReset: 4]))
+    _ = try await fixture.set(TimeoutSettings([.targetReset: 9]))
+    #expect(fixture.due == TimeoutSettings([.abort: 7]))
+    await driver.applySettings()
+    #expect(fixture.due == TimeoutSettings())
+    let wanted = TimeoutSettings([.abort: 7, .targetReset: 9])
+    #expect(try await fixture.set(wanted).allSatisfy { $0.result == .unchanged })
+  }
+
   @Test("A session that is not there takes nothing")
   func gone() async throws {
     let fixture = try await SupervisedFixture()
@@ -383,4 +396,8 @@ struct SessionSettingTests {
     let none = await #expect(throws: OperationError.self) { try await fixture.manager.set(settings, of: other) }
     #expect(none?.cause == .noSession && none?.exitStatus == .sessionNotFound)
   }
+}
+
+extension SessionDriver {
+  fileprivate func owe(_ settings: TimeoutSettings) { due = settings }
 }
