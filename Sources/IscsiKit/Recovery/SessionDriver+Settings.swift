@@ -20,9 +20,8 @@ extension SessionDriver {
     }
     let isSchedulerKept = identity.request?.options.devices.scheduler != nil
     var (outcomes, isLost) = try await inTurn {
-      await self.setInKernel(settings, of: session, isTrial: isTrial)
+      await self.setAndKeep(settings, of: session, isTrial: isTrial)
     }.get()
-    if !isTrial { keep(settings) }
     outcomes += await set(DeviceSettings(settings), of: session, isTrial: isTrial, isLost: isLost)
     if settings.resetsScheduler, isSchedulerKept, !isLost {
       outcomes += await resetScheduler(of: session, isTrial: isTrial)
@@ -67,12 +66,22 @@ extension SessionDriver {
 
   // MARK: - Session and connection
 
+  private func setAndKeep(
+    _ settings: TimeoutSettings, of session: SessionID, isTrial: Bool
+  ) async -> Result<([SettingOutcome], isLost: Bool), OperationError.Cause> {
+    let result = await setInKernel(settings, of: session, isTrial: isTrial)
+    if case .success = result, !isTrial { keep(settings) }
+    return result
+  }
+
   /// Sets now what can be set now, and sees to it that the rest is set when the session is back; tells too whether it is to
   /// come back.
   private func setInKernel(
     _ settings: TimeoutSettings, of session: SessionID, isTrial: Bool
   ) async -> Result<([SettingOutcome], isLost: Bool), OperationError.Cause> {
     let settings = settings.inKernel
+    // A logout may have begun while others had their turn.
+    guard machine.settingTime != .never else { return .failure(.logoutUnderWay(session)) }
     guard !settings.isEmpty else { return .success(([], machine.settingTime != .now)) }
     do throws(OperationError.Cause) {
       if machine.settingTime == .now {
@@ -120,10 +129,9 @@ extension SessionDriver {
   ) async throws(OperationError.Cause) {
     let parameters = reading.timeouts.kernelParameters(changing: settings)
     do throws(KernelError) { try await environment.link.set(parameters, of: session) } catch {
-      // Those before the one that was refused are set.
-      guard let now = try? look(at: session), now.timeoutValues != reading.before.timeoutValues else {
-        throw .kernel(error)
-      }
+      // Those before the one that was refused are set. What a lost session refuses is for when it is back.
+      guard let now = try? look(at: session), now.timeoutValues != reading.before.timeoutValues, !isLost(session)
+      else { throw .kernel(error) }
       (reading.after, reading.failure) = (now, OperationError.Cause.kernel(error))
       return
     }
@@ -137,6 +145,7 @@ extension SessionDriver {
       try await writeReplacementTimeout(value, of: session)
       reading.after = try look(at: session)
     } catch {
+      guard !isLost(session) else { throw error }
       reading.failure = error
     }
   }
@@ -183,7 +192,7 @@ extension SessionDriver {
     _ value: TimeoutValue, of session: SessionID
   ) async throws(OperationError.Cause) {
     let writer = SysfsWriter(root: environment.sysfs.root)
-    try await Self.blocking { () throws(SysfsError) in
+    try await Self.blocking(in: portalHost) { () throws(SysfsError) in
       try writer.setReplacementTimeout(Int32(clamping: value.number), of: session)
     }
   }
@@ -222,7 +231,9 @@ extension SessionDriver {
     let writer = SysfsWriter(root: environment.sysfs.root)
     return await withTaskGroup(of: (Int, [SettingOutcome]).self) { group in
       for (index, disk) in disks.enumerated() {
-        group.addTask { (index, await Self.set(settings, of: disk, session, by: writer, isTrial: isTrial)) }
+        group.addTask { [portalHost] in
+          (index, await Self.set(settings, of: disk, session, by: writer, isTrial: isTrial, in: portalHost))
+        }
       }
       var outcomes = [[SettingOutcome]](repeating: [], count: disks.count)
       for await (index, found) in group { outcomes[index] = found }
@@ -231,10 +242,11 @@ extension SessionDriver {
   }
 
   private static func set(
-    _ settings: DeviceSettings, of disk: DeviceSnapshot, _ session: SessionID, by writer: SysfsWriter, isTrial: Bool
+    _ settings: DeviceSettings, of disk: DeviceSnapshot, _ session: SessionID, by writer: SysfsWriter, isTrial: Bool,
+    in portalHost: String?
   ) async -> [SettingOutcome] {
     do throws(OperationError.Cause) {
-      return try await blocking { () throws(SysfsError) in
+      return try await blocking(in: portalHost) { () throws(SysfsError) in
         try writer.set(settings, of: disk, session, isTrial: isTrial)
       }
     } catch {
@@ -249,7 +261,7 @@ extension SessionDriver {
   private func set(_ deadline: TimeoutValue, of session: SessionID, isTrial: Bool) async -> SettingOutcome {
     let writer = SysfsWriter(root: environment.sysfs.root)
     do throws(OperationError.Cause) {
-      return try await Self.blocking { () throws(SysfsError) in
+      return try await Self.blocking(in: portalHost) { () throws(SysfsError) in
         try writer.setErrorHandlingDeadline(deadline, of: session, isTrial: isTrial)
       }
     } catch {
@@ -259,12 +271,15 @@ extension SessionDriver {
     }
   }
 
+  /// By which the threads that wait for a target are bounded.
+  private var portalHost: String? { identity.request?.portal.host.description }
+
   private static func blocking<Value: Sendable>(
-    _ body: @escaping @Sendable () throws(SysfsError) -> Value
+    in portalHost: String?, _ body: @escaping @Sendable () throws(SysfsError) -> Value
   ) async throws(OperationError.Cause) -> Value {
     let outcome: Result<Value, SysfsError>
     do throws(WaitError) {
-      outcome = try await BlockingWork.rescans.run(until: .now + Self.writeTimeout) {
+      outcome = try await BlockingWork.rescans.run(until: .now + Self.writeTimeout, in: portalHost) {
         Result { () throws(SysfsError) in try body() }
       }
     } catch {

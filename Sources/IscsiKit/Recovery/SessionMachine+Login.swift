@@ -148,12 +148,12 @@ extension SessionMachine {
   /// A path that is silent swallows the first segment of a connection, and TCP repeats it after ever longer pauses, 8 s within a
   /// login timeout of 15 s: who waits on is late when the path is back, and keeps others of the portal from their turn. A new
   /// connection asks at once. But where an answer takes longer than this, over a path that is slow or loses much, no such attempt
-  /// would ever succeed: so each eighth is patient.
+  /// would ever succeed: so each eighth is patient. Where attempts are counted, all are: a session is not to be given up sooner.
   static let connectTimeout = Duration.seconds(3)
   static let patientAttempt = 8
 
   private var connectLimit: Duration {
-    let isPatient = (outage?.attempts ?? 0).isMultiple(of: Self.patientAttempt)
+    let isPatient = policy.recoveryLimit != nil || (outage?.attempts ?? 0).isMultiple(of: Self.patientAttempt)
     return isPatient ? policy.loginTimeout : min(Self.connectTimeout, policy.loginTimeout)
   }
 

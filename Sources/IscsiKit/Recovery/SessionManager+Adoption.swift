@@ -44,7 +44,10 @@ extension SessionManager {
     }
     let others = new.filter { !isOnRecord($0) }
     let nodes = await nodes(of: others)
-    for session in others { await adopt(session.id, nodes[session.id], initiator, ports, into: &adoption) }
+    // While the records were read, a login may have made one of them known.
+    for session in others where directory.withLock({ $0[session.id] == nil }) {
+      await adopt(session.id, nodes[session.id], initiator, ports, into: &adoption)
+    }
     let present = Set(sessions.map(\.id)).union(directory.withLock { $0.all.compactMap(\.session) })
     for session in recorded where !present.contains(session) { registry?.remove(session) }
     registry?.saveAgain()

@@ -46,7 +46,7 @@ extension SessionManager {
       let comesUp = carriers.comesUp(link)
       guard !link.hasCarrier else {
         if comesUp {
-          look(at: link.name)
+          look(at: link.name, told: .up)
           networkRestored()
         }
         return
@@ -122,7 +122,10 @@ extension SessionManager {
 
   /// Looks at a device, and tells the sessions that are reached through it.
   func look(at device: String, told: LinkCause? = nil) {
-    guard linkLooks.withLock({ $0.request(device, told: told) }) else { return }
+    // A machine may have hundreds of devices that come and go. Who learns later that it uses one looks then.
+    guard !directory.withLock({ $0.users(of: device).isEmpty }),
+      linkLooks.withLock({ $0.request(device, told: told) })
+    else { return }
     Task { [weak self, network = self.network] in
       while case (true, let told)? = self?.takeLook(at: device) {
         let found = try? await network.linkCause(of: device, until: .now + .seconds(2))
