@@ -43,7 +43,7 @@ public struct BootHandover: Sendable {
     var failure: Errno?
     var done: Set<String> = []
     for name in names.flatMap(devices.parts(of:)) where done.insert(name).inserted {
-      for note in notes(for: name, nameServers: names.contains(name) ? nameServers : []) {
+      for note in notes(for: name, isPart: !names.contains(name), nameServers: nameServers) {
         do throws(Errno) { try write(note) } catch { failure = failure ?? error }
       }
     }
@@ -59,13 +59,15 @@ public struct BootHandover: Sendable {
     try AtomicFile.write(Array(note.text.utf8), to: path, permissions: readable)
   }
 
-  private func notes(for name: String, nameServers: [IPAddress]) -> [Note] {
+  private func notes(for name: String, isPart: Bool, nameServers: [IPAddress]) -> [Note] {
     let reason = "# The root file system is on iSCSI, and reached over \(name): written by iscsi-admin at the boot.\n"
     let address = devices.addressOfHardware(name)
     // A card may get another name; what is made on it has its address, but is of another type.
     let match = address.map { "MACAddress=\($0)\nType=ether\n" } ?? "Name=\(name)\n"
     let servers = nameServers.map { "DNS=\($0)\n" }.joined()
-    let networkd = reason + "[Match]\n\(match)\n[Network]\nKeepConfiguration=yes\n\(servers)"
+    // What others are made of keeps what they are made by, such as a bond, only if nobody manages it at all.
+    let settings = isPart ? "[Link]\nUnmanaged=yes\n" : "[Network]\nKeepConfiguration=yes\n\(servers)"
+    let networkd = reason + "[Match]\n\(match)\n\(settings)"
     let specification = (address.map { ["mac:\($0)"] } ?? []) + ["interface-name:\(name)"]
     let networkManager = reason + "[keyfile]\nunmanaged-devices+=\(specification.joined(separator: ";"))\n"
     return [

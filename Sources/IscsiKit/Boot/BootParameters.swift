@@ -73,6 +73,8 @@ public struct BootParameters: Hashable, Sendable {
   public var nameServers: [IPAddress] = []
   /// Whether a default route is wanted, whoever tells the gateway.
   public var wantsDefaultRoute = false
+  /// Whether the system that is booted is told to leave the network devices of the boot alone.
+  public var handsOver = false
   /// Whether the machine is to know the name servers, whoever tells them.
   public var wantsNames = false
   /// The MAC address of the device that the machine was booted over.
@@ -93,7 +95,13 @@ public struct BootParameters: Hashable, Sendable {
   public var namesTarget: Bool { !targets.isEmpty || targetName != nil || usesRootPath }
 
   /// These parameters, with others where these say nothing. A list counts as a whole.
-  public func over(_ others: BootParameters) -> BootParameters {
+  ///
+  /// - Parameters:
+  ///   - others: Where these say nothing.
+  ///   - isFirmwareEnough: Whether who wants firmware's targets does not want those that the others name.
+  /// - Returns: Both.
+  public func over(_ others: BootParameters, isFirmwareEnough: Bool = true) -> BootParameters {
+    let takesTargets = usesFirmware != true || !isFirmwareEnough
     var all = self
     all.isAskedFor = isAskedFor || others.isAskedFor
     all.namesTargetElsewhere = namesTargetElsewhere || others.namesTargetElsewhere
@@ -101,12 +109,12 @@ public struct BootParameters: Hashable, Sendable {
     all.hasRefusedInterface = hasRefusedInterface || (interfaces.isEmpty && others.hasRefusedInterface)
     all.initiator = initiator ?? others.initiator
     // Who names a target does not want those that others name.
-    if !namesTarget, usesFirmware != true {
+    if !namesTarget, takesTargets {
       all.usesFirmware = usesFirmware ?? others.usesFirmware
       all.usesRootPath = others.usesRootPath
       all.targets = others.targets
     }
-    if targets.isEmpty, usesFirmware != true {
+    if targets.isEmpty, takesTargets {
       all.targetName = targetName ?? others.targetName
       all.targetHosts = targetHosts.isEmpty ? others.targetHosts : targetHosts
       all.targetPort = targetPort ?? others.targetPort
@@ -123,6 +131,7 @@ public struct BootParameters: Hashable, Sendable {
     all.routes = routes.isEmpty ? others.routes : routes
     all.nameServers = nameServers.isEmpty ? others.nameServers : nameServers
     all.wantsDefaultRoute = wantsDefaultRoute || others.wantsDefaultRoute
+    all.handsOver = handsOver || others.handsOver
     all.wantsNames = wantsNames || others.wantsNames
     all.bootDevice = bootDevice ?? others.bootDevice
     all.usualInterface = usualInterface ?? others.usualInterface

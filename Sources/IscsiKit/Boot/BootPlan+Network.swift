@@ -42,16 +42,18 @@ extension BootPlan {
   mutating func addFallback(_ parameters: BootParameters) {
     // Who has told an address, and mistyped it, does not want one from somewhere else.
     guard !parameters.hasRefusedInterface || awaitsRootPath else { return }
-    if let usual = parameters.usualInterface {
-      links.append(link(usual, parameters))
-      return
-    }
-    let device = parameters.bootDevice.map(BootDevice.hardwareAddress) ?? .any
     let addresses = logins.compactMap(\.record.portal.host.numeric)
     // Targets with IPv6 addresses alone need no IPv4.
     let isIPv6 = !addresses.isEmpty && addresses.allSatisfy(\.isIPv6)
     let addressing = isIPv6 ? BootAddressing.routerAdvertisement : .dhcp(isIPv6: false)
+    let device = parameters.bootDevice.map(BootDevice.hardwareAddress) ?? .any
     var link = BootLink(source: "ip", device: device, addressing: addressing)
+    if let usual = parameters.usualInterface {
+      link = self.link(usual, parameters)
+      guard usual.addressing == .dhcp(isIPv6: false) else { return links.append(link) }
+      // Where only the device is told, all else is as without it.
+      link.addressing = addressing
+    }
     link.isFallback = !awaitsRootPath
     links.append(link)
   }

@@ -34,7 +34,8 @@ public struct BootSources: Sendable {
     func read(_ lines: [String]) -> BootParameters {
       BootParameters(KernelCommandLine(lines.joined(separator: "\n")))
     }
-    return read(typed).over(read(carried))
+    // Firmware is wanted besides: on one command line both would count.
+    return read(typed).over(read(carried), isFirmwareEnough: false)
   }
 
   /// The sysfs of the machine.

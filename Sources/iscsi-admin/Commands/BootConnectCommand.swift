@@ -71,7 +71,7 @@ struct BootConnectCommand: ReportingCommand {
   @Flag(
     help: """
       Leave notes in /run by which systemd-networkd, NetworkManager and ifupdown of the system leave the network devices alone \
-      over which there are sessions then: for a hook of an initramfs.
+      over which there are sessions then; also by rd.iscsi.hand_over.
       """)
   var handOver = false
 
@@ -109,7 +109,7 @@ struct BootConnectCommand: ReportingCommand {
       input: input, network: noNetwork ? nil : network.network, writesNames: network.dns,
       tell: { line in if !isQuiet { StandardError.tell(line) } })
     connection.isOptional = ifConfigured
-    connection.handover = handOver ? BootHandover() : nil
+    connection.handover = handOver || input.parameters.handsOver ? BootHandover() : nil
     let ready = connection
     let outcome = runBlocking { await ready.run(plan) }
     if let diskFile {

@@ -243,11 +243,15 @@ struct BootCommandTests {
     }
   }
 
-  @Test("What is left for the managers of the network is asked for by the hook alone")
+  @Test("What is left for the managers of the network is left where somebody asks for it")
   func handover() throws {
     let plain = try #require(try BootConnectCommand.parseAsRoot(["--if-configured"]) as? BootConnectCommand)
     let hook = try #require(try BootConnectCommand.parseAsRoot(["--hand-over"]) as? BootConnectCommand)
     #expect(!plain.handOver && hook.handOver)
+    for (line, isAskedFor) in [("quiet", false), ("rd.iscsi.hand_over", true), ("iscsi_hand_over=0", false)] {
+      #expect(BootParameters(KernelCommandLine(line)).handsOver == isAskedFor)
+    }
+    #expect(BootParameters(ShellAssignments("ISCSI_HAND_OVER=1"), of: "file").over(BootParameters()).handsOver)
   }
 
   @Test("A check below another root looks at nothing of this machine")

@@ -85,6 +85,8 @@ struct BootDiskTests {
       #expect(other.disks.map(\.pathSuffix) == ["iscsi-iqn.2026-11.org.example:b-lun-2"] && other.logins.count == 1)
       #expect(other.links.count == 1)
     }
+    // Firmware's targets are wanted besides.
+    #expect(try plan("rd.iscsi.firmware=1").logins.count == 1)
     #expect(try plan("ip=eth1:dhcp").links.map(\.device) == [.named("eth1")])
   }
 

@@ -228,11 +228,11 @@ struct BootPlanTests {
   @Test(
     "Where nothing else says how the network is set up, the image of initramfs-tools does",
     arguments: [
-      ("DEVICE=eth1", "", "net eth1 dhcp -> 10.0.0.1"),
+      ("DEVICE=eth1", "", "net eth1 dhcp? -> 10.0.0.1"),
       ("DEVICE=\nIP=", "", "net any network device dhcp? -> 10.0.0.1"),
       ("IP=10.0.0.2::10.0.0.1:255.255.255.0::eth1:off", "", "net eth1 10.0.0.2/24 -> 10.0.0.1"),
       ("DEVICE=eth1\nIP=10.0.0.2:::24", "", "net eth1 10.0.0.2/24 -> 10.0.0.1"),
-      ("DEVICE=eth1", "BOOTIF=01-52-54-00-12-34-56", "net 52:54:00:12:34:56 dhcp -> 10.0.0.1"),
+      ("DEVICE=eth1", "BOOTIF=01-52-54-00-12-34-56", "net 52:54:00:12:34:56 dhcp? -> 10.0.0.1"),
       ("DEVICE=eth1\nIP=off", "", "net eth1 none -> "), ("DEVICE=eth1", "ip=eth0:dhcp", "net eth0 dhcp -> 10.0.0.1"),
     ])
   func configured(_ configuration: String, _ commandLine: String, _ wanted: String) throws {

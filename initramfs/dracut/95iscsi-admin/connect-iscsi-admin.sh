@@ -39,7 +39,7 @@ log_in_for_boot() {
   read -r began _ <"${PREFIX-}/proc/uptime"
   {
     {
-      iscsi-admin boot connect --if-configured --disk-file "${PREFIX-}/run/iscsi-admin-disk" ${seconds:+--timeout "$seconds"} --hand-over &&
+      iscsi-admin boot connect --if-configured --disk-file "${PREFIX-}/run/iscsi-admin-disk" ${seconds:+--timeout "$seconds"} &&
         : >"${PREFIX-}/run/iscsi-admin-connected"
     } 2>&1 >&3 | tee "${PREFIX-}/run/iscsi-admin-reason" >&2
   } 3>&1

@@ -171,7 +171,11 @@ install() {
     [[ ! -e $link ]] || inst_simple "$link"
   done
   # Two machines with one name and one secret would take the session from each other: an image for several has none of them.
-  [[ ! $hostonly ]] || inst_multiple -o /etc/iscsi/initiatorname.iscsi /etc/iscsi/iscsi.initramfs /etc/iscsi/iscsid.conf
+  if [[ $hostonly ]]; then
+    inst_multiple -o /etc/iscsi/initiatorname.iscsi /etc/iscsi/iscsi.initramfs /etc/iscsi/iscsid.conf
+  elif [[ -e ${dracutsysrootdir-}/etc/iscsi/iscsi.initramfs ]]; then
+    dwarn 'iscsi-admin: an image for several machines has neither /etc/iscsi/iscsi.initramfs nor the initiator name of this one; if it is for this one: install_items+=" /etc/iscsi/initiatorname.iscsi /etc/iscsi/iscsi.initramfs "'
+  fi
   # shellcheck disable=SC2154 # set by dracut
   [[ $hostonly_cmdline != yes ]] || install_parameters
   # shellcheck disable=SC2154 # set by dracut

@@ -8,7 +8,7 @@ image_of dracut
 # Of other machines as well, as it is for none in particular.
 for name in vmxnet3 hv_netvsc xen-netfront 8021q bonding; do image_has_module $name; done
 server serve_root tgt
-diskless_start ip=10.0.0.2::10.0.0.1:255.255.255.0:diskless:eth0:off rd.iscsi.initiator=iqn.2026-11.org.example:boot \
+diskless_start ip=10.0.0.2::10.0.0.1:255.255.255.0:diskless:eth0:off rd.iscsi.initiator=iqn.2026-11.org.example:boot rd.iscsi.hand_over \
   root=LABEL=root rw "netroot=iscsi:10.0.0.1:::1:$IQN"
 expect_adopted
 expect_diskless_profile

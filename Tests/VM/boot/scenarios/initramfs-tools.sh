@@ -7,7 +7,7 @@
 image_of initramfs-tools
 server serve_root tgt
 diskless_start root=LABEL=root ip=10.0.0.2::10.0.0.1:255.255.255.0:diskless:eth0:off \
-  iscsi_initiator=iqn.2026-11.org.example:boot "iscsi_target_name=$IQN" iscsi_target_ip=10.0.0.1
+  iscsi_hand_over iscsi_initiator=iqn.2026-11.org.example:boot "iscsi_target_name=$IQN" iscsi_target_ip=10.0.0.1
 expect_adopted
 expect_diskless_profile
 # For ifupdown the card is up, and none of its own.
