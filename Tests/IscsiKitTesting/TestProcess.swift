@@ -6,6 +6,20 @@ internal import SystemPackage
 ///
 /// Foundation's `Process` waits until everybody has closed a descriptor that other processes of the tests inherit.
 public enum TestProcess {
+  /// Makes a shell script that can be run at once.
+  ///
+  /// Another process writes it: what this one has open for writing is for a moment also open in each child that a thread of it makes,
+  /// and nobody can run a file that is (`ETXTBSY`).
+  ///
+  /// - Parameters:
+  ///   - text: The commands.
+  ///   - path: Where the script is to be.
+  /// - Throws: `Errno`, if no process can be made.
+  public static func makeScript(_ text: String, at path: String) throws {
+    let command = "printf '#!/bin/sh\\n%s\\n' \"$1\" >\"$2\" && chmod 700 \"$2\""
+    _ = try run(["/bin/sh", "-c", command, "sh", text, path])
+  }
+
   /// Starts a program.
   ///
   /// - Parameters:

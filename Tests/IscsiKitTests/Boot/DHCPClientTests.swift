@@ -75,8 +75,7 @@ struct DHCPClientTests {
       folder = FilePath("/tmp/iscsikit-dhcp-\(UInt64.random(in: 0...UInt64.max))")
       try AtomicFile.makeDirectory(folder)
       for (name, text) in scripts {
-        try AtomicFile.write(
-          Array("#!/bin/sh\n\(text)\n".utf8), to: folder.appending(name), permissions: .ownerReadWriteExecute)
+        try TestProcess.makeScript(text, at: folder.appending(name).string)
       }
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Glibc
+import IscsiKitTesting
 import SystemPackage
 import Testing
 
@@ -28,14 +29,15 @@ private final class Scratch {
   /// Makes a shell script in the place of modprobe.
   func addScript(_ text: String) throws -> String {
     let path = root.appending("modprobe")
-    try write("#!/bin/sh\n\(text)\n", to: path, mode: [.ownerReadWriteExecute])
+    try TestProcess.makeScript(text, at: path.string)
     return path.string
   }
 
   private func makeDirectory(_ path: FilePath) throws { try spawn("/bin/mkdir", "-p", path.string) }
 
-  private func write(_ text: String, to path: FilePath, mode: FilePermissions = [.ownerReadWrite]) throws {
-    let file = try FileDescriptor.open(path, .writeOnly, options: [.create, .truncate], permissions: mode)
+  private func write(_ text: String, to path: FilePath) throws {
+    let file = try FileDescriptor.open(
+      path, .writeOnly, options: [.create, .truncate], permissions: [.ownerReadWrite])
     try file.closeAfter { _ = try file.writeAll(text.utf8) }
   }
 
