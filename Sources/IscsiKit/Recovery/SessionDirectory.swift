@@ -92,6 +92,14 @@ struct SessionDirectory<Driver: Sendable>: Sendable {
     entries.filter { $0.value.device == device }.map { ($0.key, $0.value) }
   }
 
+  /// The entries of the sessions that are believed to be up.
+  var upSessions: [SessionID: Entry] {
+    entries.values.reduce(into: [:]) { found, entry in
+      guard let session = entry.session, entry.supervision?.phase == .up else { return }
+      found[session] = entry
+    }
+  }
+
   /// The entry of a ticket.
   subscript(ticket: Ticket) -> Entry? { entries[ticket] }
 

@@ -15,9 +15,6 @@ extension SessionDriver {
   func set(_ settings: TimeoutSettings, isTrial: Bool) async throws(OperationError.Cause) -> [SettingOutcome] {
     guard let session else { throw .loginUnderWay }
     guard identity.request != nil else { throw .unknownIdentity }
-    guard machine.settingTime != .never else {
-      throw machine.phase == .loggingIn ? .loginUnderWay : .logoutUnderWay(session)
-    }
     let isSchedulerKept = identity.request?.options.devices.scheduler != nil
     var (outcomes, isLost) = try await inTurn {
       await self.setAndKeep(settings, of: session, isTrial: isTrial)
@@ -80,8 +77,10 @@ extension SessionDriver {
     _ settings: TimeoutSettings, of session: SessionID, isTrial: Bool
   ) async -> Result<([SettingOutcome], isLost: Bool), OperationError.Cause> {
     let settings = settings.inKernel
-    // A logout may have begun while others had their turn.
-    guard machine.settingTime != .never else { return .failure(.logoutUnderWay(session)) }
+    // Asked now, as a logout may have begun while others had their turn.
+    guard machine.settingTime != .never else {
+      return .failure(machine.phase == .loggingIn ? .loginUnderWay : .logoutUnderWay(session))
+    }
     guard !settings.isEmpty else { return .success(([], machine.settingTime != .now)) }
     do throws(OperationError.Cause) {
       if machine.settingTime == .now {

@@ -13,7 +13,7 @@ extension SessionManager {
   /// Looks at all sessions that are believed to be up, in one go on a thread that may block, and has what seems to be lost looked at
   /// by its driver, which knows what has come meanwhile.
   func lookForLosses() async {
-    let drivers = driversOfUpSessions
+    let drivers = directory.withLock { $0.upSessions.compactMapValues(\.driver) }
     guard !drivers.isEmpty else { return }
     let (sessions, sysfs) = (Array(drivers.keys), environment.sysfs)
     let suspects = try? await Self.lossLooks.run(until: .now + .seconds(10)) {
@@ -26,14 +26,4 @@ extension SessionManager {
   }
 
   private static let lossLooks = BlockingWork(limit: 1, sharesFiles: false)
-
-  /// The drivers of the sessions that are believed to be up.
-  var driversOfUpSessions: [SessionID: SessionDriver] {
-    directory.withLock { directory in
-      directory.all.reduce(into: [:]) { drivers, entry in
-        guard let session = entry.session, entry.supervision?.phase == .up else { return }
-        drivers[session] = entry.driver
-      }
-    }
-  }
 }

@@ -209,6 +209,7 @@ private struct Way {
     case .device, .hardwareAddress: false
     }
   }
+
   /// Through which device a connection goes: nil within if there is no route, nil if that is not known.
   func device(
     in network: any NetworkSight, from source: IPAddress?, until deadline: ContinuousClock.Instant

@@ -14,7 +14,7 @@ extension SessionManager {
     var answers = AnswerWatch()
     var isIdle = true
     while (try? await Reactor.shared.sleep(until: .now + (isIdle ? Self.restingPace : SilenceWatch.pace))) != nil {
-      let entries = entriesOfUpSessions
+      let entries = directory.withLock { $0.upSessions }
       let suspects = entries.compactMapValues { $0.supervision?.networkSince }
       let sessions = entries.mapValues { $0.supervision?.networkSince != nil }
       let sysfs = environment.sysfs
@@ -38,15 +38,6 @@ extension SessionManager {
         }
       }
       isIdle = watch.isIdle && suspects.isEmpty
-    }
-  }
-
-  private var entriesOfUpSessions: [SessionID: SessionDirectory<SessionDriver>.Entry] {
-    directory.withLock { directory in
-      directory.all.reduce(into: [:]) { entries, entry in
-        guard let session = entry.session, entry.supervision?.phase == .up else { return }
-        entries[session] = entry
-      }
     }
   }
 

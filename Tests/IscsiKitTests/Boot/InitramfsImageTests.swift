@@ -64,6 +64,20 @@ struct InitramfsImageTests {
     #expect(!isTaken && reader.names.isEmpty && reader.foreign != nil)
   }
 
+  /// What gzip makes of a file.
+  private func gzip(_ plain: FilePath) throws -> [UInt8] {
+    var packed: [UInt8] = []
+    var program = Program(["/bin/gzip", "-c"])
+    let input = try FileDescriptor.open(plain, .readOnly)
+    program.input = input
+    _ = try program.run(until: .now + .seconds(10)) {
+      packed += $0
+      return false
+    }
+    try input.close()
+    return packed
+  }
+
   private func file(_ octets: [UInt8], _ name: String = "image") throws -> FilePath {
     let folder = FilePath("/tmp/iscsikit-image-\(UInt64.random(in: 0...UInt64.max))")
     try AtomicFile.makeDirectory(folder)
@@ -83,14 +97,7 @@ struct InitramfsImageTests {
         "scripts/functions": "", "usr/lib/modules/6/kernel/drivers/scsi/iscsi_tcp.ko.zst": "",
         "usr/lib/x/crc-t10dif.ko": "",
       ]))
-    var packed: [UInt8] = []
-    var program = Program(["/bin/gzip", "-c"])
-    let input = try FileDescriptor.open(plain, .readOnly)
-    program.input = input
-    _ = try program.run(until: .now + .seconds(10)) {
-      packed += $0; return false
-    }
-    try input.close()
+    let packed = try gzip(plain)
     let path = try file(testArchive(["kernel/early": "12345"]) + [UInt8](repeating: 0, count: 300) + packed)
     let image = try InitramfsImage(reading: path, until: .now + .seconds(20))
     #expect(image.names.contains("kernel/early") && image.hasProgram("iscsi-admin") && !image.hasProgram("iscsistart"))
@@ -103,14 +110,7 @@ struct InitramfsImageTests {
   @Test("An image that is cut off is none, and one with something behind it is one")
   func cutOff() throws {
     let plain = try file(testArchive(["usr/sbin/iscsi-admin": String(repeating: "abc", count: 9000), "etc/a": "b"]))
-    var packed: [UInt8] = []
-    var program = Program(["/bin/gzip", "-c"])
-    let input = try FileDescriptor.open(plain, .readOnly)
-    program.input = input
-    _ = try program.run(until: .now + .seconds(10)) {
-      packed += $0; return false
-    }
-    try input.close()
+    let packed = try gzip(plain)
     let short = try file(Array(packed.prefix(packed.count - 20)))
     #expect(throws: InitramfsImageError.malformed(short)) {
       try InitramfsImage(reading: short, until: .now + .seconds(20))
