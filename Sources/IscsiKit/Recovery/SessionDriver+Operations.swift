@@ -46,14 +46,23 @@ extension SessionDriver {
     ) { [weak self] session, host in await self?.created(session, host) }
   }
 
+  // Hundreds may wait at a gate at the same time. Who waits has the memory of the functions that it is in, so that what a login
+  // needs beyond its turn is in functions of their own, which are not to become part of these.
+
   private func logIn(at portal: Portal, until deadline: ContinuousClock.Instant) async -> SessionMachine.OperationResult
   {
-    guard let request = identity.request else { return .failed(.unknownIdentity) }
     // The wait for a turn does not count as the target's time.
     let (began, time) = (ContinuousClock.now, deadline - .now)
     guard let pass = await environment.loginGate.enter(portal.address) else { return .failed(.cancelled) }
     defer { pass.leave() }
-    let waited = ContinuousClock.now - began
+    return await logInNow(at: portal, for: time, waited: .now - began)
+  }
+
+  @inline(never)
+  private func logInNow(
+    at portal: Portal, for time: Duration, waited: Duration
+  ) async -> SessionMachine.OperationResult {
+    guard let request = identity.request else { return .failed(.unknownIdentity) }
     do throws(SessionLogin.Failure) {
       switch try await login(request).first(at: portal, until: .now + time) {
       case .up(let session, let login):
@@ -99,12 +108,17 @@ extension SessionDriver {
   private func relogIn(
     at portal: Portal, until deadline: ContinuousClock.Instant, connectLimit: Duration
   ) async -> SessionMachine.OperationResult {
-    guard let request = identity.request else { return .notConnected(.unknownIdentity) }
-    // The wait for a turn does not count as the target's time.
     let (began, time) = (ContinuousClock.now, deadline - .now)
     guard let pass = await environment.gate.enter(portal.address) else { return .notConnected(.cancelled) }
     defer { pass.leave() }
-    let waited = ContinuousClock.now - began
+    return await relogInNow(at: portal, for: time, waited: .now - began, connectLimit: connectLimit)
+  }
+
+  @inline(never)
+  private func relogInNow(
+    at portal: Portal, for time: Duration, waited: Duration, connectLimit: Duration
+  ) async -> SessionMachine.OperationResult {
+    guard let request = identity.request else { return .notConnected(.unknownIdentity) }
     guard case .unbound(let session) = take() else { return .failed(.connectionLost) }
     switch await login(request).again(session, at: portal, until: .now + time, connectLimit: connectLimit) {
     case .up(let session, _):

@@ -46,7 +46,12 @@ extension SessionManager {
       defer { progress(index, .end) }
       let (place, claim) = item
       do throws(OperationError.Cause) {
-        let ticket = try await ticket(of: place, claim, owner: owner)
+        let ticket: SessionDirectory<SessionDriver>.Ticket
+        if case .success(.claimed(let claimed))? = claim {
+          ticket = claimed
+        } else {
+          ticket = try await self.ticket(of: place, claim, owner: owner)
+        }
         return await makeDriver(place.request, for: ticket).logIn { progress(index, $0) }
       } catch {
         return .failure(OperationError(.login(place.request.target, place.request.portal), error))
@@ -94,6 +99,12 @@ extension SessionManager {
     /// Whether the name has not come to an address yet.
     var isPending = false
 
+    /// The name of the portal's host, if it is one.
+    var name: String? {
+      guard case .name(let name) = request.portal.host else { return nil }
+      return name
+    }
+
     /// The same without the wait for an address.
     var asKnown: Place {
       var place = self
@@ -103,18 +114,25 @@ extension SessionManager {
   }
 
   private func places(of requests: [LoginRequest]) async -> [Place] {
-    await inParallel(requests, limit: requests.count) { _, request in
-      await Self.place(of: request, until: .now + Self.nameTimeout)
+    var places = requests.map { Place(request: $0, key: SessionKey($0)) }
+    // Only names need looking up, and a task each.
+    let named = places.indices.filter { places[$0].name != nil }
+    let found = await inParallel(named.map { places[$0] }, limit: named.count) { _, place in
+      await Self.resolved(place, until: .now + Self.nameTimeout)
     }
+    for (index, place) in zip(named, found) { places[index] = place }
+    return places
   }
 
-  private static func place(of request: LoginRequest, until deadline: ContinuousClock.Instant) async -> Place {
-    var place = Place(request: request, key: SessionKey(request))
-    guard case .name(let name) = request.portal.host else { return place }
+  private static func resolved(_ place: Place, until deadline: ContinuousClock.Instant) async -> Place {
+    var place = place
+    guard let name = place.name else { return place }
+    place.isPending = false
     do throws(TransportError) {
       // The first address is the one that is tried first, and the one by which open-iscsi compares.
-      let found = try await NameResolver.shared.addresses(of: name, port: request.portal.port, until: deadline)
-      place.alias = found.first.flatMap { SessionKey.byAddress(request, $0) }
+      let port = place.request.portal.port
+      let found = try await NameResolver.shared.addresses(of: name, port: port, until: deadline)
+      place.alias = found.first.flatMap { SessionKey.byAddress(place.request, $0) }
     } catch {
       // What is wrong with the name is told by the login.
       place.isPending = .now >= deadline
@@ -157,7 +175,7 @@ extension SessionManager {
     of place: Place, _ claim: Result<Claim, OperationError.Cause>?, owner: SessionOwner?
   ) async throws(OperationError.Cause) -> SessionDirectory<SessionDriver>.Ticket {
     var (place, claim) = (place, claim)
-    if claim == nil { place = await Self.place(of: place.request, until: .now + Self.longNameTimeout).asKnown }
+    if claim == nil { place = await Self.resolved(place, until: .now + Self.longNameTimeout).asKnown }
     let timeouts = place.request.options.timeouts
     let deadline = ContinuousClock.now + max(timeouts.login, timeouts.loginRetryWindow)
     while true {
