@@ -49,13 +49,13 @@ compile() {
   "${CC:-cc}" -std=gnu17 -O2 -Wall -Wextra -Werror -static -pthread -s -o "$2" "$1" || die "cannot compile $1"
 }
 
-# copy_systemd TREE: its programs, the targets, and of the services the journal alone; nothing that a boot would start besides.
+# copy_systemd TREE: its programs, the targets, and of the services the journal and the end alone; nothing that a boot would start besides.
 copy_systemd() {
   local units=lib/systemd/system
-  copy_program "$1" /lib/systemd /lib/systemd/systemd /lib/systemd/systemd-journald
+  copy_program "$1" /lib/systemd /lib/systemd/systemd /lib/systemd/systemd-{journald,shutdown}
   copy_program "$1" /bin /bin/systemctl /bin/journalctl
   mkdir -p "$1/$units/sockets.target.wants" "$1/etc/systemd"
-  cp -P "$VM_DIR/tools/$units"/{*.target,systemd-journald.{service,socket}} "$1/$units/"
+  cp -P "$VM_DIR/tools/$units"/{*.target,systemd-journald.{service,socket},systemd-poweroff.service} "$1/$units/"
   ln -s ../systemd-journald.socket "$1/$units/sockets.target.wants/"
   # The host gets the kernel's log without it.
   printf '[Journal]\nReadKMsg=no\n' >"$1/etc/systemd/journald.conf"
