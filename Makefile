@@ -37,13 +37,17 @@ STATIC_FLAGS := -Xswiftc -static-executable -Xswiftc -Osize -Xswiftc -Xfrontend 
   -Xlinker -lrdmacm -Xlinker -libverbs -Xlinker -lnl-route-3 -Xlinker -lnl-3
 LEAN_FLAGS := $(STATIC_FLAGS) -Xlinker --no-eh-frame-hdr -Xlinker -T -Xlinker $(CURDIR)/Scripts/without-unwind-tables.ld
 
+SET_UP_BUILD = @Scripts/setup $(BUILD_PACKAGES)
 SOURCES := $(shell find Sources -type f) Package.swift Makefile
 
 ##@ Build
 
 build: $(ISCSI_ADMIN) man ## build the static, stripped executable (.build/iscsi-admin) and its man pages (.build/man)
 
-$(ISCSI_ADMIN): $(SOURCES) Scripts/without-unwind-tables.ld | setup-build
+# Its recipe sets up what a build needs. As a prerequisite that would ask for a compiler even where all is built and only to be
+# installed, often by sudo, whose PATH has none.
+$(ISCSI_ADMIN): $(SOURCES) Scripts/without-unwind-tables.ld
+	$(SET_UP_BUILD)
 	$(SWIFT) build -c release --product iscsi-admin $(LEAN_FLAGS)
 	strip -o $@ "$$($(SWIFT) build -c release --show-bin-path $(LEAN_FLAGS))/iscsi-admin"
 
@@ -85,6 +89,7 @@ executable-test: $(ISCSI_ADMIN) ## that the executable is static, stripped and l
 
 # One of the examples, as the scenarios run it.
 $(EXAMPLE): $(SOURCES) $(wildcard Examples/*/*) | $(ISCSI_ADMIN)
+	$(SET_UP_BUILD)
 	$(SWIFT) build -c release --product Outage $(STATIC_FLAGS)
 	strip -o $@ "$$($(SWIFT) build -c release --show-bin-path $(STATIC_FLAGS))/Outage"
 
@@ -132,6 +137,7 @@ install: $(ISCSI_ADMIN) $(MANUAL)/iscsi-admin.8 ## install the executable, man p
 man: $(MANUAL)/iscsi-admin.8 ## man pages from the commands' own help (.build/man)
 
 $(MANUAL)/iscsi-admin.8: $(ISCSI_ADMIN) Scripts/manual docs/manual.mdoc
+	$(SET_UP_BUILD)
 	$(SWIFT) build --product generate-manual
 	Scripts/manual "$$($(SWIFT) build --show-bin-path)/generate-manual" $(ISCSI_ADMIN) $(MANUAL)
 
@@ -147,7 +153,7 @@ install-compat: install ## links that give executable and service the names of o
 setup: setup-build setup-vm setup-unit setup-lint ## install missing Debian packages (needs root or sudo)
 
 setup-build:
-	@Scripts/setup $(BUILD_PACKAGES)
+	$(SET_UP_BUILD)
 
 setup-vm:
 	@Scripts/setup $(VM_PACKAGES)
