@@ -136,7 +136,7 @@ install: $(ISCSI_ADMIN) $(MANUAL)/iscsi-admin.8 ## install the executable, man p
 
 man: $(MANUAL)/iscsi-admin.8 ## man pages from the commands' own help (.build/man)
 
-$(MANUAL)/iscsi-admin.8: $(ISCSI_ADMIN) Scripts/manual docs/manual.mdoc
+$(MANUAL)/iscsi-admin.8: $(ISCSI_ADMIN) Scripts/manual docs/manual.mdoc docs/compat.mdoc
 	$(SET_UP_BUILD)
 	$(SWIFT) build --product generate-manual
 	Scripts/manual "$$($(SWIFT) build --show-bin-path)/generate-manual" $(ISCSI_ADMIN) $(MANUAL)
