@@ -131,8 +131,10 @@ lint: setup-build setup-lint ## formatting, shell scripts, systemd units and the
 
 ##@ Install
 
+INSTALL = Scripts/install "$(ISCSI_ADMIN)" "$(MANUAL)" "$(DESTDIR)" "$(PREFIX)" "$(SBINDIR)"
+
 install: $(ISCSI_ADMIN) $(MANUAL)/iscsi-admin.8 ## install the executable, man pages, units and completions below DESTDIR and PREFIX
-	Scripts/install "$(ISCSI_ADMIN)" "$(MANUAL)" "$(DESTDIR)" "$(PREFIX)" "$(SBINDIR)"
+	$(INSTALL)
 
 man: $(MANUAL)/iscsi-admin.8 ## man pages from the commands' own help (.build/man)
 
@@ -145,8 +147,13 @@ KIND ?=
 install-initramfs: ## hooks for initramfs images: KIND=initramfs-tools, dracut or mkinitcpio
 	Scripts/install-initramfs "$(KIND)" "$(DESTDIR)" "$(PREFIX)" "$(SBINDIR)"
 
-install-compat: install ## links that give executable and service the names of open-iscsi's; never over files of others
-	Scripts/install-compat "$(DESTDIR)$(SBINDIR)" "$(DESTDIR)$(PREFIX)/lib/systemd/system" $(COMPAT_NAMES)
+COMPAT_PLACES = "$(DESTDIR)$(SBINDIR)" "$(DESTDIR)$(PREFIX)/lib/systemd/system" "$(DESTDIR)$(PREFIX)/share/man/man8"
+
+# In this order: where open-iscsi's programs are, nothing at all is installed.
+install-compat: $(ISCSI_ADMIN) $(MANUAL)/iscsi-admin.8 ## the same, and open-iscsi's names for it; never over files of others
+	Scripts/install-compat --check $(COMPAT_PLACES) $(COMPAT_NAMES)
+	$(INSTALL)
+	Scripts/install-compat $(COMPAT_PLACES) $(COMPAT_NAMES)
 
 ##@ Set up
 

@@ -79,7 +79,7 @@ check_image() {
 under_other_names() {
   (cd "$VM_DIR/builder-network" && tar -c .) | tar -x --keep-directory-symlink -C "$1"
   "$ROOT/Scripts/install-units" "$1/usr/lib/systemd/system" /usr/sbin
-  "$ROOT/Scripts/install-compat" "$1/usr/sbin" "$1/usr/lib/systemd/system" iscsiadm iscsid iscsistart iscsi-iname
+  "$ROOT/Scripts/install-compat" "$1/usr/sbin" "$1/usr/lib/systemd/system" '' iscsiadm iscsid iscsistart iscsi-iname
   : >"$1/etc/iscsi/iscsid.conf"
 }
 # with_own_hook TREE: a hook as one writes it for open-iscsi's iscsistart and a boot ROM, with our executable by that name.
