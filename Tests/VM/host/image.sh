@@ -148,6 +148,7 @@ top_layer() {
   mkdir -p "$tree/vm" "$tree/usr/bin"
   cp -r "$VM_SOURCE"/{guest,boot,scenarios,differential,{lib,network,targets,faults,daemon,clients,measure,systemd,debian}.sh} "$tree/vm/"
   cp "$ROOT/docs/compatibility.md" "$tree/vm/differential/"
+  cp "$ROOT/README.md" "$tree/vm/"
   cp "$VM_SOURCE/guest/init" "$tree/init"
   cp "$2" "$tree/vm/plan"
   printf 'export %q\n' "PATIENCE=$PATIENCE" "${SETTINGS[@]}" >"$tree/vm/settings"
