@@ -66,10 +66,10 @@ daemon_end() {
   daemon_stop 10
 }
 
-# daemon_kb FIELD: VmRSS, VmLck and others of /proc/PID/status in KiB; Pss of smaps_rollup.
+# daemon_kb FIELD: VmRSS, VmLck and others of /proc/PID/status in KiB; Pss and Locked of smaps_rollup.
 daemon_kb() {
   local file=status
-  [[ $1 != Pss ]] || file=smaps_rollup
+  [[ $1 != @(Pss|Locked) ]] || file=smaps_rollup
   awk -v field="$1:" '$1 == field { print $2; exit }' "/proc/$DAEMON_PID/$file"
 }
 daemon_threads() { awk '/^Threads:/ { print $2 }' "/proc/$DAEMON_PID/status"; }

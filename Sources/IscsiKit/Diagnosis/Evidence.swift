@@ -87,6 +87,8 @@ public struct Evidence: Sendable {
   public var target: String?
   /// Where the session is, or should be.
   public var portal: Portal?
+  /// The name of the interface that a session would be over where there is none; nil for the default one.
+  public var interface: String?
   /// What the daemon knows.
   public var daemon: Daemon?
   /// The way to the portal; nil if it was not looked for or found out.
@@ -134,6 +136,9 @@ extension Evidence {
   var outage: InitiatorTypes.Outage? { recovery?.outage }
   /// The last attempt of this outage that failed; an older one says nothing any more.
   var failure: InitiatorTypes.Attempt? { isUp ? nil : outage?.lastFailure }
+
+  /// The interface for a sentence: ` over storage`; nothing for the default one.
+  public var interfaceText: String { interface.map { " over \($0)" } ?? "" }
 
   /// The portal for a sentence and a command.
   var portalText: String { portal?.address ?? "the portal" }

@@ -32,6 +32,8 @@ public struct EvidenceCollector: Sendable {
     public var target: TargetName
     /// The portal.
     public var portal: Portal
+    /// The name of the interface that the session would be over; nil for the default one.
+    public var interface: String?
     /// What the connection would go out through.
     public var binding: InterfaceBinding
     /// Whether the session is to be there whenever the machine is up.
@@ -39,10 +41,12 @@ public struct EvidenceCollector: Sendable {
 
     /// A place by its parts.
     public init(
-      target: TargetName, portal: Portal, binding: InterfaceBinding = .automatic, isAutomatic: Bool = false
+      target: TargetName, portal: Portal, interface: String? = nil, binding: InterfaceBinding = .automatic,
+      isAutomatic: Bool = false
     ) {
       self.target = target
       self.portal = portal
+      self.interface = interface
       self.binding = binding
       self.isAutomatic = isAutomatic
     }
@@ -90,6 +94,7 @@ public struct EvidenceCollector: Sendable {
     found += places.map { place in
       var evidence = Evidence(target: place.target.description, portal: place.portal, now: now)
       evidence.others = all
+      evidence.interface = place.interface
       evidence.isAutomatic = place.isAutomatic
       return evidence
     }

@@ -92,7 +92,7 @@ public struct DiagnosisRule: Sendable {
     + [targetSilent, errorHandler, ioFails, devicesOffline, retryClock, noSession]
     + [reinstated, duplicate, mtu]
     + [checkOffOnMultipath, checkOnRoot, shortWaitOfRoot, longWaitOnMultipath, shortWaitWithoutMultipath, queueing]
-    + [deviceTimeout, halfCheck, slowCheck]
+    + [deviceTimeout, idleCheck, halfCheck, slowCheck]
 }
 
 extension Evidence {

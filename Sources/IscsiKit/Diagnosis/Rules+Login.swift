@@ -62,8 +62,8 @@ extension DiagnosisRule {
       // A path beside others, to which nobody logs in by itself, may be left out on purpose.
       others.isEmpty || evidence.isAutomatic ? .problem : .note,
       others.isEmpty
-        ? "there is no session with \(target) at \(portal.address)"
-        : "a path is missing: there is no session with \(target) at \(portal.address)",
+        ? "there is no session with \(target) at \(portal.address)\(evidence.interfaceText)"
+        : "a path is missing: there is no session with \(target) at \(portal.address)\(evidence.interfaceText)",
       evidence: [
         "the kernel has no such session, and there is a record of it",
         others.isEmpty ? nil : "the target is reached by session \(others.joined(separator: ", "))",

@@ -63,7 +63,9 @@ extension DiagnosisRule {
   }
 
   static let portalSilent = DiagnosisRule("portal-silent", "no connection to the portal") { evidence in
-    guard case .failed(let error)? = evidence.probe, error != .refused, let portal = evidence.portal else { return nil }
+    // Without a way there no connection can be made, whatever the host does.
+    guard case .failed(let error)? = evidence.probe, error != .refused, let portal = evidence.portal, evidence.hasWay
+    else { return nil }
     return Match(
       .problem, "\(portal.address) cannot be connected to: \(error)",
       evidence: ["a connection to \(portal.address) failed just now: \(error)", evidence.failureText],
@@ -105,6 +107,15 @@ extension Portal {
 }
 
 extension Evidence {
+  /// Whether packets can leave for the portal, as far as is known.
+  fileprivate var hasWay: Bool {
+    switch way {
+    case Way.none?: false
+    case .through(_, let cause, _, _)?: cause == .up
+    case nil: true
+    }
+  }
+
   /// The last failure as a fact.
   var failureText: String? {
     failure.map { "attempt \($0.number) failed \(distance(to: $0.time)): \($0.cause)" }

@@ -120,6 +120,17 @@ extension DiagnosisRule {
         "the daemon keeps it, also for disks that it finds later"))
   }
 
+  static let idleCheck = DiagnosisRule("noop-idle", "NOP-Outs are switched on and may not be sent") { evidence in
+    guard let session = evidence.session, session.isChecked == true, evidence.isUp, evidence.recovery?.noopsIdle == true
+    else { return nil }
+    return Match(
+      .warning, "NOP-Outs are switched on, and the kernel may send none before the next login",
+      evidence: ["they were off, and the kernel starts their timer with a login", session.checkText],
+      remedy: .advice(
+        "log out and in again when nothing uses the disks; until then a target that falls silent is noticed by commands "
+          + "that time out"))
+  }
+
   static let halfCheck = DiagnosisRule("noop-half-off", "NOP-Outs are half switched off") { evidence in
     guard let session = evidence.session, let interval = session.connection?.noopInterval,
       let timeout = session.connection?.noopTimeout, (interval == 0) != (timeout == 0)

@@ -101,7 +101,8 @@ public enum SettingNote: Hashable, Sendable, CustomStringConvertible {
     case .handWritten(let value):
       "recovery_tmo had been written by hand (\(value)), so that the kernel ignores requests for the life of the session; "
         + "it was written in sysfs too, as every later change will be"
-    case .noopsStartAtLogin: "NOP-Outs were off, and the kernel begins to send them at the next login of the session"
+    case .noopsStartAtLogin:
+      "NOP-Outs were off, and the kernel begins to send them at the next login of the session at the latest"
     case .whenBack: "the session is being recovered; it takes effect when the session is back"
     case .afterOutage:
       "the session is being recovered, and the timer that runs is not changed; it takes effect with the next loss"

@@ -79,7 +79,11 @@ actor SessionDriver {
   var scanTimer: Reactor.Timer?
   /// Whether NOP-Outs were switched on since the last login: the kernel starts their timer with a login only.
   var areNOPsIdle: Bool {
-    didSet { if areNOPsIdle != oldValue { owner?.driver(self, hasIdleNOPs: areNOPsIdle) } }
+    didSet {
+      guard areNOPsIdle != oldValue else { return }
+      owner?.driver(self, hasIdleNOPs: areNOPsIdle)
+      publish()
+    }
   }
   /// What is to be set when the session is back.
   var due: TimeoutSettings {
@@ -257,6 +261,7 @@ actor SessionDriver {
   private func publish() {
     var now = supervision
     now.update(machine)
+    now.areNOPsIdle = areNOPsIdle
     guard now != supervision else { return }
     supervision = now
     owner?.driver(self, changed: now)

@@ -17,6 +17,8 @@ public struct Supervision: Hashable, Sendable {
   public var networkSince: ContinuousClock.Instant?
   /// Since when the target of a session that is up has answered nothing, a NOP-Out included; nil if it answers.
   public var silentSince: ContinuousClock.Instant?
+  /// Whether the kernel may send no NOP-Outs although they are switched on: it starts their timer with a login only.
+  public var areNOPsIdle = false
   /// The present outage; nil while there is none.
   public var outage: Outage?
   /// The last outage that ended.

@@ -231,7 +231,8 @@ public struct Daemon: Sendable {
     _ manager: SessionManager, known: [SessionID: OperationError.Cause]
   ) async throws(SysfsError) -> [SessionID: OperationError.Cause] {
     let adoption = try await manager.adoptSessions { try? await machineName.read() }
-    if !adoption.healthy.isEmpty { log.info("\(adoption.healthy.count) healthy sessions taken up as they are") }
+    let healthy = adoption.healthy.count
+    if healthy > 0 { log.info("\(healthy == 1 ? "1 healthy session" : "\(healthy) healthy sessions") taken up as they are") }
     for (session, cause) in adoption.skipped where known[session] != cause {
       log.warning("session \(session) is left alone: \(cause)")
     }

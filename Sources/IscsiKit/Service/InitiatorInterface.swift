@@ -158,8 +158,9 @@ enum InitiatorInterface {
 
     # phase is loggingIn, up, recovering, loggingOut or gone. network is what is wrong now with the network device on the way
     # to the portal, also of a session that is up still, and networkSince is since when that is known. silentSince is since when
-    # the target of a session that is up has answered nothing, a NOP-Out included. sessionCount is how many sessions of this
-    # target, portal and interface there are to be.
+    # the target of a session that is up has answered nothing, a NOP-Out included. noopsIdle is true where the kernel may send
+    # no NOP-Outs before the next login although they are switched on. sessionCount is how many sessions of this target, portal
+    # and interface there are to be.
     type Recovery (
       phase: string,
       portal: string,
@@ -167,6 +168,7 @@ enum InitiatorInterface {
       network: ?string,
       networkSince: ?float,
       silentSince: ?float,
+      noopsIdle: ?bool,
       outage: ?Outage,
       lastOutage: ?Outage,
       owner: ?Owner,

@@ -187,7 +187,7 @@ extension InitiatorTypes.Recovery {
     self.init(
       phase: supervision.phase.rawValue, portal: supervision.portal.description, recoveries: supervision.recoveries,
       network: supervision.network?.description, networkSince: supervision.networkSince.map(WallClock.time(of:)),
-      silentSince: supervision.silentSince.map(WallClock.time(of:)),
+      silentSince: supervision.silentSince.map(WallClock.time(of:)), noopsIdle: supervision.areNOPsIdle ? true : nil,
       outage: supervision.outage.map { .init($0) }, lastOutage: supervision.lastOutage.map { .init($0) }, owner: owner,
       sessionCount: supervision.sessionCount)
   }

@@ -183,6 +183,8 @@ public enum InitiatorTypes {
     public var networkSince: Double?
     /// Since when the target of a session that is up has answered nothing, a NOP-Out included.
     public var silentSince: Double?
+    /// Whether the kernel may send no NOP-Outs before the next login although they are switched on; missing if not.
+    public var noopsIdle: Bool?
     /// The present outage.
     public var outage: Outage?
     /// The last outage that ended.

@@ -26,7 +26,8 @@ public enum InitiatorNameFileError: DiagnosableError, Hashable {
 
   /// How to make a name.
   public var advice: String? {
-    "give one with --initiator-name, or make one: iscsi-admin initiator-name --generate --write"
+    if case .unreadable(_, .permissionDenied) = self { return "give one with --initiator-name, or ask as root" }
+    return "give one with --initiator-name, or make one: iscsi-admin initiator-name --generate --write"
   }
 }
 

@@ -181,7 +181,8 @@ extension OperationError.Cause: DiagnosableError {
     case .unknownIdentity: "remove it with iscsi-admin logout"
     case .noSession: "iscsi-admin session list shows the sessions"
     case .unsupportedTransport: "use the program that logged in, such as iscsiadm"
-    case .connectionLost: "iscsi-admin session show tells its state; to mend it, log out and in again"
+    case .connectionLost:
+      "the daemon logs it in again by itself: iscsi-admin recovery --wait waits for it, iscsi-admin explain tells why it is lost"
     case .useUnknown: "see that nothing uses them, then use --force, which ends their I/O with errors"
     case .held:
       "take apart what is made of them (multipath -f MAP, vgchange -an GROUP, dmsetup remove NAME), or use --force, which ends their I/O with errors"

@@ -71,9 +71,9 @@ func parseSeconds(_ text: String) throws(ValidationError) -> UInt32 {
 
 /// Reads the replacement timeout; nil is for ever.
 func parseReplacementTimeout(_ text: String) throws(ValidationError) -> ReplacementTimeout {
-  if text == "-1" { return ReplacementTimeout(seconds: nil) }
+  if text == "-1" || text == "off" { return ReplacementTimeout(seconds: nil) }
   guard text.isDecimal, let seconds = Int32(text) else {
-    throw ValidationError("neither a whole number of seconds nor -1 (for ever)")
+    throw ValidationError("neither a whole number of seconds nor off (-1: for ever)")
   }
   return ReplacementTimeout(seconds: seconds)
 }

@@ -90,7 +90,7 @@ extension [AssignmentArgument] {
       }
       let path = String(assignment.value.dropFirst())
       let contents = try SecretFile(path).read()
-      if contents.isReadableByOthers { warn("the secret in \(path) can be read by every user of this machine") }
+      if contents.isReadableByOthers { warn(secretForAll(path)) }
       try assignments.add(assignment.key, contents.secret)
     }
     return assignments

@@ -87,13 +87,18 @@ struct AuthenticationOptions: ParsableArguments {
     if let file {
       let contents: SecretFile.Contents
       do { contents = try SecretFile(file).read() } catch { throw .file(error) }
-      if contents.isReadableByOthers { warn("the secret in \(file) can be read by every user of this machine") }
+      if contents.isReadableByOthers { warn(secretForAll(file)) }
       return CHAPCredentials(name: user, secret: contents.secret)
     }
     guard let variable else { throw .noSecret(direction) }
     guard let secret = Secret(variable) else { throw .badVariable(direction) }
     return CHAPCredentials(name: user, secret: secret)
   }
+}
+
+/// What a user hears whose secret is in a file that others may read.
+func secretForAll(_ file: String) -> String {
+  "the secret in \(file) can be read by every user of this machine; chmod 600 \(file)"
 }
 
 /// Why the options give no usable authentication.
@@ -125,7 +130,7 @@ enum AuthenticationOptionsError: DiagnosableError, Hashable {
     case .twoUsers: "the URL and --user name different users"
     case .noUser(let direction): "a secret is given without a name: \(direction.userOption) is missing"
     case .badUser(let direction): "\(direction.userOption) takes 1 to 255 octets without control characters"
-    case .noSecret(let direction): "the name of \(direction.userOption) has no secret"
+    case .noSecret(let direction): "there is no secret for the user (\(direction.userOption), or the URL's)"
     case .badVariable(let direction): "$\(direction.variable) is no secret: 1 to 255 octets on one line"
     case .file(let error): error.description
     case .unusable(let reason): reason.description

@@ -64,11 +64,14 @@ struct NothingToBoot: DiagnosableError {
 
   var description: String {
     problems.isEmpty
-      ? "nothing names a target: no parameter, and no boot firmware"
+      ? "nothing names a target: neither a parameter of the kernel (netroot=, rd.iscsi., iscsi_) nor "
+        + "/etc/iscsi/iscsi.initramfs nor boot firmware (iBFT)"
       : "no login can be made: " + problems.map(\.description).joined(separator: "; ")
   }
   var exitStatus: IscsiKit.ExitStatus { problems.isEmpty ? .noObjectsFound : .invalidArgument }
-  let advice: String? = "iscsi-admin boot show tells what was looked at"
+  var advice: String? {
+    "iscsi-admin " + (problems.isEmpty ? "help boot tells what can name one" : "boot show tells what is understood")
+  }
 }
 
 /// How the links of a boot have been set up.

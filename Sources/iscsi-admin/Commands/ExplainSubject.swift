@@ -72,8 +72,9 @@ enum ExplainSubject: Hashable, Sendable {
       !keys.contains(SessionKey(record)) && !(record.leadingLogin && targets.contains(record.target.description))
     }.map { record in
       .init(
-        target: record.target, portal: record.portal, binding: record.binding,
-        isAutomatic: record.startup != .manual)
+        target: record.target, portal: record.portal,
+        interface: record.interface.name == .standard ? nil : record.interface.name.description,
+        binding: record.binding, isAutomatic: record.startup != .manual)
     }
   }
 
@@ -132,7 +133,11 @@ struct NoSessionOfDevice: DiagnosableError, Hashable {
   /// 21.
   var exitStatus: ExitStatus { .noObjectsFound }
   /// What there is not.
-  var description: String { "no session has a disk that is \(device), or is part of it, or is mounted there" }
+  var description: String {
+    let isMissing = device.contains("/") && !FileManager.default.fileExists(atPath: device)
+    return isMissing
+      ? "there is no \(device)" : "no session has a disk that is \(device), or is part of it, or is mounted there"
+  }
   /// Where the devices are.
   var advice: String? { "iscsi-admin session list shows the sessions and their disks" }
 }

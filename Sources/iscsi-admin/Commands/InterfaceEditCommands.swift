@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import ArgumentParser
 import IscsiKit
+import SystemPackage
 
 /// `iscsi-admin iface set`.
 struct InterfaceSetCommand: RecordCommand {
@@ -18,6 +19,7 @@ struct InterfaceSetCommand: RecordCommand {
   @Argument(help: ArgumentHelp("The settings.", valueName: "key=value"), transform: parseAssignment)
   var assignments: [AssignmentArgument]
 
+  @OptionGroup var location: SysfsLocation
   @OptionGroup var trial: TrialOptions
   @OptionGroup var report: ReportOptions
 
@@ -28,6 +30,7 @@ struct InterfaceSetCommand: RecordCommand {
     var output = CommandOutput()
     let edit = InterfaceSettingEdit(of: name, try assignments.resolve { output.warn($0) })
     let plan = try store.database.carryOut(edit, isTrial: trial.dryRun)
+    assignments.warnOfMissingDevice(in: location, &output)
     try output.show(plan, EditReport(report, trial))
     return output
   }
@@ -45,6 +48,7 @@ struct InterfaceCreateCommand: RecordCommand {
   @Argument(help: ArgumentHelp("The settings.", valueName: "key=value"), transform: parseAssignment)
   var assignments: [AssignmentArgument] = []
 
+  @OptionGroup var location: SysfsLocation
   @OptionGroup var trial: TrialOptions
   @OptionGroup var report: ReportOptions
 
@@ -55,8 +59,19 @@ struct InterfaceCreateCommand: RecordCommand {
     var output = CommandOutput()
     let edit = InterfaceCreationEdit(name, try assignments.resolve { output.warn($0) })
     let plan = try store.database.carryOut(edit, isTrial: trial.dryRun)
+    assignments.warnOfMissingDevice(in: location, &output)
     try output.show(plan, EditReport(report, trial))
     return output
+  }
+}
+
+extension [AssignmentArgument] {
+  /// Says so if the network device that an interface gets is not there: it may come later, and no login over it works before.
+  fileprivate func warnOfMissingDevice(in location: SysfsLocation, _ output: inout CommandOutput) {
+    guard let name = last(where: { $0.key == "iface.net_ifacename" })?.value, !name.isEmpty,
+      NetworkDevices(sysfs: FilePath(location.sysfsRoot)).index(of: name) == nil
+    else { return }
+    output.warn("there is no network device \(name), without which no node over this interface can be logged in to")
   }
 }
 

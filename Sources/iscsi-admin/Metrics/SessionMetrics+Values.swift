@@ -5,7 +5,8 @@ extension SessionMetrics {
   /// The metrics of all sessions, as a survey has found them.
   static func families(of survey: SessionSurvey) -> [MetricFamily] {
     var values = MetricValues()
-    values.add(daemonUp, [], .truth(survey.daemon != nil))
+    // Who may not ask it does not know.
+    if survey.silence?.exitStatus != .access { values.add(daemonUp, [], .truth(survey.daemon != nil)) }
     if let daemon = survey.daemon?.daemon {
       values.add(daemonInfo, [daemon.version, daemon.instance], .count(1))
       values.add(events, [], .count(daemon.eventCount))

@@ -27,7 +27,9 @@ extension Evidence {
   fileprivate func headline(for terminal: Terminal) -> String {
     let name = (target ?? "-").printable
     let place = portal.map { " at \($0.address)" } ?? ""
-    guard let session else { return "\(name)\(place): \(terminal.coloured("no session", .bad))" }
+    guard let session else {
+      return "\(name)\(place)\(interfaceText.printable): " + terminal.coloured("no session", .bad)
+    }
     let status = status
     let mood: Mood = status.state.isOperational ? .good : status.io == .fails ? .bad : .warning
     let io = status.io.map { ", I/O \($0.name)" } ?? ""

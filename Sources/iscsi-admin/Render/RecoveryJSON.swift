@@ -9,6 +9,7 @@ struct RecoveryJSON: Encodable {
   let network: String?
   let networkSinceUnixSeconds: Double?
   let silentSinceUnixSeconds: Double?
+  let noopsIdle: Bool?
   let outage: OutageJSON?
   let lastOutage: OutageJSON?
   let owner: OwnerJSON?
@@ -20,6 +21,7 @@ struct RecoveryJSON: Encodable {
     network = recovery.network
     networkSinceUnixSeconds = recovery.networkSince
     silentSinceUnixSeconds = recovery.silentSince
+    noopsIdle = recovery.noopsIdle
     outage = recovery.outage.map(OutageJSON.init)
     lastOutage = recovery.lastOutage.map(OutageJSON.init)
     owner = recovery.owner.map(OwnerJSON.init)

@@ -16,7 +16,8 @@ func recoveryTable(
     Table.Column(header: "SID", alignment: .right), Table.Column(header: "STATE"),
     Table.Column(header: "FOR", isOptional: true), Table.Column(header: "I/O"),
     Table.Column(header: "ATTEMPT", isOptional: true), Table.Column(header: "DISKS", minimumWidth: 12),
-    Table.Column(header: "TARGET", minimumWidth: 16), Table.Column(header: "CAUSE", minimumWidth: 16, isOptional: true),
+    Table.Column(header: "TARGET", minimumWidth: 16),
+    Table.Column(header: "CAUSE", minimumWidth: 16, isOptional: true, isProse: true),
   ])
   for report in reports {
     let state = report.status.state

@@ -28,7 +28,7 @@ func sessionDetails(
   }
   lines += section("Connection", fields(connectionFields(session, for: terminal) + identityFields(session), indent: 4))
   lines += section("Recovery", report.recovery.map(recoveryFields) ?? [])
-  lines += section("Timeouts", timeoutFields(session))
+  lines += section("Timeouts", timeoutFields(session, report.recovery))
   lines += section("Negotiated parameters", negotiatedFields(session.negotiated))
   lines += section("Statistics", counterLines(report.counters ?? []).map { "    " + $0 })
   return lines.joined(separator: "\n") + "\n"

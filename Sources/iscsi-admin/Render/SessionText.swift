@@ -35,7 +35,7 @@ func sessionPage(
       + identityFields(session))
   lines += section("Recovery", report.recovery.map(recoveryFields) ?? [])
   lines += section("Devices", deviceTable(session.devices)?.lines(for: terminal, indent: 4) ?? [])
-  lines += section("Timeouts", timeoutFields(session))
+  lines += section("Timeouts", timeoutFields(session, report.recovery))
   lines += section("Negotiated parameters", negotiatedFields(session.negotiated))
   return lines.joined(separator: "\n") + "\n"
 }
@@ -127,7 +127,7 @@ private func deviceTable(_ devices: [DeviceSnapshot]) -> Table? {
 }
 
 /// The timeouts of a session, and of error handling on its host.
-func timeoutFields(_ session: SessionSnapshot) -> [String] {
+func timeoutFields(_ session: SessionSnapshot, _ recovery: InitiatorTypes.Recovery?) -> [String] {
   let seconds = { (value: Int32?) in value.map { "\($0) s" } }
   let check = { (value: UInt32?) in value.map { $0 == 0 ? "off" : "\($0) s" } }
   return fields(
@@ -135,6 +135,7 @@ func timeoutFields(_ session: SessionSnapshot) -> [String] {
       ("Replacement", session.replacementText),
       ("NOP-Out interval", check(session.connection?.noopInterval)),
       ("NOP-Out timeout", check(session.connection?.noopTimeout)),
+      ("", recovery?.noopsIdle == true ? "from the next login on: the kernel starts them with it" : nil),
       ("Abort", seconds(session.abortTimeout)),
       ("LU reset", seconds(session.luResetTimeout)),
       ("Target reset", seconds(session.targetResetTimeout)),

@@ -3,7 +3,7 @@
 /// A table of text for people, one line a row.
 ///
 /// Without a width every cell is shown whole. When a terminal is too narrow, the columns that may shrink lose characters
-/// from their middle, the widest first, down to their minimum; if that is not enough, nothing is cut and the lines wrap.
+/// from their middle (prose from its end), the widest first, down to their minimum; if that is not enough, nothing is cut and the lines wrap.
 /// Widths are counted in characters, so that East Asian wide ones can move a column.
 struct Table {
   /// A column.
@@ -19,6 +19,8 @@ struct Table {
     var minimumWidth: Int?
     /// Whether it is left out if no row has anything in it.
     var isOptional = false
+    /// Whether what it tells begins with what matters most, so that the end is cut, and not the middle as of a name.
+    var isProse = false
   }
 
   /// A cell.
@@ -63,7 +65,7 @@ struct Table {
       var line = String(repeating: " ", count: indent)
       var blanks = 0
       for ((column, width), cell) in zip(zip(columns, widths), row) {
-        let text = cell.text.cut(to: width)
+        let text = column.isProse ? cell.text.cutAtEnd(to: width) : cell.text.cut(to: width)
         let fill = width - text.count
         line += String(repeating: " ", count: blanks + (column.alignment == .right ? fill : 0))
         line += terminal.coloured(text, cell.mood)
@@ -102,4 +104,7 @@ extension String {
     let tail = width * 2 / 3
     return prefix(width - 1 - tail) + "…" + suffix(tail)
   }
+
+  /// The text with an ellipsis in the place of what is too much for `width`.
+  fileprivate func cutAtEnd(to width: Int) -> String { count > width && width > 0 ? prefix(width - 1) + "…" : self }
 }

@@ -79,7 +79,7 @@ struct ArgumentTests {
       ),
       (
         login + ["--replacement-timeout", "-2"],
-        "the value '-2' is invalid for '--replacement-timeout <s>': neither a whole number of seconds nor -1 (for "
+        "the value '-2' is invalid for '--replacement-timeout <s>': neither a whole number of seconds nor off (-1: for "
           + "ever); see iscsi-admin login --help"
       ),
       (["logout", "1", "--all"], "--all and sessions exclude each other; see iscsi-admin logout --help"),

@@ -122,7 +122,8 @@ struct NodeEditCommandTests {
     #expect(output.status == .success)
     #expect(
       output.diagnostics
-        == "iscsi-admin: warning: the secret in \(open.path) can be read by every user of this machine\n")
+        == "iscsi-admin: warning: the secret in \(open.path) can be read by every user of this machine; "
+        + "chmod 600 \(open.path)\n")
     #expect(try fixture.run(NodeSetCommand.self, "--all", "node.session.auth.password=").status == .success)
     #expect(try fixture.nodes().allSatisfy { $0.authentication.secret == nil })
     let missing = try fixture.run(NodeSetCommand.self, "--all", "node.session.auth.password=@/nonexistent")

@@ -25,7 +25,7 @@ private final class Trouble {
     add(6, .loggedIn, .up, "running", nil)
     recoveries[sessions[5].id] = InitiatorTypes.Recovery(
       phase: "up", portal: "10.0.0.1:3260,1", recoveries: 0, network: "eth0 is without carrier",
-      networkSince: Self.now - 95)
+      networkSince: Self.now - 95, noopsIdle: true)
     add(7, .free, .bound, nil, nil)
     // One that the daemon does not know, whose target has an odd name.
     add(8, .failed, .failed, "blocked", nil)

@@ -49,6 +49,19 @@ struct DiagnosisRuleTests {
       loginStatus: status)
   }
 
+  /// A healthy session whose NOP-Outs are on, sent or not.
+  private static func watched(isIdle: Bool) -> Evidence {
+    changed(
+      session {
+        $0.connection?.noopInterval = 5; $0.connection?.noopTimeout = 5
+      }
+    ) { evidence in
+      guard var recovery = evidence.recovery else { return }
+      recovery.noopsIdle = isIdle
+      evidence.daemon = .supervises(recovery)
+    }
+  }
+
   private static func changed(_ evidence: Evidence, _ change: (inout Evidence) -> Void) -> Evidence {
     var evidence = evidence
     change(&evidence)
@@ -145,6 +158,18 @@ struct DiagnosisRuleTests {
     Case(
       .portalSilent, "timed out", changed(lost()) { $0.probe = .failed(.timedOut) }, .problem, "no answer in time",
       "pass TCP port 3260", "ping -c 3 10.0.0.1"),
+    Case(
+      .portalSilent, "no way there",
+      changed(lost()) { evidence in
+        evidence.probe = .failed(.unreachable(.noRouteToHost))
+        evidence.way = .through(device: "eth0", .noCarrier(nil))
+      }, nil),
+    Case(
+      .portalSilent, "no route",
+      changed(lost()) { evidence in
+        evidence.probe = .failed(.unreachable(.networkUnreachable))
+        evidence.way = Evidence.Way.none
+      }, nil),
     Case(.portalSilent, "refused", changed(lost()) { $0.probe = .failed(.refused) }, nil),
     Case(
       .mtu, "smaller on the way",
@@ -364,6 +389,12 @@ struct DiagnosisRuleTests {
         $0.abortTimeout = 15; $0.luResetTimeout = 30; $0.targetResetTimeout = 30
       }, nil),
     Case(.deviceTimeout, "long", healthy(), nil),
+    Case(
+      .idleCheck, "switched on again", watched(isIdle: true), .warning, "the kernel may send none",
+      "log out and in again"),
+    Case(.idleCheck, "sent", watched(isIdle: false), nil),
+    Case(
+      .idleCheck, "off again", changed(watched(isIdle: true)) { $0.session?.connection?.noopInterval = 0 }, nil),
     Case(
       .halfCheck, "no timeout", session { $0.connection?.noopTimeout = 0 }, .warning, "checks nothing", "timeout off"),
     Case(

@@ -46,7 +46,8 @@ struct InitiatorInterfaceTests {
     let owner = SessionOwner(userID: 0, processID: 7, label: "csi", time: 1.5)
     let recovery = InitiatorTypes.Recovery(
       phase: "up", portal: "10.0.0.1:3260", recoveries: 1, network: "eth0 is without carrier",
-      networkSince: 2.5, silentSince: 3.5, outage: outage, lastOutage: outage, owner: owner, sessionCount: 2)
+      networkSince: 2.5, silentSince: 3.5, noopsIdle: true, outage: outage, lastOutage: outage, owner: owner,
+      sessionCount: 2)
     var timeouts = LoginDescription.TimeoutsDescription(replacement: -1, noopInterval: 5, noopTimeout: 5)
     (timeouts.abort, timeouts.luReset, timeouts.targetReset) = (15, 30, 30)
     timeouts.hostErrorHandling = -1

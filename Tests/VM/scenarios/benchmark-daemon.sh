@@ -34,10 +34,11 @@ ours_login() { iscsi-admin login --portal "$TARGET_ADDRESS" --all -q "${QUICK[@]
 ours_logout() { iscsi-admin logout --all -q; }
 ours_processes() { daemon_pid; }
 
-# memory FIELD: of all processes of the daemon, in KiB.
+# memory FIELD: of all processes of the daemon, in KiB. Locked is what is in memory and stays there; VmLck would count address
+# space besides that nobody has touched.
 memory() {
   local process files=()
-  for process in $("${WHO}_processes"); do files+=("/proc/$process/status"); done
+  for process in $("${WHO}_processes"); do files+=("/proc/$process/status" "/proc/$process/smaps_rollup"); done
   awk -v field="$1:" '$1 == field { sum += $2 } END { print sum + 0 }' "${files[@]}"
 }
 
@@ -107,7 +108,7 @@ for count in "${COUNTS[@]}"; do
     "${WHO}_login"
     wait_until 60 all_sessions_are LOGGED_IN "$count"
     wait_until 60 have_disks "$count"
-    for field in VmRSS VmLck; do note "$field with $count sessions, KiB" "$(memory $field)"; done
+    for field in VmRSS Locked; do note "$field with $count sessions, KiB" "$(memory $field)"; done
     ((count != RECOVERED)) || recover "$count"
     ((count != RESTARTED)) || restart "$count"
     "${WHO}_logout"
@@ -119,7 +120,7 @@ done
 
 {
   printf '%-40s %9s %9s %6s\n' "Linux $KERNEL, open-iscsi $(iscsiadm -V | cut -d' ' -f3)" ours theirs ''
-  for field in VmRSS VmLck; do
+  for field in VmRSS Locked; do
     for count in "${COUNTS[@]}"; do echo "$field with $count sessions, KiB"; done
   done >"$WORK/tasks"
   printf '%s\n' "recovery of $RECOVERED sessions, ms" "restart with $RESTARTED sessions, logins" \
