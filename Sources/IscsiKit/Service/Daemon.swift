@@ -232,7 +232,7 @@ public struct Daemon: Sendable {
   ) async throws(SysfsError) -> [SessionID: OperationError.Cause] {
     let adoption = try await manager.adoptSessions { try? await machineName.read() }
     let healthy = adoption.healthy.count
-    if healthy > 0 { log.info("\(healthy == 1 ? "1 healthy session" : "\(healthy) healthy sessions") taken up as they are") }
+    if healthy > 0 { log.info("\(healthy) healthy session\(healthy == 1 ? "" : "s") taken up as they are") }
     for (session, cause) in adoption.skipped where known[session] != cause {
       log.warning("session \(session) is left alone: \(cause)")
     }
