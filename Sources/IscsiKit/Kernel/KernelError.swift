@@ -14,6 +14,8 @@ public enum KernelError: DiagnosableError, Hashable {
   case wrongNetworkNamespace
   /// No answer before the deadline. The kernel may still execute the request.
   case timedOut(KernelMessageType)
+  /// The deadline passed while another request held the link: it was not sent, and never will be.
+  case notSent(KernelMessageType)
   /// The kernel refused a request.
   case rejected(KernelMessageType, Errno, by: Layer)
   /// The answer was lost because the receive buffer overflowed; what became of the request shows in sysfs.
@@ -90,6 +92,8 @@ public enum KernelError: DiagnosableError, Hashable {
       "the kernel's initiator cannot be reached from this network namespace"
     case .timedOut(let request):
       "the kernel did not answer \(request) in time"
+    case .notSent(let request):
+      "\(request) could not be sent in time: the kernel works on another request"
     case .rejected(let request, let errno, .interface):
       "the kernel rejected \(request): \(errno.label)"
     case .rejected(let request, let errno, .transport):
@@ -121,7 +125,8 @@ public enum KernelError: DiagnosableError, Hashable {
     case .moduleMissing(.noModprobe): "install kmod, or load the module with another tool"
     case .moduleMissing: "run `modprobe iscsi_tcp` and read its message; the module may be in an extra package"
     case .wrongNetworkNamespace: "run in the host's network namespace (for a container: host networking)"
-    case .timedOut: "see the kernel's log for hung tasks; a stuck request blocks every iSCSI request of the machine"
+    case .timedOut, .notSent:
+      "see the kernel's log for hung tasks; a stuck request blocks every iSCSI request of the machine"
     case .overrun: "try again; the state of the session is read from sysfs"
     case .alreadyOwned: "wait until the running operation on this session is done"
     case .rejected(_, .noMemory, .interface): "see the kernel's log; it gives this answer for every failure to create"
@@ -134,7 +139,7 @@ public enum KernelError: DiagnosableError, Hashable {
     switch self {
     case .notPermitted: .access
     case .transportMissing, .moduleMissing, .wrongNetworkNamespace: .driverNotFound
-    case .timedOut: .requestTimeout
+    case .timedOut, .notSent: .requestTimeout
     case .overrun: .tryAgain
     case .malformed: .sysfsLookup
     case .invalidArgument: .invalidArgument

@@ -265,16 +265,29 @@ final class SessionCore: Sendable {
     return !found.isConnectionUp
   }
 
-  func removeDevices(_ patience: Patience) async throws(KernelError) {
+  /// Has the kernel remove the devices, and waits for it.
+  ///
+  /// - Parameters:
+  ///   - patience: When to give up.
+  ///   - turn: How long the request may wait for others before it, until it is looked whether it still makes sense.
+  /// - Throws: `timedOut` or `notSent`, or why the link has ended.
+  func removeDevices(_ patience: Patience, turn: Duration = .seconds(90)) async throws(KernelError) {
     guard !devicesRemoved.load(ordering: .acquiring) else { return }
     let events = link.events(for: id)
-    var replyIsLost = false
-    do throws(KernelError) {
-      // The kernel answers at once, unless another request holds it; and what was sent is executed.
-      _ = try await link.perform(.unbindSession(id), until: min(patience.end, .now + .seconds(90)))
-    } catch .overrun, .timedOut(.unbindSession) {
-      // The kernel has executed it nevertheless, or will.
-      replyIsLost = true
+    var (patience, replyIsLost, isSent) = (patience, false, false)
+    while !isSent {
+      isSent = true
+      do throws(KernelError) {
+        // The kernel answers at once, unless another request holds it; and what was sent is executed.
+        _ = try await link.perform(.unbindSession(id), until: min(patience.end, .now + turn))
+      } catch .overrun, .timedOut(.unbindSession) {
+        // The kernel has executed it nevertheless, or will.
+        replyIsLost = true
+      } catch .notSent where patience.end > .now {
+        // Nothing would ever tell of what was not asked for, and the disks would go unflushed with the session.
+        isSent = false
+        if patience.mindsLoss, isConnectionDown { patience.connectionLost() }
+      }
     }
     try await wait(
       for: .devicesRemoved, in: events, of: .unbindSession, replyIsLost: replyIsLost, patience

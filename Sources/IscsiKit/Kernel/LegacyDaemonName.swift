@@ -99,7 +99,7 @@ public final class LegacyDaemonName: Sendable {
     let address = UnixAddress(abstract: name)
     guard unsafe address.withSocketAddress({ unsafe bind(descriptor, $0, $1) }) == 0 else {
       let failure = Errno(rawValue: errno)
-      throw failure == .addressInUse ? .taken(by: holder(of: address, among: users)) : .system(failure)
+      throw failure == .addressInUse ? .taken(by: holder(of: name, among: users)) : .system(failure)
     }
     guard listen(descriptor, backlog) == 0 else { throw .system(Errno(rawValue: errno)) }
     return owner
@@ -139,18 +139,38 @@ public final class LegacyDaemonName: Sendable {
 
   deinit { close(descriptor) }
 
-  /// Finds out who listens at an address: the kernel tells a client which process that is.
+  /// Finds out who listens by a name: the kernel tells a client which process that is.
   ///
   /// - Parameters:
-  ///   - address: The address.
+  ///   - name: The name.
   ///   - users: Whose processes may be daemons.
   /// - Returns: Who it is; `silent` if a connection cannot be made at once.
-  private static func holder(of address: UnixAddress, among users: Set<UInt32>) -> LegacyDaemonNameError.Holder {
-    guard let peer = try? LocalSocket.connect(to: address).peer() else { return .silent }
+  private static func holder(of name: String, among users: Set<UInt32>) -> LegacyDaemonNameError.Holder {
+    // A service manager takes a connection for a reason to start open-iscsi's daemon, which logs all sessions in again.
+    if hasSocket(name, process: serviceManager) { return .socketUnit(process: serviceManager) }
+    guard let peer = try? LocalSocket.connect(to: UnixAddress(abstract: name)).peer() else { return .silent }
     let process = peer.processID > 0 ? peer.processID : nil
     guard users.contains(peer.userID) else { return .stranger(user: peer.userID, process: process) }
     guard let process else { return .other(process: nil, name: nil) }
     return holder(process: process, program: program(of: process))
+  }
+
+  /// The first process, which is the service manager where there is one.
+  private static let serviceManager: Int32 = 1
+
+  /// Whether a process has a socket of a name in the abstract namespace, as far as can be seen. Nobody is connected to.
+  static func hasSocket(_ name: String, process: Int32) -> Bool {
+    guard let sockets = try? FileContents(of: "/proc/net/unix", limit: 16 << 20),
+      let files = try? SysfsDirectory(path: FilePath("/proc/\(process)/fd")), let descriptors = try? files.names()
+    else { return false }
+    // Number, references, protocol, flags, type, state, inode, path.
+    let lines = String(decoding: sockets.octets, as: UTF8.self).split(separator: "\n")
+    let inodes = lines.compactMap { line -> Substring? in
+      let words = line.split(separator: " ", maxSplits: 7)
+      return words.count == 8 && words[7] == "@" + name ? words[6] : nil
+    }
+    let links = Set(inodes.map { "socket:[\($0)]" })
+    return descriptors.contains { files.linkTarget($0).map(links.contains) ?? false }
   }
 
   /// Whether a process of a daemon's user runs open-iscsi's daemon, whatever sockets it has.

@@ -102,14 +102,14 @@ final class LinkCore: Sendable {
     _ requests: [KernelRequest], keeping socket: DuplicatedSocket? = nil, until deadline: ContinuousClock.Instant
   ) async throws(KernelError) -> RequestBatch.Answers {
     guard let first = requests.first else { return [] }
-    guard deadline > .now else { throw .timedOut(first.type) }
+    guard deadline > .now else { throw .notSent(first.type) }
     let batch = RequestBatch(requests, handle: handle, socket: socket)
     // Not the link's thread: it may be held by the kernel just then.
     let timer = Reactor.shared.schedule(at: deadline) { batch.expire() }
     defer { timer.cancel() }
     let result = await withCheckedContinuation { continuation in
       guard batch.install(continuation) else {
-        return continuation.resume(returning: .failure(.timedOut(first.type)))
+        return continuation.resume(returning: .failure(.notSent(first.type)))
       }
       submit(batch)
     }
@@ -237,6 +237,7 @@ final class LinkCore: Sendable {
         for queue in queues(for: session) { queue.dropConnectionEvents() }
       }
       if case .sessionCreated(let session, _) = reply {
+        // Before the caller resumes, and makes use of it.
         state.withLock { state in
           state.hasHeard(of: session)
           state.made.insert(session)
@@ -244,7 +245,9 @@ final class LinkCore: Sendable {
       }
       let isAwaited = request.batch.answer(request.index, with: .success(reply))
       if !isAwaited, case .sessionCreated(let session, _) = reply {
-        // Whoever asked for it has given up, and nobody else will ever know of it.
+        // Whoever asked for it has given up, and nobody else will ever know of it. What looks for lost sessions removes it too,
+        // should this fail.
+        state.withLock { _ = $0.made.remove(session) }
         Task { try? await destroySession(session, until: KernelLink.defaultDeadline) }
       }
     } catch {

@@ -9,9 +9,9 @@ struct NetlinkPorts {
   /// The ports of the sockets.
   private let ports: Set<UInt32>
 
-  /// Reads `/proc/net/netlink`; nil if it cannot be read, which says nothing of any socket.
-  init?(path: FilePath = "/proc/net/netlink") {
-    guard let contents = try? FileContents(of: path, limit: 1 << 20) else { return nil }
+  /// Reads `/proc/net/netlink`; nil if it cannot be read to its end, which says nothing of any socket.
+  init?(path: FilePath = "/proc/net/netlink", limit: Int = 16 << 20) {
+    guard let contents = try? FileContents(of: path, limit: limit), contents.octets.count < limit else { return nil }
     self.init(text: String(decoding: contents.octets, as: UTF8.self))
   }
 

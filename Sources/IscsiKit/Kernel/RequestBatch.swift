@@ -119,12 +119,17 @@ final class RequestBatch: Sendable {
     continuation?.resume(returning: .failure(error))
   }
 
-  /// Resumes the caller because its deadline has passed. The answers that come later find nobody.
+  /// Resumes the caller because its deadline has passed. The answers that come later find nobody; what was not sent by
+  /// now never will be.
   func expire() {
-    let unanswered = state.withLock { state in
-      zip(entries, state.answers).first { $0.1 == nil }?.0.type
+    let expired = state.withLock { state -> (CheckedContinuation<Result<Answers, KernelError>, Never>?, KernelError)? in
+      guard let unanswered = zip(entries, state.answers).first(where: { $0.1 == nil })?.0.type else { return nil }
+      let error = state.phase == .waiting ? KernelError.notSent(unanswered) : .timedOut(unanswered)
+      state.phase = .over
+      defer { state.continuation = nil }
+      return (state.continuation, error)
     }
-    if let unanswered { fail(.timedOut(unanswered)) }
+    if let (continuation, error) = expired { continuation?.resume(returning: .failure(error)) }
   }
 }
 

@@ -12,8 +12,9 @@ extension SessionDriver {
       return answerLogin()
     }
     let scan = SessionScan(
-      sysfs: environment.sysfs, settings: request.options.devices, group: request.portal.host.description,
-      timeout: environment.scanTimeout)
+      sysfs: environment.sysfs, settings: request.options.devices,
+      refused: { [weak self] reason in Task { await self?.note(.settingFailed(reason)) } },
+      group: request.portal.host.description, timeout: environment.scanTimeout)
     guard scanning == nil else {
       isScanDue = true
       // One at a time: a target can ask without end.

@@ -195,7 +195,7 @@ extension SessionManager {
       }
       return .leaving(isConnected: false, isUnbound: false)
     }
-    if record == nil, let creator = session.creator, (ports ?? NetlinkPorts())?.hasForeignCreator(creator) == true {
+    if record == nil, let creator = session.creator, (ports ?? NetlinkPorts())?.hasForeignCreator(creator) != false {
       // Another program's login or recovery of it may be under way, and two programs that bind one session hang the kernel.
       throw .notEstablished
     }

@@ -10,10 +10,14 @@ struct SessionScan {
   let sysfs: Sysfs
   /// What disks are set to when a scan has found them.
   var settings = DeviceSettings()
+  /// Is told, in words, what has kept disks from that: a scan has found what it looked for all the same.
+  var refused: @Sendable (String) -> Void = { _ in }
   /// What the session shares its turns with, such as the host of its portal: what hangs there holds up no others.
   var group: String?
   /// How long a scan may take; the kernel's own timers are shorter.
   var timeout: Duration = .seconds(60)
+  /// How long disks may take to be set to what they are to have.
+  var settingsTimeout: Duration = .seconds(10)
   /// How long disks may take to get their block device after the scan: the kernel attaches them in the background.
   var attachTimeout: Duration = .seconds(5)
   /// How many devices of a session are worked on at once, so that those that hang leave threads to other sessions.
@@ -39,7 +43,7 @@ struct SessionScan {
       try writer.rescan(device, of: session)
     }
     let devices = mode == .none ? try devices(of: session) : try await scan(session, mode)
-    if mode == .none { try await set(settings, of: devices, of: session, until: .now + timeout) }
+    if mode == .none { await set(settings, of: devices, of: session) }
     if let failure = revival ?? rescan { throw failure }
     return devices
   }
@@ -85,22 +89,23 @@ struct SessionScan {
     let writer = SysfsWriter(root: sysfs.root)
     try await blocking(by: .devices, until: deadline) { () throws(SysfsError) in try writer.scan(session, mode) }
     let devices = try await attachedDevices(of: session)
-    try await set(settings, of: devices, of: session, until: deadline)
+    await set(settings, of: devices, of: session)
     return devices
   }
 
-  /// Sets what the session's disks are to have. A disk that does not take it works all the same: what keeps it from that is
-  /// told to whoever makes the setting, and a scan has found what it looked for.
-  private func set(
-    _ settings: DeviceSettings, of devices: [DeviceSnapshot], of session: SessionID,
-    until deadline: ContinuousClock.Instant
-  ) async throws(OperationError.Cause) {
+  /// Sets what the session's disks are to have.
+  private func set(_ settings: DeviceSettings, of devices: [DeviceSnapshot], of session: SessionID) async {
     guard !settings.isEmpty else { return }
     let writer = SysfsWriter(root: sysfs.root)
-    let failure = await each(devices.filter(\.isDisk), by: .rescans, until: deadline) { (device) throws(SysfsError) in
+    let (disks, deadline) = (devices.filter(\.isDisk), ContinuousClock.now + settingsTimeout)
+    let failure = await each(disks, by: .rescans, until: deadline) { (device) throws(SysfsError) in
       _ = try writer.set(settings, of: device, session)
     }
-    if let failure { throw failure }
+    switch failure {
+    case nil, .cancelled?: return
+    case .scanTimedOut?, .scanNotBegun?: refused("a disk did not take its settings in time")
+    case .some(let failure): refused("a disk does not take its settings: \(failure)")
+    }
   }
 
   private func blocking(

@@ -112,7 +112,7 @@ private let two = SessionID(rawValue: 2)
     await #expect(throws: KernelError.timedOut(.startConnection)) {
       try await link.perform(.startConnection(one, .leading), until: atOnce)
     }
-    await #expect(throws: KernelError.timedOut(.unbindSession)) {
+    await #expect(throws: KernelError.notSent(.unbindSession)) {
       try await link.perform(.unbindSession(one), until: atOnce)
     }
     kernel.releaseSends()
@@ -122,7 +122,7 @@ private let two = SessionID(rawValue: 2)
 
   @Test func `A deadline that has passed sends nothing`() async throws {
     let (link, kernel) = try await KernelLink.scripted(sessions: 1)
-    await #expect(throws: KernelError.timedOut(.unbindSession)) {
+    await #expect(throws: KernelError.notSent(.unbindSession)) {
       try await link.perform(.unbindSession(one), until: .now - .seconds(1))
     }
     #expect(kernel.requests.map(\.type) == [.getParameter])

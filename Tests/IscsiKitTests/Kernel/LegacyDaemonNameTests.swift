@@ -45,6 +45,17 @@ struct LegacyDaemonNameTests {
     #expect(path == 9)
   }
 
+  @Test("Whether a process has the name is seen without a connection, which might start a daemon")
+  func seen() throws {
+    #expect(!LegacyDaemonName.hasSocket(name, process: getpid()))
+    let held = try LegacyDaemonName.acquire(name)
+    #expect(LegacyDaemonName.hasSocket(name, process: getpid()))
+    #expect(!LegacyDaemonName.hasSocket(name + "x", process: getpid()))
+    #expect(!LegacyDaemonName.hasSocket(name, process: 1))
+    // Nobody has connected.
+    #expect(accept(held.descriptor, nil, nil) < 0 && errno == EAGAIN)
+  }
+
   @Test("The name is had once, told of with its process, and given back")
   func exclusive() async throws {
     do {

@@ -49,6 +49,22 @@ struct LostEventTests {
     try await remove(until: soon)
   }
 
+  @Test("What could not be sent because another request held the kernel is asked for again")
+  func notSent() async throws {
+    let kernel = ScriptedKernel()
+    let core = try await core(kernel, try treeWithDisk())
+    let link = core.link
+    kernel.inject(.stuck, into: .setParameter)
+    let parameter = KernelRequest.setParameter(id, .leading, .fastAbort(true))
+    await #expect(throws: KernelError.timedOut(.setParameter)) { try await link.perform(parameter, until: atOnce) }
+    let removal = Task { try await core.removeDevices(Patience(until: soon), turn: .milliseconds(20)) }
+    // Longer than several turns of it.
+    await #expect(throws: KernelError.notSent(.setParameter)) { try await link.perform(parameter, until: atOnce) }
+    kernel.releaseSends()
+    try await removal.value
+    #expect(kernel.requests.filter { $0.type == .unbindSession }.count == 1)
+  }
+
   @Test("An event that is lost during the wait is found in sysfs")
   func duringTheWait() async throws {
     let tree = try treeWithDisk()

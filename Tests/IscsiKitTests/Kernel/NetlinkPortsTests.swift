@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import SystemPackage
 import Testing
 
 @testable import IscsiKit
@@ -18,5 +19,12 @@ struct NetlinkPortsTests {
     let ports = NetlinkPorts(text: text)
     #expect(ports.hasCreator(1752) && ports.hasCreator(Int32(bitPattern: 3_221_225_473)))
     #expect(!ports.hasCreator(99) && !ports.hasCreator(-1))
+  }
+
+  @Test("A list that is too long to be read to its end says nothing")
+  func tooLong() throws {
+    let length = try FileContents(of: "/proc/net/netlink", limit: 1 << 20).octets.count
+    #expect(NetlinkPorts() != nil)
+    #expect(NetlinkPorts(limit: length / 2) == nil)
   }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
 import IscsiKitTesting
+import Synchronization
 import SystemPackage
 import Testing
 
@@ -118,6 +119,20 @@ struct SessionScanTests {
       return
     }
     #expect(error.cause == .noSession)
+  }
+
+  @Test("Disks that do not take their settings in time take nothing from what the scan has found, and are told of")
+  func lateSetting() async throws {
+    let tree = try makeTree()
+    let refusals = Mutex<[String]>([])
+    var scan = SessionScan(sysfs: Sysfs(root: tree.root), settings: DeviceSettings(timeout: 90))
+    scan.refused = { reason in refusals.withLock { $0.append(reason) } }
+    #expect(try await scan.scan(id, .all).map(\.lun) == [1, 2])
+    #expect(try tree.contents("\(path(2))/timeout")?.hasPrefix("90") == true && refusals.withLock(\.isEmpty))
+    scan.settingsTimeout = .zero
+    for mode in [ScanMode.all, .none] { #expect(try await scan.rescan(id, mode).map(\.lun) == [1, 2]) }
+    #expect(
+      refusals.withLock(\.self) == Array(repeating: "a disk did not take its settings in time", count: 2))
   }
 
   @Test("A scan that hangs in the kernel is left to it after its time")
