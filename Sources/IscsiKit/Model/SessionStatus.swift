@@ -30,7 +30,7 @@ public struct SessionStatus: Hashable, Sendable {
   /// | LOGGED_IN | | failed | | | recovering | waits |
   /// | LOGGED_IN | | up, bound | recovery | | error handling | waits |
   /// | LOGGED_IN | | up, bound | | one not running | devices stopped | as the devices |
-  /// | LOGGED_IN | | up, bound | | | operational | flows |
+  /// | LOGGED_IN | | up, bound | | | operational; recovering if the daemon says so | flows; waits |
   /// | FAILED | | | recovery | blocked | error handling | waits |
   /// | FAILED | | | | blocked | recovering | waits |
   /// | FREE | ALLOCATED | | | none | logging in | |
@@ -56,11 +56,15 @@ public struct SessionStatus: Hashable, Sendable {
       return
     }
     state = Self.state(of: session, facts, at: now)
-    let isSuspect = if case .suspect = state { true } else { false }
+    let isSuspect =
+      switch state {
+      case .suspect, .recovering: true
+      default: false
+      }
     devices = session.devices.map { device in
       let io = Self.io(of: device, in: session, facts?.outage?.deadline)
       // For the kernel it flows, but nothing answers.
-      return Device(device: device, io: io == .flows && isSuspect ? .waits(nil) : io)
+      return Device(device: device, io: io == .flows && isSuspect ? .waits(facts?.outage?.deadline) : io)
     }
     io = IOState.worst(devices.compactMap(\.io))
   }
@@ -87,6 +91,8 @@ public struct SessionStatus: Hashable, Sendable {
     if session.isHandlingErrors { return .errorHandling(session.devices, facts?.outage) }
     let stopped = session.devices.filter(\.isStopped)
     if !stopped.isEmpty { return .devicesStopped(stopped) }
+    // The target is being told goodbye, and the kernel holds all commands back; or it does not show the loss yet.
+    if facts?.phase == .recovering { return .recovering(facts?.outage) }
     guard let facts, facts.phase == .up else { return .operational }
     if let network = facts.network { return .suspect(.network(network, since: facts.networkSince)) }
     return facts.silentSince.map { .suspect(.silence(since: $0)) } ?? .operational

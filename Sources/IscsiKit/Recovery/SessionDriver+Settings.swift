@@ -67,6 +67,7 @@ extension SessionDriver {
     _ settings: TimeoutSettings, of session: SessionID, isTrial: Bool
   ) async -> Result<([SettingOutcome], isLost: Bool), OperationError.Cause> {
     let result = await setInKernel(settings, of: session, isTrial: isTrial)
+    // In its turn, like the change itself: what was asked for last is what the next daemon finds.
     if case .success = result, !isTrial { keep(settings) }
     return result
   }

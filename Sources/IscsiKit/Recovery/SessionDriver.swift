@@ -97,7 +97,7 @@ actor SessionDriver {
   private var loginFailure: OperationError.Cause?
   private var problems: [LogoutReport.Problem]?
   private(set) var loginWaiter: CheckedContinuation<Result<LoginReport, OperationError>, Never>?
-  private(set) var logoutWaiters: [OneShot<Result<LogoutReport, OperationError>>] = []
+  private(set) var logoutWaiters: [LogoutWaiter] = []
   private var endWaiters: [OneShot<Bool>] = []
   private var isFinished = false
   /// Why the session was not taken up.
@@ -190,10 +190,12 @@ actor SessionDriver {
   /// Logs out, and returns when the session is gone; many may ask. A cancellation ends the wait, and not the logout: who
   /// asks again and again for one that takes long must not leave ever more behind.
   func logOut(timeout: Duration) async -> Result<LogoutReport, OperationError> {
-    logoutTimeout = timeout
-    let (answer, operation) = (OneShot<Result<LogoutReport, OperationError>>(), logoutOperation)
-    logoutWaiters.append(answer)
-    defer { logoutWaiters.removeAll { $0 === answer } }
+    // Who joins a logout takes it as it is.
+    if machine.ending == nil { logoutTimeout = timeout }
+    let (answer, session) = (OneShot<Result<LogoutReport, OperationError>>(), session)
+    let operation = logoutOperation(of: session)
+    logoutWaiters.append(LogoutWaiter(answer: answer, session: session))
+    defer { logoutWaiters.removeAll { $0.answer === answer } }
     if isFinished { answerLogouts() } else { handle(.logOut) }
     return await withTaskCancellationHandler {
       await answer.value
@@ -220,7 +222,10 @@ actor SessionDriver {
   }
 
   /// Keeps what the session is set to for its logins and scans from now on.
-  func keep(_ settings: TimeoutSettings) { identity.request?.options.take(settings) }
+  func keep(_ settings: TimeoutSettings) {
+    identity.request?.options.take(settings)
+    owner?.driver(self, keeps: settings)
+  }
 
   /// Lets go of a session that was not taken up after all; who wants it logged out is told why.
   private func abandon(_ cause: OperationError.Cause) {
@@ -349,7 +354,7 @@ actor SessionDriver {
     case .loggedOut(let problems): self.problems = problems
     case .removalFailed(let cause):
       // It is tried again, but nobody should wait for what may take for ever.
-      answerLogouts(.failure(OperationError(logoutOperation, cause)))
+      answerLogouts { .failure(OperationError(self.logoutOperation(of: $0), cause)) }
     default: break
     }
     supervision.note(notice, of: machine)
@@ -379,23 +384,24 @@ actor SessionDriver {
   }
 
   private func answerLogouts() {
-    if let problems, let session {
+    answerLogouts { session in
+      guard let problems, let session else {
+        return .failure(OperationError(self.logoutOperation(of: session), abandonment ?? .noSession))
+      }
       let report = LogoutReport(
         session: session, target: identity.target, portal: identity.portal, problems: problems)
-      answerLogouts(.success(report))
-    } else {
-      answerLogouts(.failure(OperationError(logoutOperation, abandonment ?? .noSession)))
+      return .success(report)
     }
   }
 
-  private func answerLogouts(_ result: Result<LogoutReport, OperationError>) {
-    for waiter in logoutWaiters { waiter.resolve(result) }
+  private func answerLogouts(_ result: (SessionID?) -> Result<LogoutReport, OperationError>) {
+    for waiter in logoutWaiters { waiter.answer.resolve(result(session ?? waiter.session)) }
     logoutWaiters = []
     guard isFinished else { return }
     for waiter in endWaiters { waiter.resolve(true) }
   }
 
-  private var logoutOperation: OperationError.Operation {
+  private func logoutOperation(of session: SessionID?) -> OperationError.Operation {
     .logout(session ?? SessionID(rawValue: 0), target: identity.target)
   }
 }

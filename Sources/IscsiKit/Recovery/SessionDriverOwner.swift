@@ -17,6 +17,8 @@ protocol SessionDriverOwner: AnyObject, Sendable {
   func driver(_ driver: SessionDriver, changed supervision: Supervision)
   /// What is to be set when the session is back has changed.
   func driver(_ driver: SessionDriver, owes settings: TimeoutSettings)
+  /// These settings are made, and to be kept for the session's next logins and scans.
+  func driver(_ driver: SessionDriver, keeps settings: TimeoutSettings)
   /// Whether NOP-Outs are on that the kernel does not send before the next login has changed.
   func driver(_ driver: SessionDriver, hasIdleNOPs areIdle: Bool)
   /// The session is gone; after this, those are answered who wait for it.
@@ -24,6 +26,13 @@ protocol SessionDriverOwner: AnyObject, Sendable {
 }
 
 extension SessionDriver {
+  /// Who waits for a logout, and by what number the session was known when it was asked for: a login that is broken off takes
+  /// its number back.
+  struct LogoutWaiter {
+    let answer: OneShot<Result<LogoutReport, OperationError>>
+    let session: SessionID?
+  }
+
   /// A session that was found, and how.
   struct Found: ~Copyable, Sendable {
     let session: AdoptedKernelSession

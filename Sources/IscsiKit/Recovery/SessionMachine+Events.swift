@@ -171,6 +171,14 @@ extension SessionMachine {
     return [.perform(.destroy)]
   }
 
+  /// Stops a connection over which the target was told goodbye, and then removes the devices: before the stop the kernel holds
+  /// their flushes back, and nothing ends them.
+  mutating func stopBeforeLogout() -> [Action] {
+    isConnected = false
+    phase = .stopping
+    return [.perform(.stop)]
+  }
+
   mutating func devicesRemoved(_ result: OperationResult) -> [Action] {
     note(result)
     guard isConnected else {
@@ -186,7 +194,11 @@ extension SessionMachine {
     isConnected = false
     if phase == .leaving {
       if case .goodbye(let pause) = result { hold(for: pause, from: now) }
-      return ending == nil ? lose(.message(.logoutRequested), at: now) : tearDown()
+      switch ending {
+      case nil: return lose(.message(.logoutRequested), at: now)
+      case .logout: return stopBeforeLogout()
+      case .gaveUp, .hostGone: return tearDown()
+      }
     }
     note(result)
     phase = .destroying
@@ -197,15 +209,28 @@ extension SessionMachine {
     if case .failed(let cause) = result {
       // Somebody else was faster.
       if cause == .noSession { return vanish() }
+      isRemovalUnderWay = true
       phase = .waitingToDestroy(until: now + backoff.next())
       return [.notify(.removalFailed(cause))]
     }
     phase = .gone
-    return switch ending {
-    case .logout: [.notify(.loggedOut(problems))]
-    case .gaveUp: [.notify(.gaveUp(outage))]
-    case .hostGone, nil: [.notify(.vanished)]
+    return [.notify(endNotice)]
+  }
+
+  /// How a session has ended that we have removed.
+  private var endNotice: Notice {
+    switch ending {
+    case .logout: .loggedOut(problems)
+    case .gaveUp: .gaveUp(outage)
+    case .hostGone, nil: .vanished
     }
+  }
+
+  /// The session is not in the kernel any more, and it was not us who removed it; or it was, and took longer than it was
+  /// waited for.
+  mutating func vanish() -> [Action] {
+    phase = .gone
+    return [.notify(isRemovalUnderWay ? endNotice : .vanished)]
   }
 
   private mutating func note(_ result: OperationResult) {

@@ -118,6 +118,8 @@ public struct SessionMachine: Sendable {
   var secondLook: Instant?
   /// Whether the session vanished from the kernel while an operation was under way.
   var hasVanished = false
+  /// Whether the kernel was asked to remove the session, and may yet do so.
+  var isRemovalUnderWay = false
   /// When attempts of a first login end.
   var loginWindowEnd: Instant?
   /// How many attempts of a first login have failed.
@@ -163,7 +165,7 @@ public struct SessionMachine: Sendable {
   /// Where the session is connected to, or tries to.
   public var portal: Portal { route.current }
   /// Where it comes back to when a redirect does not hold.
-  public var homePortal: Portal { route.home }
+  var homePortal: Portal { route.home }
 
   /// When `timerFired` is due; nil if nothing waits for a time.
   public var wakeTime: Instant? {
@@ -248,9 +250,11 @@ public struct SessionMachine: Sendable {
   private mutating func adopt(_ state: AdoptedState, at now: Instant) -> [Action] {
     guard phase == .new else { return [] }
     switch state {
+    case .up where ending == .logout && isGoodbyeUnfinished:
+      return [.notify(.adopted)] + stopBeforeLogout()
     case .up where ending != nil, .failed where ending != nil:
       // A logout was faster.
-      isConnected = state != .failed && !isGoodbyeUnfinished
+      isConnected = state != .failed
       return [.notify(.adopted)] + tearDown()
     case .up where isGoodbyeUnfinished:
       grantHold(outage?.holdEnd, at: now)
@@ -270,6 +274,7 @@ public struct SessionMachine: Sendable {
     case .leaving(let connected, let isUnbound):
       isConnected = connected
       ending = .logout
+      if connected, !isUnbound, isGoodbyeUnfinished { return [.notify(.adopted)] + stopBeforeLogout() }
       // The kernel tells the end of a removal of devices once.
       return [.notify(.adopted)] + (isUnbound ? [.notify(.leaving)] + devicesRemoved(.done) : tearDown())
     }
@@ -335,11 +340,5 @@ public struct SessionMachine: Sendable {
       }
       return vanish()
     }
-  }
-
-  /// The session is not in the kernel any more, and it was not us who removed it.
-  mutating func vanish() -> [Action] {
-    phase = .gone
-    return [.notify(.vanished)]
   }
 }

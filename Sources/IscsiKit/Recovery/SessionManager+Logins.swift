@@ -37,8 +37,8 @@ extension SessionManager {
     _ requests: [LoginRequest], owner: SessionOwner? = nil,
     progress: @escaping @Sendable (Int, LoginStep) -> Void = { _, _ in }
   ) async -> [Result<LoginReport, OperationError>] {
-    let places = await places(of: requests)
-    let claims = claim(places, owner: owner)
+    var places = await places(of: requests)
+    let claims = claim(&places, owner: owner)
     // All at once: a target that is dead is tried for minutes, and is to hold up no other. What a target has to take is
     // bounded by the gate of its portal, what the machine has to by the number of requests: one that waits costs a task and
     // a driver, some kilobytes, and a message has no more than some thousand requests.
@@ -64,8 +64,9 @@ extension SessionManager {
   /// - Returns: Why a login could not begin, in the order of the requests; nil for each that has begun.
   public func beginLogin(_ requests: [LoginRequest], owner: SessionOwner? = nil) async -> [OperationError?] {
     var errors: [OperationError?] = []
-    let places = await places(of: requests).map(\.asKnown)
-    for (place, claim) in zip(places, claim(places, owner: owner)) {
+    var places = await places(of: requests).map(\.asKnown)
+    let claims = claim(&places, owner: owner)
+    for (place, claim) in zip(places, claims) {
       do throws(OperationError.Cause) {
         let ticket = try ticket(of: claim?.get() ?? .underWay)
         await makeDriver(place.request, for: ticket).beginLogIn()
@@ -98,6 +99,8 @@ extension SessionManager {
     var alias: SessionKey?
     /// Whether the name has not come to an address yet.
     var isPending = false
+    /// The sessions of the key that the kernel has shown; nil as long as nobody has looked.
+    var shown: [SessionID]?
 
     /// The name of the portal's host, if it is one.
     var name: String? {
@@ -141,24 +144,30 @@ extension SessionManager {
   }
 
   /// Claims sessions; nil for what waits for an address.
-  private func claim(_ places: [Place], owner: SessionOwner?) -> [Result<Claim, OperationError.Cause>?] {
-    let existing: [SessionKey: [SessionID]]
-    do throws(SysfsError) {
-      existing = Self.byKey(try environment.sysfs.sessions(.summary))
-    } catch {
-      return places.map { _ in .failure(.sysfs(error)) }
-    }
+  private func claim(_ places: inout [Place], owner: SessionOwner?) -> [Result<Claim, OperationError.Cause>?] {
+    do throws(SysfsError) { try look(at: &places) } catch { return places.map { _ in .failure(.sysfs(error)) } }
     return directory.withLock { directory in
       places.map { place in
         guard !place.isPending else { return nil }
-        let found = (existing[place.key] ?? []) + (place.alias.flatMap { existing[$0] } ?? [])
         // One whose logout has ended since sysfs was read is gone.
-        let there = Set(found).filter { (try? environment.sysfs.hasSession($0)) ?? true }
+        let there = Set(place.shown ?? []).filter { (try? environment.sysfs.hasSession($0)) ?? true }
         return .success(
           directory.claim(
             place.key, alias: place.alias, wanted: place.request.options.sessionCount, shown: there.sorted(),
             owner: owner))
       }
+    }
+  }
+
+  /// Finds the sessions that are there, all at once, for places of which that is not known. Of one that has waited for a
+  /// logout it is: hundreds that wait for as many logouts must not list all sessions each.
+  private func look(at places: inout [Place]) throws(SysfsError) {
+    let unknown = places.indices.filter { !places[$0].isPending && places[$0].shown == nil }
+    guard !unknown.isEmpty else { return }
+    let existing = Self.byKey(try environment.sysfs.sessions(.summary))
+    for index in unknown {
+      places[index].shown =
+        (existing[places[index].key] ?? []) + (places[index].alias.flatMap { existing[$0] } ?? [])
     }
   }
 
@@ -174,12 +183,12 @@ extension SessionManager {
   private func ticket(
     of place: Place, _ claim: Result<Claim, OperationError.Cause>?, owner: SessionOwner?
   ) async throws(OperationError.Cause) -> SessionDirectory<SessionDriver>.Ticket {
-    var (place, claim) = (place, claim)
-    if claim == nil { place = await Self.resolved(place, until: .now + Self.longNameTimeout).asKnown }
+    var (places, claim) = ([place], claim)
+    if claim == nil { places = [await Self.resolved(place, until: .now + Self.longNameTimeout).asKnown] }
     let timeouts = place.request.options.timeouts
     let deadline = ContinuousClock.now + max(timeouts.login, timeouts.loginRetryWindow)
     while true {
-      let now = try (claim ?? self.claim([place], owner: owner).first.flatMap(\.self))?.get() ?? .underWay
+      let now = try (claim ?? self.claim(&places, owner: owner).first.flatMap(\.self))?.get() ?? .underWay
       guard case .leaving(let leaving) = now else { return try ticket(of: now) }
       // Without a driver it is gone by now.
       if let driver = directory.withLock({ $0[leaving]?.driver }), await !driver.waitForEnd(until: deadline) {

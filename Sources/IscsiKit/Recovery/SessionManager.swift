@@ -217,9 +217,7 @@ public final class SessionManager: Sendable {
   ) async throws(OperationError) -> [SettingOutcome] {
     do throws(OperationError.Cause) {
       let driver = try await driver(of: session, toRemove: false)
-      let outcomes = try await driver.set(settings, isTrial: isTrial)
-      if !isTrial { registry?.update(session) { $0.request.options.take(settings) } }
-      return outcomes
+      return try await driver.set(settings, isTrial: isTrial)
     } catch {
       throw OperationError(.set(session), error)
     }
@@ -284,6 +282,11 @@ extension SessionManager: SessionDriverOwner {
   func driver(_ driver: SessionDriver, owes settings: TimeoutSettings) {
     guard let ticket = ticket(of: driver), let session = directory.withLock({ $0[ticket]?.session }) else { return }
     registry?.update(session) { $0.due = settings }
+  }
+
+  func driver(_ driver: SessionDriver, keeps settings: TimeoutSettings) {
+    guard let ticket = ticket(of: driver), let session = directory.withLock({ $0[ticket]?.session }) else { return }
+    registry?.update(session) { $0.request.options.take(settings) }
   }
 
   func driver(_ driver: SessionDriver, hasIdleNOPs areIdle: Bool) {

@@ -11,9 +11,6 @@ public import SystemPackage
 /// system in memory: sessions do not outlive the machine either. Where nothing can be written, as in an early initramfs,
 /// the records live as long as the program.
 public final class SessionRegistry: Sendable {
-  /// Where the files are by default.
-  public static let standardDirectory: FilePath = "/run/iscsi-admin/sessions"
-
   /// The most octets that are read of a file.
   private static let sizeLimit = 65_536
 

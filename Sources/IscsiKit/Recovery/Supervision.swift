@@ -83,7 +83,7 @@ extension SessionMachine {
   /// Where the session is, for others.
   var supervisedPhase: Supervision.Phase {
     switch phase {
-    case .new, .loggingIn, .waitingToLogIn: .loggingIn
+    case .new, .loggingIn, .waitingToLogIn: ending == nil ? .loggingIn : .loggingOut
     case .up: ending == nil ? .up : .loggingOut
     case .leaving, .stopping, .waiting, .waitingToStop, .reloggingIn: ending == nil ? .recovering : .loggingOut
     case .removingDevices, .sayingGoodbye, .destroying, .waitingToDestroy: .loggingOut

@@ -311,7 +311,13 @@ public struct Daemon: Sendable {
 
   /// Writes what happens to the log. A target that is away for long is told of less and less often.
   private func log(_ events: EventLog) async {
-    for await event in events.events(after: 0) {
+    let reading = events.read(after: 0)
+    var last = reading.start
+    for await event in reading.events {
+      if event.sequence > last + 1 {
+        log.warning("\(event.sequence - last - 1) events are not logged: there were more than could be written")
+      }
+      last = event.sequence
       if event.kind == .attemptFailed || event.kind == .loginDelayed, let attempt = event.attempt,
         attempt & (attempt - 1) != 0
       {

@@ -229,6 +229,14 @@ struct SessionStatusTests {
     #expect(SessionStatus(session, facts, at: Self.now).state == .recovering(nil))
   }
 
+  @Test("A session that the daemon recovers is not operational, whatever the kernel still shows of it")
+  func seenFirst() {
+    let outage = Self.outage(120)
+    let status = SessionStatus(.example(1), Self.facts(.recovering, outage), at: Self.now)
+    #expect(status.state == .recovering(outage))
+    #expect(status.io == .waits(outage.deadline))
+  }
+
   @Test("The worst device tells what becomes of I/O, and each tells its own")
   func mixed() {
     var session = SessionSnapshot.example(1)

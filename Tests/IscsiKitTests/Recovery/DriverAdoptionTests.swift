@@ -20,6 +20,7 @@ struct DriverAdoptionTests {
     }
     func driver(_ driver: SessionDriver, changed supervision: Supervision) {}
     func driver(_ driver: SessionDriver, owes settings: TimeoutSettings) {}
+    func driver(_ driver: SessionDriver, keeps settings: TimeoutSettings) {}
     func driver(_ driver: SessionDriver, hasIdleNOPs areIdle: Bool) {}
     func driverEnded(_ driver: SessionDriver) { end.withLock { $0 = true } }
     func has(_ notice: SessionMachine.Notice) -> Bool { notices.withLock { $0.contains(notice) } }

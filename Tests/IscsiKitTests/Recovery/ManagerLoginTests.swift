@@ -119,6 +119,23 @@ struct ManagerLoginTests {
     #expect(fixture.kernel.sessions.count == 1)
   }
 
+  @Test("A logout of a session that is still being made ends well, and by the number that it was asked for")
+  func loggedOutMeanwhile() async throws {
+    let fixture = try await SessionFixture(SilentNode())
+    let (sessions, request) = (fixture.sessions, try fixture.request())
+    let login = Task { await sessions.login([request]) }
+    #expect(await eventually { fixture.kernel.requests.contains { $0.type == .sendPDU } })
+    let session = try #require(fixture.kernel.sessions.keys.first)
+    let report = try #require(await sessions.logOut([session]).first).get()
+    #expect(report.session == session && report.problems == [])
+    guard case .failure(let error)? = await login.value.first else {
+      Issue.record("the login succeeded")
+      return
+    }
+    #expect(error.cause == .cancelled)
+    await fixture.expectNothingLeft()
+  }
+
   @Test("A login that failed can be made again")
   func again() async throws {
     let fixture = try await SessionFixture()

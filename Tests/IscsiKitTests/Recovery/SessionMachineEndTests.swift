@@ -215,7 +215,12 @@ struct SessionEndTests {
     leaving.handle(.message(AsyncMessagePDU(event: .logoutRequested)))
     leaving.handle(.logOut)
     leaving.end(.goodbye(time2Wait: .zero))
+    // Before the stop the kernel would hold the flushes of the devices back.
+    #expect(leaving.operation == .stop)
+    leaving.end(.done)
     #expect(leaving.operation == .removeDevices)
+    leaving.end(.done)
+    #expect(leaving.operation == .destroy)
   }
 
   @Test("A login that waits to be tried again is given up for a logout")
@@ -256,6 +261,16 @@ struct SessionEndTests {
     harness.end(.done)
     harness.end(.failed(.noSession))
     #expect(harness.actions == [.notify(.vanished)])
+  }
+
+  @Test("A removal that ends after its time is the logout that was asked for")
+  func lateRemoval() {
+    var harness = MachineHarness.waiting()
+    harness.handle(.logOut)
+    harness.end(.done)
+    harness.end(.failed(.kernel(.timedOut(.destroySessionAsync))))
+    harness.handle(.sessionDestroyed)
+    #expect(harness.actions == [.notify(.loggedOut([.notConnected]))] && harness.machine.isGone)
   }
 }
 

@@ -43,6 +43,23 @@ struct RequestedGoodbyeTests {
     #expect(second.machine.isUp && second.actions.last == .rescan)
   }
 
+  @Test("A logout of such a session stops the connection before the devices go")
+  func logout() {
+    var first = MachineHarness.up()
+    first.handle(MachineTable.message(.logoutRequested))
+    // A logout was faster than the look at the session, or had begun under the supervisor before.
+    for state in [SessionMachine.AdoptedState.up(isScanned: true), .leaving(isConnected: true, isUnbound: false)] {
+      var second = successor(first.machine.outage)
+      if case .up = state { second.handle(.logOut) }
+      second.handle(.adopt(state))
+      #expect(second.actions == [.notify(.adopted), .perform(.stop)])
+      second.end(.done)
+      #expect(second.operation == .removeDevices)
+      second.end(.done)
+      #expect(second.operation == .destroy)
+    }
+  }
+
   @Test(
     "The pause that the target asked for in its answer outlasts the supervisor, within limits", arguments: [5, 9000])
   func pause(seconds: Int) {
@@ -68,16 +85,6 @@ struct RequestedGoodbyeTests {
       harness.handle(.adopt(.up(isScanned: true)))
       #expect(harness.machine.isUp && harness.machine.outage == nil)
     }
-  }
-
-  @Test("A logout of a session that only looks as if it were up does not rely on its connection")
-  func logout() {
-    var harness = successor(Outage(cause: .message(.logoutRequested), since: .now))
-    harness.handle(.logOut)
-    harness.handle(.adopt(.up(isScanned: true)))
-    #expect(harness.operation == .removeDevices)
-    harness.end(.done)
-    #expect(harness.operation == .destroy)
   }
 }
 

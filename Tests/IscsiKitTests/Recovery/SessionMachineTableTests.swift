@@ -278,7 +278,7 @@ struct SessionEndTableTests {
       harness,
       Self.common + """
         connectionFailed                                                    | nothing
-        sessionDestroyed seenGone                                           | (vanished) -> gone
+        sessionDestroyed seenGone                                           | (loggedOut) -> gone
         eventsLost                                                          | observe
         timer                                                               | destroy -> destroying
         """)

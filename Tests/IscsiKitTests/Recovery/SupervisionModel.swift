@@ -140,7 +140,9 @@ struct SupervisionModel {
       violation = "a socket for a connection that was not stopped"
     case .sayGoodbye where kernel == .unbound || kernel == .broken: violation = "a goodbye without a connection"
     case .sayGoodbye where kernel == .up: kernel = .loggedOut
-    case .stop where machine.ending == .logout: violation = "a logout stops the connection"
+    case .stop where machine.ending == .logout && machine.outage?.cause != .message(.logoutRequested):
+      violation = "a logout stops the connection"
+    case .removeDevices where kernel == .loggedOut: violation = "flushes over a connection that holds them back"
     case .destroy where machine.ending == .logout && !areDevicesRemoved: violation = "a session goes before its devices"
     case .removeDevices:
       devicesRemovals += 1
