@@ -22,7 +22,7 @@ struct SessionDirectory<Driver: Sendable>: Sendable {
     var driver: Driver?
     var supervision: Supervision?
     /// The network device through which the portal is reached, as far as it is known.
-    var device: String?
+    fileprivate(set) var device: String?
   }
 
   /// What a claim led to.
@@ -41,6 +41,7 @@ struct SessionDirectory<Driver: Sendable>: Sendable {
   private var entries: [Ticket: Entry] = [:]
   private var tickets: [SessionKey: [Ticket]] = [:]
   private var numbers: [SessionID: Ticket] = [:]
+  private var users: [String: Set<Ticket>] = [:]
 
   /// All entries, in no order.
   var all: Dictionary<Ticket, Entry>.Values { entries.values }
@@ -89,8 +90,14 @@ struct SessionDirectory<Driver: Sendable>: Sendable {
 
   /// The sessions that are reached through a network device.
   func users(of device: String) -> [(ticket: Ticket, entry: Entry)] {
-    entries.filter { $0.value.device == device }.map { ($0.key, $0.value) }
+    (users[device] ?? []).compactMap { ticket in entries[ticket].map { (ticket, $0) } }
   }
+
+  /// Whether a session is reached through a network device.
+  func isUsed(_ device: String) -> Bool { users[device] != nil }
+
+  /// The network devices through which sessions are reached.
+  var devices: Dictionary<String, Set<Ticket>>.Keys { users.keys }
 
   /// The entries of the sessions that are believed to be up.
   var upSessions: [SessionID: Entry] {
@@ -113,12 +120,23 @@ struct SessionDirectory<Driver: Sendable>: Sendable {
   mutating func set(_ supervision: Supervision, for ticket: Ticket) { entries[ticket]?.supervision = supervision }
 
   /// Notes through which network device the portal is reached.
-  mutating func set(device: String?, for ticket: Ticket) { entries[ticket]?.device = device }
+  mutating func set(device: String?, for ticket: Ticket) {
+    guard let former = entries[ticket]?.device, former != device else { return note(device, for: ticket) }
+    users[former]?.remove(ticket)
+    if users[former]?.isEmpty == true { users[former] = nil }
+    note(device, for: ticket)
+  }
+
+  private mutating func note(_ device: String?, for ticket: Ticket) {
+    guard entries[ticket] != nil else { return }
+    entries[ticket]?.device = device
+    if let device { users[device, default: []].insert(ticket) }
+  }
 
   /// Notes that it is not known through which device a session is reached; returns its driver.
   mutating func forgetDevice(of session: SessionID) -> Driver? {
     guard let ticket = numbers[session] else { return nil }
-    entries[ticket]?.device = nil
+    set(device: nil, for: ticket)
     return entries[ticket]?.driver
   }
 
@@ -132,6 +150,7 @@ struct SessionDirectory<Driver: Sendable>: Sendable {
   /// Removes the entry: its session is gone, or was never made.
   mutating func release(_ ticket: Ticket) {
     forgetNumber(of: ticket)
+    set(device: nil, for: ticket)
     guard let entry = entries.removeValue(forKey: ticket) else { return }
     for key in [entry.key, entry.alias].compactMap(\.self) {
       tickets[key]?.removeAll { $0 == ticket }

@@ -117,13 +117,13 @@ extension SessionManager {
 
   /// Looks at each device that a session is reached through.
   private func lookAtDevices() {
-    for device in directory.withLock({ Set($0.all.compactMap(\.device)) }) { look(at: device) }
+    for device in directory.withLock({ Array($0.devices) }) { look(at: device) }
   }
 
   /// Looks at a device, and tells the sessions that are reached through it.
   func look(at device: String, told: LinkCause? = nil) {
     // A machine may have hundreds of devices that come and go. Who learns later that it uses one looks then.
-    guard !directory.withLock({ $0.users(of: device).isEmpty }),
+    guard directory.withLock({ $0.isUsed(device) }),
       linkLooks.withLock({ $0.request(device, told: told) })
     else { return }
     Task { [weak self, network = self.network] in
@@ -142,7 +142,8 @@ extension SessionManager {
   private func tell(usersOf device: String, _ cause: LinkCause) async {
     let users = directory.withLock { $0.users(of: device) }
     guard cause != .up else {
-      for user in users { await user.entry.driver?.networkFound(nil) }
+      // To hear that all is well is news to few, and there may be hundreds.
+      for user in users where user.entry.supervision?.network != nil { await user.entry.driver?.networkFound(nil) }
       return
     }
     let finding = NetworkFinding(device: device, cause: cause)

@@ -47,7 +47,7 @@ jq --exit-status '.subjects[0].findings | any(.rule == "retry-clock")' "$OUT/exp
 
 echo '--- no link'
 link_down 0
-wait_until 20 explained "$SID" link-down portal-silent
+wait_until 20 explained "$SID" link-down
 expect_exit 0 iscsi-admin explain "$SID"
 expect_stdout 'PROBLEM  the network device towards 10.0.0.1:3260, san0, is without carrier'
 link_up 0
