@@ -32,7 +32,7 @@ struct AuthenticationOptions: ParsableArguments {
     help: ArgumentHelp(
       "CHAP digests to offer, best first: SHA3-256,SHA256,SHA1,MD5. (default: MD5)", valueName: "list"),
     completion: .list(["MD5", "SHA1", "SHA256", "SHA3-256", "SHA3-256,SHA256,SHA1,MD5"]), transform: parseAlgorithms)
-  var chapAlgorithms = PreferenceList<CHAPAlgorithm>(words: [.md5])
+  var chapAlgorithms: PreferenceList<CHAPAlgorithm>?
 
   /// What many try first. It is an option so that the secret behind it is not taken for something else, and shown.
   @Option(name: [.long, .customLong("mutual-password")], help: .hidden)
@@ -44,6 +44,13 @@ struct AuthenticationOptions: ParsableArguments {
         "a secret on the command line is for all to read: use --password-file or $\(Self.passwordVariable), for the target's "
           + "--mutual-password-file or $\(Self.mutualPasswordVariable)")
     }
+  }
+
+  /// The names of those that are given. A secret in the environment may be meant for another program.
+  var given: [String] {
+    names(
+      of: ("--user", user != nil), ("--password-file", passwordFile != nil), ("--mutual-user", mutualUser != nil),
+      ("--mutual-password-file", mutualPasswordFile != nil), ("--chap-algorithms", chapAlgorithms != nil))
   }
 
   /// The environment variable of the secret.
@@ -66,7 +73,8 @@ struct AuthenticationOptions: ParsableArguments {
       user: user ?? urlUser, file: passwordFile, environment[Self.passwordVariable], .outgoing, warn)
     let incoming = try Self.credentials(
       user: mutualUser, file: mutualPasswordFile, environment[Self.mutualPasswordVariable], .incoming, warn)
-    let authentication = Authentication(outgoing: outgoing, incoming: incoming, algorithms: chapAlgorithms.words)
+    let authentication = Authentication(
+      outgoing: outgoing, incoming: incoming, algorithms: chapAlgorithms?.words ?? [.md5])
     do throws(LoginFailure) { try authentication.validate() } catch { throw .unusable(error) }
     for warning in authentication.warnings { warn(warning.description) }
     return authentication

@@ -33,6 +33,9 @@ struct ListingOptions: ParsableArguments {
   func validate() throws { try checkForm(json: json, quiet: quiet) }
 }
 
+/// The names of the options that are given.
+func names(of options: (name: String, isGiven: Bool)...) -> [String] { options.filter(\.isGiven).map(\.name) }
+
 /// Refuses two forms at a time.
 func checkForm(json: Bool, quiet: Bool) throws(ValidationError) {
   if json, quiet { throw ValidationError("--json and --quiet exclude each other") }
@@ -58,6 +61,13 @@ struct InterfaceOptions: ParsableArguments {
     if given > 1 {
       throw ValidationError("--interface-device, --interface-mac and --interface-address exclude each other")
     }
+  }
+
+  /// The names of those that are given.
+  var given: [String] {
+    names(
+      of: ("--interface-device", interfaceDevice != nil), ("--interface-mac", interfaceMac != nil),
+      ("--interface-address", interfaceAddress != nil))
   }
 
   /// The interface that the options name; nil if they name none.
@@ -100,8 +110,13 @@ struct DaemonOptions: ParsableArguments {
 
 /// How long a command may take.
 struct TimeoutOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Give up after this many seconds. (default: 30)", valueName: "s"), transform: parseTimeout)
-  var timeout: UInt32 = 30
+  @Option(
+    name: .customLong("timeout"),
+    help: ArgumentHelp("Give up after this many seconds. (default: 30)", valueName: "s"), transform: parseTimeout)
+  var wanted: UInt32?
+
+  /// Seconds.
+  var timeout: UInt32 { wanted ?? 30 }
 
   /// The same as a duration.
   var duration: Duration { .seconds(timeout) }

@@ -149,6 +149,22 @@ func discover(
   }
 }
 
+/// The same for what is then logged in to, where the authentication that is given is that of the logins. A target may have
+/// none for discoveries, or another one, and refuse ours there: then it is asked without. What it tells is no worse for
+/// that, since the logins prove who each side is.
+func discoverForLogin(
+  _ input: InitiatorTypes.DiscoverInput, by daemon: Initiator, or name: InitiatorOptions
+) async throws -> InitiatorTypes.Discovery {
+  do {
+    return try await discover(input, by: daemon, or: name)
+  } catch let refusal as InitiatorError where refusal.exitStatus == .authentication && input.authentication != nil {
+    var open = input
+    open.authentication = nil
+    // If that is refused as well, the first refusal is the one that tells something.
+    do { return try await discover(open, by: daemon, or: name) } catch { throw refusal }
+  }
+}
+
 /// Who is asked for targets; which port it is if none is given depends on how.
 struct DiscoveryServer {
   private let target: Portal

@@ -10,8 +10,10 @@ struct LoginCommand: ReportingCommand {
     discussion: """
       The daemon logs in, keeps the sessions, and logs them in again when they are lost. Several logins run at a time. A \
       login that fails leaves nothing behind. Without --portal the records of nodes say where targets are and how to log \
-      in to them (see iscsi-admin node): all that other options of a login say is then in them. Ends with the code of the first login that failed: 15 if \
-      all that did have a session already, 20 if no daemon runs.
+      in to them (see iscsi-admin node): options that say how are then refused. --all --portal asks the portal for its \
+      targets as the options say, and without authentication if it refuses that: targets may have other users for \
+      discoveries, or none. Ends with the code of the first login that failed: 15 if all that did have a session \
+      already, 20 if no daemon runs.
       """)
 
   @Argument(help: ArgumentHelp("The targets' names.", valueName: "target"), transform: parseTargetName)
@@ -44,7 +46,7 @@ struct LoginCommand: ReportingCommand {
     help: ArgumentHelp(
       "Seconds for which a login that fails for now is tried again; 0 makes one attempt. (default: 0)", valueName: "s"),
     transform: parseSeconds)
-  var retry: UInt32 = 0
+  var retry: UInt32?
 
   @Flag(help: "Begin the logins and do not wait; iscsi-admin monitor tells how they end.")
   var noWait = false
@@ -68,6 +70,11 @@ struct LoginCommand: ReportingCommand {
     if startup != nil, portal != nil { throw ValidationError("--startup and --portal exclude each other") }
     if all, !targets.isEmpty { throw ValidationError("--all and targets' names exclude each other") }
     if noScan, !luns.isEmpty { throw ValidationError("--lun and --no-scan exclude each other") }
+    if portal == nil, !given.isEmpty {
+      throw ValidationError(
+        "\(given.list("and")) \(given.count == 1 ? "needs" : "need") --portal: without it the records of the "
+          + "targets say how to log in (iscsi-admin node set)")
+    }
   }
 
   func perform(for terminal: Terminal) throws -> CommandOutput {
@@ -78,7 +85,7 @@ struct LoginCommand: ReportingCommand {
     let (places, name, daemon, waits) = (places(at: portal), initiator, daemon.initiator, !noWait)
     let outcome = try runBlocking {
       let answer: InitiatorTypes.Discovery? =
-        if let discovery { try await discover(discovery, by: daemon, or: name) } else { nil }
+        if let discovery { try await discoverForLogin(discovery, by: daemon, or: name) } else { nil }
       let found = answer?.targets.flatMap { target in target.portals.map { (target.name, $0) } }
       let logins = (found ?? places).map { target, portal in template.to(target, at: portal) }
       let progress = LoginProgress(logins, isShown: isProgressShown)
@@ -91,51 +98,6 @@ struct LoginCommand: ReportingCommand {
     return try outcome.output(report)
   }
 
-  /// Logs in as the records of the targets say.
-  func performByRecords(_ store: RecordStore) throws -> CommandOutput {
-    let found = try NodeQuery(targets: targets).find(in: store.database)
-    let records = found.nodes.records.map(\.record).filter { startup == nil || $0.startup == startup }
-    let (logins, unusable) = self.logins(by: records)
-    var refusals: [any DiagnosableError] = found.missing.map(NoRecordToLogIn.init)
-    refusals += unusable
-    if records.isEmpty, refusals.isEmpty, let startup {
-      refusals.append(RecordRefusal.noNodeWithStartup(startup, NodeQuery(targets: targets)))
-    }
-    let progress = LoginProgress(logins, isShown: !report.quiet && !noWait)
-    var input = InitiatorTypes.LoginInput(logins: logins)
-    input.wait = !noWait
-    let (call, daemon) = (input, daemon.initiator)
-    let results = try logins.isEmpty ? [] : runBlocking { try await daemon.login(call) { progress.note($0, $1) } }
-    progress.end()
-    var output = try LoginOutcome(results, without: refusals).output(report)
-    for problem in found.nodes.problems { output.warn(problem.description) }
-    return output
-  }
-
-  /// The logins by which records come to as many sessions as they want, and why some cannot be.
-  func logins(by records: [NodeRecord]) -> ([LoginDescription], [any DiagnosableError]) {
-    // Where sysfs cannot be read, the daemon says which sessions there are.
-    let sessions = (try? location.sysfs.sessions(.summary)) ?? []
-    let present = sessions.reduce(into: [SessionKey: Int]()) { $0[SessionKey($1), default: 0] += 1 }
-    var (logins, refusals): ([LoginDescription], [any DiagnosableError]) = ([], [])
-    for plan in NodeLoginPlan.plans(for: records, beside: present) {
-      do throws(LoginDescriptionError) {
-        // Where none is missing, the daemon tells which session there is.
-        let wanted =
-          plan.logins.isEmpty
-          ? [NodeLogin(record: plan.record, sessionCount: Int(plan.record.sessionCount))] : plan.logins
-        for login in wanted {
-          let description = try login.description
-          try description.check()
-          logins.append(description)
-        }
-      } catch {
-        refusals.append(UnusableRecord(record: plan.record, reason: error))
-      }
-    }
-    return (logins, refusals)
-  }
-
   /// How to log in, to whatever target.
   func template(at portal: Portal) throws -> LoginDescription {
     var login = LoginDescription(target: "", portal: portal.description)
@@ -144,7 +106,7 @@ struct LoginCommand: ReportingCommand {
     login.interface = interface.description
     login.timeouts = session.timeouts
     login.timeouts?.login = Int64(time.timeout)
-    login.timeouts?.loginRetryWindow = Int64(retry)
+    login.timeouts?.loginRetryWindow = Int64(retry ?? 0)
     login.parameters = session.parameters
     if noScan { login.scan = "none" }
     if !luns.isEmpty { login.luns = luns.map(\.linuxNumber) }
@@ -176,20 +138,4 @@ extension LoginDescription {
     login.portal = portal
     return login
   }
-}
-
-/// A target whose portal nobody has told.
-struct NoRecordToLogIn: DiagnosableError {
-  let refusal: RecordRefusal
-  var description: String { refusal.description }
-  var exitStatus: ExitStatus { refusal.exitStatus }
-  var advice: String? { "give --portal, or keep what a discovery finds: iscsi-admin discover PORTAL --save" }
-}
-
-/// A record by which nobody can log in.
-private struct UnusableRecord: DiagnosableError {
-  let record: NodeRecord
-  let reason: LoginDescriptionError
-  var description: String { "login to \(RecordSubject.node(record)) failed: \(reason.description)" }
-  var exitStatus: ExitStatus { reason.exitStatus }
 }

@@ -38,6 +38,16 @@ struct ArgumentTests {
       ),
       (login + ["--all"], "--all and targets' names exclude each other; see iscsi-admin login --help"),
       (login + ["--lun", "1", "--no-scan"], "--lun and --no-scan exclude each other; see iscsi-admin login --help"),
+      (
+        ["login", target, "--lun", "1"],
+        "--lun needs --portal: without it the records of the targets say how to log in (iscsi-admin node set); "
+          + "see iscsi-admin login --help"
+      ),
+      (
+        ["login", "--all", "--retry", "0", "--user", "me", "--noop-timeout", "5"],
+        "--retry, --user and --noop-timeout need --portal: without it the records of the targets say how to log in "
+          + "(iscsi-admin node set); see iscsi-admin login --help"
+      ),
       (login + ["--json", "--quiet"], "--json and --quiet exclude each other; see iscsi-admin login --help"),
       (
         login + ["--interface-device", "eth0", "--interface-address", "10.0.0.1"],
@@ -134,6 +144,33 @@ struct ArgumentTests {
   func lists(list: String) throws {
     #expect(try refusal(Self.login + ["--chap-algorithms", list]).status == .invalidArgument)
     #expect(try refusal(Self.login + ["--header-digest", list + ",None,None"]).status == .invalidArgument)
+  }
+
+  @Test(
+    "A login by records refuses each option that only a login with --portal follows, the default value too",
+    arguments: [
+      ["--lun", "1"], ["--no-scan"], ["--retry", "0"], ["--timeout", "30"], ["--user", "me"],
+      ["--password-file", "-"], ["--mutual-user", "it"], ["--mutual-password-file", "-"], ["--chap-algorithms", "MD5"],
+      ["--interface-device", "eth0"], ["--interface-mac", "02:00:00:00:00:01"], ["--interface-address", "10.0.0.9"],
+      ["--initiator-name", "iqn.2026-11.org.example:host"], ["--replacement-timeout", "120"],
+      ["--noop-interval", "5"], ["--noop-timeout", "5"], ["--header-digest", "None"], ["--data-digest", "None"],
+    ])
+  func recordsSay(option: [String]) throws {
+    for subject in [[Self.target], ["--all"]] {
+      let output = try refusal(["login"] + subject + option)
+      #expect(output.status == .invalidArgument)
+      #expect(output.diagnostics.hasPrefix("iscsi-admin: \(option[0]) needs --portal: "))
+    }
+    if option[0] != "--password-file" && !option[0].hasPrefix("--mutual") {
+      #expect(throws: Never.self) { try IscsiAdmin.command(Self.login + option) }
+    }
+  }
+
+  @Test("A login by records takes what does not say how to log in")
+  func recordsOptions() throws {
+    #expect(throws: Never.self) {
+      try IscsiAdmin.command(["login", Self.target, "--no-wait", "--json", "--socket", "/run/other"])
+    }
   }
 
   /// What the daemon makes of a login.
