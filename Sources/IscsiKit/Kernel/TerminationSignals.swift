@@ -1,22 +1,79 @@
 // SPDX-License-Identifier: Apache-2.0
 import CLinux
 import Glibc
+import Synchronization
+internal import SystemPackage
 
-/// Turns SIGINT and SIGTERM into a call, so that what is under way can be undone before the process ends.
-public enum TerminationSignals {
-  /// Keeps the two signals from every thread, until `watch` takes them.
+/// Turns SIGINT and SIGTERM into calls, so that what is under way can be undone before the process ends.
+///
+/// One thread takes the signals, for the life of the process: where several wait for the same signal, any of them gets it,
+/// also one whose work is long over. The first signal calls all handlers that are set; one without a handler ends the
+/// process, as it does by default, and so does every further one. Its exit code is then 128 plus the number of the signal.
+public final class TerminationSignals: Sendable {
+  /// Those of the process.
+  public static let shared = TerminationSignals(wait: clinux_wait_for_termination, end: { _exit($0) })
+
+  /// A handler that is set.
+  public struct Handler: Hashable, Sendable { fileprivate let number: Int }
+
+  private struct State {
+    var handlers: [Int: @Sendable () -> Void] = [:]
+    var lastNumber = 0
+    var isWatched = false
+    var hasCalled = false
+  }
+
+  private let state = Mutex(State())
+  private let wait: @Sendable () -> Int32
+  private let end: @Sendable (Int32) -> Void
+
+  /// Signals by number from `wait`, which waits for the next one and gives 0 if there is none to wait for. `end` ends the
+  /// process.
+  init(wait: @escaping @Sendable () -> Int32, end: @escaping @Sendable (Int32) -> Void) {
+    self.wait = wait
+    self.end = end
+  }
+
+  /// Keeps the two signals from every thread but the one that takes them, which comes with the first handler.
   ///
   /// Call it from the main thread before others are started: threads inherit which signals are held.
   public static func hold() { clinux_hold_termination() }
 
-  /// Calls `handler` at the first SIGINT or SIGTERM; a second one ends the process at once, with 128 plus its number.
-  public static func watch(_ handler: @escaping @Sendable () -> Void) {
-    // Without the thread the signals stay held and the work goes on to its end.
-    try? DedicatedThread.start(named: "iscsi-signals") {
-      guard clinux_wait_for_termination() != 0 else { return }
-      handler()
-      let number = clinux_wait_for_termination()
-      if number != 0 { _exit(128 + number) }
+  /// Sets a handler, beside those that are set.
+  ///
+  /// - Parameter handler: Is called at the first SIGINT or SIGTERM, on a thread that must not wait.
+  /// - Returns: By what to clear it.
+  public func set(_ handler: @escaping @Sendable () -> Void) -> Handler {
+    let (set, isWatched) = state.withLock { state in
+      state.lastNumber += 1
+      state.handlers[state.lastNumber] = handler
+      defer { state.isWatched = true }
+      return (Handler(number: state.lastNumber), state.isWatched)
+    }
+    if !isWatched {
+      // Without the thread the signals stay held, the work goes on to its end, and the next handler tries again.
+      do throws(Errno) {
+        try DedicatedThread.start(named: "iscsi-signals") { self.watch() }
+      } catch {
+        state.withLock { $0.isWatched = false }
+      }
+    }
+    return set
+  }
+
+  /// Clears a handler; nothing happens the second time.
+  public func clear(_ handler: Handler) { state.withLock { $0.handlers[handler.number] = nil } }
+
+  private func watch() {
+    while true {
+      let number = wait()
+      guard number != 0 else { return }
+      let handlers = state.withLock { state in
+        defer { state.hasCalled = true }
+        return state.hasCalled ? [] : Array(state.handlers.values)
+      }
+      if handlers.isEmpty { end(128 + number) }
+      for handler in handlers { handler() }
     }
   }
 }

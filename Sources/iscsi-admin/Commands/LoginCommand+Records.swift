@@ -13,15 +13,23 @@ extension LoginCommand {
     if records.isEmpty, refusals.isEmpty, let startup {
       refusals.append(RecordRefusal.noNodeWithStartup(startup, NodeQuery(targets: targets)))
     }
-    let progress = LoginProgress(logins, isShown: !report.quiet && !noWait)
-    var input = InitiatorTypes.LoginInput(logins: logins)
-    input.wait = !noWait
-    let (call, daemon) = (input, daemon.initiator)
-    let results = try logins.isEmpty ? [] : runBlocking { try await daemon.login(call) { progress.note($0, $1) } }
-    progress.end()
+    let results = try logins.isEmpty ? [] : logIn(logins)
     var output = try LoginOutcome(results, without: refusals).output(report)
     for problem in found.nodes.problems { output.warn(problem.description) }
     return output
+  }
+
+  /// Logs in, and tells how that gets on.
+  private func logIn(_ logins: [LoginDescription]) throws -> [InitiatorTypes.LoginResult] {
+    var input = InitiatorTypes.LoginInput(logins: logins)
+    input.wait = !noWait
+    let (call, daemon, isProgressShown) = (input, daemon.initiator, !report.quiet && !noWait)
+    return try runBlocking {
+      // It begins here, as it starts a thread, which must not be there before signals are held.
+      let progress = LoginProgress(logins, isShown: isProgressShown)
+      defer { progress.end() }
+      return try await daemon.login(call) { progress.note($0, $1) }
+    }
   }
 
   /// The logins by which records come to as many sessions as they want, and why some cannot be.

@@ -30,7 +30,9 @@ func runBlocking<T: Sendable>(_ body: @escaping @Sendable () async -> T) -> T {
     box.value.withLock { $0 = value }
     done.signal()
   }
-  TerminationSignals.watch { task.cancel() }
+  // Only while it is under way: between two such works a signal ends the process.
+  let handler = TerminationSignals.shared.set { task.cancel() }
+  defer { TerminationSignals.shared.clear(handler) }
   while true {
     done.wait()
     if let value = box.value.withLock({ $0 }) { return value }
