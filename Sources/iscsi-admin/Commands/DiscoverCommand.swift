@@ -58,19 +58,18 @@ struct DiscoverCommand: ReportingCommand {
     // Once: a secret may come from standard input.
     let input = kind == .isns ? nil : try input()
     let answer = try input.map(askTarget) ?? askISNS()
-    var output = try output(of: answer, for: terminal)
-    if save, !answer.targets.isEmpty {
-      let plans = try keep(answer, authentication: input?.authentication, in: .ofMachine())
-      for plan in plans { output.tell(plan, report) }
+    guard save, !answer.targets.isEmpty else { return try output(of: answer, for: terminal) }
+    return try output(of: answer, for: terminal) { tell in
+      try keep(answer, authentication: input?.authentication, in: .ofMachine(), tell)
     }
-    return output
   }
 
-  /// Keeps the discovery, and then what it has found: the links to the nodes are in the discovery's folder.
+  /// Keeps the discovery, and then what it has found: the links to the nodes are in the discovery's folder. `tell` gets what
+  /// is kept, as soon as it is.
   func keep(
     _ answer: InitiatorTypes.Discovery, authentication: LoginDescription.AuthenticationDescription?,
-    in store: RecordStore
-  ) throws -> [RecordPlan] {
+    in store: RecordStore, _ tell: (RecordPlan) -> Void
+  ) throws {
     let configuration = store.configuration
     var discovery = configuration.discovery(kind, at: portal.host, port: portal.port)
     if let authentication { discovery.authentication = RecordAuthentication(authentication) }
@@ -81,11 +80,8 @@ struct DiscoverCommand: ReportingCommand {
     }
     let database = store.database
     let found = try database.discoveryInterfaces().map { FoundTargets(over: $0, targets) }
-    return [
-      try database.carryOut(DiscoveryCreationEdit(discovery, configuration: configuration)),
-      try database.carryOut(
-        FoundNodesEdit(found, foundBy: discovery, configuration: configuration)),
-    ]
+    tell(try database.carryOut(DiscoveryCreationEdit(discovery, configuration: configuration)))
+    tell(try database.carryOut(FoundNodesEdit(found, foundBy: discovery, configuration: configuration)))
   }
 
   private func askTarget(_ input: InitiatorTypes.DiscoverInput) throws -> InitiatorTypes.Discovery {
@@ -117,8 +113,12 @@ struct DiscoverCommand: ReportingCommand {
     return input
   }
 
-  /// What the command prints for an answer.
-  func output(of answer: InitiatorTypes.Discovery, for terminal: Terminal) throws -> CommandOutput {
+  /// What the command prints for an answer, after it was kept by `keeping`, which tells the records that are kept. What was
+  /// found is printed also if that fails.
+  func output(
+    of answer: InitiatorTypes.Discovery, for terminal: Terminal,
+    keeping: ((RecordPlan) -> Void) throws -> Void = { _ in }
+  ) throws -> CommandOutput {
     var output = CommandOutput()
     output.warn(of: answer)
     if answer.targets.isEmpty {
@@ -128,11 +128,11 @@ struct DiscoverCommand: ReportingCommand {
         output.fail(InitiatorTypes.Failure(OperationError(.discovery(portal), .isns(.query(.noSuchEntry)))))
       }
     }
-    if report.json {
-      try output.show(DiscoveryDocument(answer, at: portal))
-    } else if !report.quiet, !answer.targets.isEmpty {
+    if !report.json, !report.quiet, !answer.targets.isEmpty {
       output.text = targetTable(answer.targets, for: terminal)
     }
+    do { try keeping { output.tell($0, report) } } catch let error as any DiagnosableError { output.fail(error) }
+    if report.json { try output.show(DiscoveryDocument(answer, at: portal)) }
     return output
   }
 }

@@ -76,8 +76,10 @@ struct DiscoverSavingTests {
     _ arguments: [String], _ answer: SendTargetsResponse, in fixture: RecordFixture
   ) throws -> [String] {
     let command = try DiscoverCommand.parse(arguments + ["--save"])
-    let plans = try command.keep(
-      InitiatorTypes.Discovery(answer), authentication: command.input().authentication, in: fixture.store)
+    var plans: [RecordPlan] = []
+    try command.keep(
+      InitiatorTypes.Discovery(answer), authentication: command.input().authentication, in: fixture.store
+    ) { plans.append($0) }
     return plans.flatMap(\.steps).map { "\($0.subject): \($0.action)" }
   }
 
@@ -117,11 +119,32 @@ struct DiscoverSavingTests {
     let command = try DiscoverCommand.parse(["10.0.0.1", "--save"])
     let changed = InitiatorTypes.Discovery(try answer(text + "2\0"))
     var output = CommandOutput()
-    for plan in try command.keep(changed, authentication: nil, in: fixture.store) { output.tell(plan, command.report) }
+    try command.keep(changed, authentication: nil, in: fixture.store) { output.tell($0, command.report) }
     #expect(
       output.text
         == "iqn.2026-11.org.example:a at 10.0.0.1:3260,2 over default: changed\n  node.tpgt: 1 -> 2\n")
     #expect(try fixture.store.database.nodes().records.map(\.record.portal.description) == ["10.0.0.1:3260,2"])
+  }
+
+  @Test("What was found is told also if it cannot be kept, with the code of the failure", arguments: [false, true])
+  func failing(isJSON: Bool) throws {
+    let fixture = try RecordFixture()
+    // The nodes cannot be written where a file stands in place of their folder; the discovery can.
+    try fixture.write("", to: "nodes")
+    let command = try DiscoverCommand.parse(["10.0.0.1", "--save"] + (isJSON ? ["--json"] : []))
+    let found = InitiatorTypes.Discovery(
+      try answer("TargetName=iqn.2026-11.org.example:a\0TargetAddress=10.0.0.1:3260,1\0"))
+    let output = try command.output(of: found, for: .plain) { tell in
+      try command.keep(found, authentication: nil, in: fixture.store, tell)
+    }
+    #expect(output.status == .database)
+    #expect(output.failures.count == 1 && output.diagnosticLines.count == 1)
+    #expect(output.text.contains("iqn.2026-11.org.example:a"))
+    if isJSON {
+      #expect(output.text.contains("\"exitCode\" : 6"))
+    } else {
+      #expect(output.text.hasSuffix("discovery sendtargets at 10.0.0.1:3260: created\n"))
+    }
   }
 
   @Test("Where users have made interfaces, nodes are kept over these")
