@@ -64,19 +64,27 @@ struct SessionSetCommand: ReportingCommand {
 
   func perform(for terminal: Terminal) throws -> CommandOutput {
     let (ids, timeouts, daemon) = (ids, timeouts, daemon.initiator)
-    let results = try runBlocking {
-      var results: [Result<[InitiatorTypes.SetResult], InitiatorError>] = []
-      for id in ids {
-        do throws(InitiatorError) {
-          results.append(.success(try await daemon.set(timeouts, of: id)))
-        } catch {
-          guard case .failed = error else { throw error }
-          results.append(.failure(error))
-        }
-      }
-      return results
+    let results = runBlocking {
+      await Self.results(of: ids) { (id) throws(InitiatorError) in try await daemon.set(timeouts, of: id) }
     }
-    return try output(of: Array(zip(ids, results)))
+    return try output(of: results)
+  }
+
+  /// Sets one session after the other. Once there is no daemon to ask, those that are left need not be tried: what was done
+  /// before is told, and the failure once.
+  static func results(
+    of ids: [SessionID], _ set: (SessionID) async throws(InitiatorError) -> [InitiatorTypes.SetResult]
+  ) async -> [(SessionID, Result<[InitiatorTypes.SetResult], InitiatorError>)] {
+    var results: [(SessionID, Result<[InitiatorTypes.SetResult], InitiatorError>)] = []
+    for id in ids {
+      do throws(InitiatorError) {
+        results.append((id, .success(try await set(id))))
+      } catch {
+        results.append((id, .failure(error)))
+        guard case .failed = error else { break }
+      }
+    }
+    return results
   }
 
   /// What the command prints.

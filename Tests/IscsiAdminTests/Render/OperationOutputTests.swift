@@ -180,6 +180,27 @@ struct OperationOutputTests {
     #expect(output.diagnostics.contains("replacement-timeout: recovery_tmo had been written by hand (7)"))
   }
 
+  @Test("session set: a daemon that goes between two sessions leaves what was done before in the report")
+  func daemonGone() async throws {
+    let ids = [1, 9, 2, 3].map(SessionID.init(rawValue:))
+    var asked: [UInt32] = []
+    let results = await SessionSetCommand.results(of: ids) { (id) throws(InitiatorError) in
+      asked.append(id.rawValue)
+      switch id.rawValue {
+      case 1: return [Self.result(.handWritten("7"))]
+      case 9: throw .failed(InitiatorTypes.Failure(OperationError(.set(id), .noSession)))
+      default: throw .daemon(.closed)
+      }
+    }
+    #expect(asked == [1, 9, 2])
+    let output = try SessionSetCommand.parse(["1", "9", "2", "3", "--replacement-timeout", "-1"]).output(of: results)
+    #expect(output.text == "session 1: changed\n")
+    #expect(output.failures.map(\.exitCode) == [2, 18])
+    let document = try SessionSetCommand.parse(["1", "9", "2", "3", "--replacement-timeout", "-1", "--json"])
+      .output(of: results).text
+    #expect(document.contains("\"sessions\" : [\n    1\n  ]"))
+  }
+
   @Test("session show: what the daemon knows of a session that is being recovered", arguments: forms)
   func recovery(arguments: [String], form: String) throws {
     let outage = InitiatorTypes.Outage(
