@@ -13,6 +13,8 @@ public struct InMemoryISNSServer: OctetNode {
   public var silentOn: Set<ISNSFunction> = []
   /// Whether queries of who is registered get no answer.
   public var isSilentOnceRegistered = false
+  /// Whether the answers to queries of who is registered are those of no iSNS server.
+  public var isGarbledOnceRegistered = false
   /// Functions in place of whose answer the connection is closed.
   public var closesOn: Set<ISNSFunction> = []
   /// The most octets of payload in a PDU.
@@ -38,6 +40,10 @@ public struct InMemoryISNSServer: OctetNode {
         reply.closes = closesOn.contains(request.function)
         guard !reply.closes, !silentOn.contains(request.function) else { continue }
         if isSilentOnceRegistered, isRegistered, request.function == .query { continue }
+        if isGarbledOnceRegistered, isRegistered, request.function == .query {
+          reply.octets += Array("HTTP/1.1 400 Bad Request".utf8)
+          continue
+        }
         reply.octets += notices + answer(to: request).octets(from: .server, maxPayload: maxPayload)
       }
     } catch {

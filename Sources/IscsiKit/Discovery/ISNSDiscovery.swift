@@ -59,7 +59,9 @@ public struct ISNSDiscovery: Sendable {
     while true {
       switch action {
       case .done(let targets)?: return .success(targets)
-      case .failed(let failure)?: return .failure(failure)
+      case .failed(let failure)?:
+        await leave(exchange, over: socket)
+        return .failure(failure)
       case .send?, nil: break
       }
       let conclusion = exchange.conclusion
@@ -72,12 +74,17 @@ public struct ISNSDiscovery: Sendable {
           action = conclusion
           continue
         }
-        // The server is not asked whether it has taken it.
-        if let farewell = exchange.farewell { try? await socket.write(farewell, until: .now) }
+        await leave(exchange, over: socket)
         if error == .timedOut { return .failure(.timedOut(exchange.pending)) }
         throw error
       }
     }
+  }
+
+  /// Takes a registration back. The server is not asked whether it has taken that, for the task may be cancelled by now, and the
+  /// stream out of step.
+  private func leave(_ exchange: ISNSExchange, over socket: borrowing TCPSocket) async {
+    if let farewell = exchange.farewell { try? await socket.write(farewell, until: .now) }
   }
 
   /// Reads until something follows from what has come.

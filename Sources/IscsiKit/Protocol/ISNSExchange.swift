@@ -79,6 +79,8 @@ public struct ISNSExchange: Sendable {
   private var step = Step.end
   private var transactionID: UInt16 = 0
   private var notices = 0
+  /// Whether the server has registered us for all that is known, from the request on until it is asked to undo that.
+  private var mayBeRegistered = false
 
   /// A talk that has not begun.
   ///
@@ -105,10 +107,10 @@ public struct ISNSExchange: Sendable {
     return Self.end(result)
   }
 
-  /// What to send, without waiting for an answer, if the talk is broken off: nil if the server has registered nothing.
+  /// What to send, without waiting for an answer, when the talk has failed or is broken off: nil if the server has registered
+  /// nothing.
   public var farewell: [UInt8]? {
-    guard case .queryAgain = step else { return nil }
-    return message(.deregister).octets()
+    mayBeRegistered ? message(.deregister, transactionID &+ 1).octets() : nil
   }
 
   /// Begins.
@@ -134,7 +136,10 @@ public struct ISNSExchange: Sendable {
       step = .registration
       return ask(.register)
     case .registration:
-      guard status == .successful else { return end(.failure(.registration(status))) }
+      guard status == .successful else {
+        mayBeRegistered = false
+        return end(.failure(.registration(status)))
+      }
       step = .queryAgain
       return ask(.query)
     case .queryAgain:
@@ -152,7 +157,7 @@ public struct ISNSExchange: Sendable {
   // MARK: - Requests
 
   /// Whom DevAttrReg and DevDereg are about, and what DevAttrQry asks for, of all nodes of type target.
-  private func message(_ function: ISNSFunction) -> ISNSMessage {
+  private func message(_ function: ISNSFunction, _ transactionID: UInt16) -> ISNSMessage {
     let name = initiator.description
     var attributes = [ISNSAttribute(.nodeName, name)]
     switch function {
@@ -176,7 +181,12 @@ public struct ISNSExchange: Sendable {
 
   private mutating func ask(_ function: ISNSFunction) -> Action {
     transactionID &+= 1
-    return .send(message(function).octets())
+    switch function {
+    case .register: mayBeRegistered = true
+    case .deregister: mayBeRegistered = false
+    default: break
+    }
+    return .send(message(function, transactionID).octets())
   }
 
   // MARK: - Answers

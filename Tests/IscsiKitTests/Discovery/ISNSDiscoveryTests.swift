@@ -128,6 +128,45 @@ struct ISNSDiscoveryTests {
     #expect(cause(result) == .isns(.timedOut(.query)))
   }
 
+  @Test("A discovery that is given up while the answer to its registration is out takes itself out")
+  func givenUpRegistering() async throws {
+    let result = try await runUntilAsked(
+      [.query, .register, .deregister],
+      makeServer {
+        $0.wantsRegistration = true
+        $0.silentOn = [.register]
+      })
+    #expect(cause(result) == .isns(.timedOut(.register)))
+  }
+
+  @Test("A discovery that is cancelled while the answer to its registration is out takes itself out")
+  func cancelledRegistering() async throws {
+    let log = RequestLog()
+    let node = makeServer {
+      $0.wantsRegistration = true
+      $0.silentOn = [.register]
+      $0.log = { log.add($0) }
+    }
+    let target = try LoopbackTarget(servingOctets: { node })
+    let discovery = try makeDiscovery()
+    let run = Task { await Result { () async throws(OperationError) in try await discovery.run(at: target.portal) } }
+    #expect(await eventually { log.functions == [.query, .register] })
+    run.cancel()
+    #expect(cause(await run.value) == .cancelled)
+    #expect(await eventually { log.functions == [.query, .register, .deregister] })
+  }
+
+  @Test("A discovery whose answer is none once it is registered takes itself out")
+  func garbledRegistered() async throws {
+    let (result, asked) = try await run(
+      makeServer {
+        $0.wantsRegistration = true
+        $0.isGarbledOnceRegistered = true
+      })
+    #expect(cause(result) == .isns(.malformed(.version(0x4854))))
+    #expect(asked == [.query, .register, .query, .deregister])
+  }
+
   @Test("Messages of the server's own on the way are passed over; octets that are none end the discovery")
   func notices() async throws {
     let notice = ISNSMessage(ISNSFunction(rawValue: 8), transactionID: 9, payload: [0, 0, 0, 0])

@@ -67,7 +67,7 @@ struct ISNSExchangeTests {
     let type = ISNSAttribute(.nodeType, ISNSNodeType.initiator.rawValue).octets
     let register = ISNSMessage(.register, transactionID: 2, payload: named + delimiter + named + type)
     #expect(exchange.receive(response(.query, 1, .sourceUnknown)) == .send(register.octets()))
-    #expect(exchange.pending == .register && exchange.farewell == nil)
+    #expect(exchange.pending == .register && exchange.farewell != nil)
     guard case .send(let again)? = exchange.receive(response(.register, 2)) else {
       Issue.record("nothing is asked")
       return
@@ -91,6 +91,7 @@ struct ISNSExchangeTests {
     _ = exchange.receive(response(.query, 1, .sourceUnknown))
     let invalid = ISNSStatus(rawValue: 3)
     #expect(exchange.receive(response(.register, 2, invalid)) == .failed(.registration(invalid)))
+    #expect(exchange.farewell == nil)
 
     exchange = try makeExchange()
     _ = exchange.start()
@@ -98,6 +99,24 @@ struct ISNSExchangeTests {
     _ = exchange.receive(response(.register, 2))
     _ = exchange.receive(response(.query, 3, .sourceUnknown))
     #expect(exchange.receive(response(.deregister, 4)) == .failed(.registration(.sourceUnknown)))
+  }
+
+  @Test("A registration is taken back after an answer that makes no sense, to it or to what is asked then")
+  func registeredNonsense() throws {
+    let named = ISNSAttribute(.nodeName, Self.name).octets, delimiter = ISNSAttribute(.delimiter).octets
+    let farewell = { (number: UInt16) in
+      ISNSMessage(.deregister, transactionID: number, payload: named + delimiter + named).octets()
+    }
+    var registering = try makeExchange()
+    _ = registering.start()
+    _ = registering.receive(response(.query, 1, .sourceUnknown))
+    var asking = registering
+    #expect(registering.receive(response(.register, 9)) == .failed(.unexpected(.register.response)))
+    #expect(registering.farewell == farewell(3))
+
+    _ = asking.receive(response(.register, 2))
+    #expect(asking.receive(response(.query, 9)) == .failed(.unexpected(.query.response)))
+    #expect(asking.farewell == farewell(4))
   }
 
   @Test("An answer to another question is refused, whatever it says")
