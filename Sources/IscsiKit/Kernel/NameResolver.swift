@@ -10,11 +10,44 @@ final class NameResolver: Sendable {
   /// The resolver of the process. What a plug-in of glibc's resolver does on its stack is not ours to know.
   static let shared = NameResolver(BlockingWork(limit: 16, sharesFiles: false, stackSize: 1 << 20))
 
-  private static let memoryLimit = 1024
+  /// What is remembered of names.
+  private struct Memory {
+    private static let limit = 1024
+
+    private var addresses: [String: [SocketAddress]] = [:]
+    /// When a name was asked for last, by the number of the question.
+    private var uses: [String: UInt64] = [:]
+    private var lastUse: UInt64 = 0
+
+    /// Whether a new name has room without another one's loss.
+    var hasRoom: Bool { addresses.count < Self.limit }
+    /// Whether the addresses of a name are known.
+    func knows(_ name: String) -> Bool { addresses[name] != nil }
+
+    /// The addresses of a name that is asked for.
+    mutating func recall(_ name: String) -> [SocketAddress]? {
+      guard let found = addresses[name] else { return nil }
+      lastUse += 1
+      uses[name] = lastUse
+      return found
+    }
+
+    /// Notes the addresses of a name. What nobody has asked for the longest gives way to a new name.
+    mutating func note(_ found: [SocketAddress], of name: String) {
+      if !hasRoom, !knows(name), let oldest = uses.min(by: { $0.value < $1.value })?.key {
+        addresses[oldest] = nil
+        uses[oldest] = nil
+      }
+      addresses[name] = found
+      lastUse += 1
+      uses[name] = lastUse
+    }
+  }
+
   private let pool: BlockingWork
   private let patience: Duration
   private let lookUp: @Sendable (String, UInt16) -> Result<[SocketAddress], TransportError>
-  private let known = Mutex<[String: [SocketAddress]]>([:])
+  private let known = Mutex(Memory())
 
   /// A resolver with threads of a pool that waits so long for news of a name whose addresses it remembers.
   init(
@@ -29,7 +62,7 @@ final class NameResolver: Sendable {
   /// Notes an address that a name had before this process began, unless it knows better.
   func remember(_ address: SocketAddress, of name: String) {
     known.withLock { known in
-      if known.count < Self.memoryLimit, known[name] == nil { known[name] = [address] }
+      if known.hasRoom, !known.knows(name) { known.note([address], of: name) }
     }
   }
 
@@ -37,21 +70,19 @@ final class NameResolver: Sendable {
   func addresses(
     of name: String, port: UInt16, until deadline: ContinuousClock.Instant
   ) async throws(TransportError) -> [SocketAddress] {
-    let remembered = known.withLock { $0[name] }?.map { SocketAddress($0.address, port: port, scope: $0.scope) }
+    let remembered = known.withLock { $0.recall(name) }?.map { SocketAddress($0.address, port: port, scope: $0.scope) }
     let limit = remembered == nil ? deadline : min(deadline, .now + patience)
     let outcome: Result<[SocketAddress], TransportError>
     do throws(WaitError) {
       outcome = try await pool.run(until: limit) { [lookUp] in lookUp(name, port) }
     } catch {
-      if error == .timedOut, let remembered { return remembered }
+      // A machine without room for a thread is no reason to lose the way either.
+      if error != .cancelled, let remembered { return remembered }
       throw error == .timedOut ? .unresolvable("the resolver did not answer in time") : TransportError(error)
     }
     switch outcome {
     case .success(let found):
-      known.withLock { known in
-        if known.count >= Self.memoryLimit { known = [:] }
-        known[name] = found
-      }
+      known.withLock { $0.note(found, of: name) }
       return found
     case .failure(let error):
       guard let remembered else { throw error }

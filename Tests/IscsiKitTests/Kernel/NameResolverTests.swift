@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Dispatch
 import Synchronization
+import SystemPackage
 import Testing
 
 @testable import IscsiKit
@@ -59,6 +60,35 @@ struct NameResolverTests {
     resolver.remember(SocketAddress(.v4(0x0A00_0009), port: 3260), of: "target")
     machine.becomes(.fails)
     #expect(try await resolver.addresses(of: "target", port: 860, until: end).map(\.description) == ["10.0.0.1:860"])
+  }
+
+  @Test("A name has the addresses that it had also where the machine has no room for a thread that asks")
+  func noThread() async throws {
+    let pool = BlockingWork(limit: 1, linger: .zero) { (_) throws(Errno) in throw .resourceTemporarilyUnavailable }
+    let resolver = NameResolver(pool) { _, _ in .failure(.unresolvable("never asked")) }
+    resolver.remember(SocketAddress(.v4(0x0A00_0009), port: 3260), of: "target")
+    let end = ContinuousClock.now + .seconds(30)
+    #expect(try await resolver.addresses(of: "target", port: 860, until: end).map(\.description) == ["10.0.0.9:860"])
+    await #expect(throws: TransportError.self) { try await resolver.addresses(of: "other", port: 860, until: end) }
+  }
+
+  @Test("A full memory loses for a new name the one that nobody has asked for the longest, and none for a known one")
+  func full() async throws {
+    let machine = Machine()
+    let resolver = resolver(machine)
+    let end = ContinuousClock.now + .seconds(60)
+    for number in 0..<1024 { _ = try await resolver.addresses(of: "target\(number)", port: 3260, until: end) }
+    // Known, and by that the last one that was asked for.
+    _ = try await resolver.addresses(of: "target0", port: 3260, until: end)
+    _ = try await resolver.addresses(of: "new", port: 3260, until: end)
+    machine.becomes(.fails)
+    var lost: [String] = []
+    for name in ["new"] + (0..<1024).map({ "target\($0)" }) {
+      do throws(TransportError) { _ = try await resolver.addresses(of: name, port: 3260, until: end) } catch {
+        lost.append(name)
+      }
+    }
+    #expect(lost == ["target1"])
   }
 
   @Test("A name that never had an address has none")
