@@ -69,6 +69,9 @@ struct AuthenticationOptions: ParsableArguments {
   ) throws(AuthenticationOptionsError) -> Authentication {
     if passwordFile == "-", mutualPasswordFile == "-" { throw .standardInputTwice }
     if let user, let urlUser, user != urlUser { throw .twoUsers }
+    if let urlUser, urlUser.contains(":"), passwordFile == nil, environment[Self.passwordVariable] == nil {
+      throw .colonInURL
+    }
     let outgoing = try Self.credentials(
       user: user ?? urlUser, file: passwordFile, environment[Self.passwordVariable], .outgoing, warn)
     let incoming = try Self.credentials(
@@ -124,6 +127,8 @@ enum AuthenticationOptionsError: DiagnosableError, Hashable {
   case badUser(Direction)
   /// A name without a secret.
   case noSecret(Direction)
+  /// The user of the URL has a colon and there is no secret: what follows it may be meant as one.
+  case colonInURL
   /// The environment's secret is empty, too long or has a line end.
   case badVariable(Direction)
   /// The file gives no secret.
@@ -139,6 +144,8 @@ enum AuthenticationOptionsError: DiagnosableError, Hashable {
     case .noUser(let direction): "a secret is given without a name: \(direction.userOption) is missing"
     case .badUser(let direction): "\(direction.userOption) takes 1 to 255 octets without control characters"
     case .noSecret(let direction): "there is no secret for the user (\(direction.userOption), or the URL's)"
+    case .colonInURL:
+      "the URL's user has a colon: a secret behind it is for all to read, and taken for a part of the name"
     case .badVariable(let direction): "$\(direction.variable) is no secret: 1 to 255 octets on one line"
     case .file(let error): error.description
     case .unusable(let reason): reason.description
@@ -153,6 +160,7 @@ enum AuthenticationOptionsError: DiagnosableError, Hashable {
   /// What helps.
   var advice: String? {
     switch self {
+    case .colonInURL: Self.noSecret(.outgoing).advice
     case .noSecret(let direction): "give it with \(direction.fileOption) FILE or in $\(direction.variable)"
     case .unusable(.incompleteCredentials): "add --user and its secret"
     case .unusable(let reason): reason.advice

@@ -78,6 +78,21 @@ struct AuthenticationOptionsTests {
     }
   }
 
+  @Test("A secret behind a colon in a URL is told to be none, and not repeated; a name with colons is one")
+  func colon() throws {
+    let error = try #require(throws: AuthenticationOptionsError.self) { try resolve([], urlUser: "me:topSecret") }
+    #expect(error == .colonInURL && error.exitStatus == .invalidArgument)
+    #expect(
+      diagnostic(error)
+        == "iscsi-admin: the URL's user has a colon: a secret behind it is for all to read, and taken for a part of the "
+        + "name; give it with --password-file FILE or in $ISCSI_PASSWORD\n")
+    let name = "iqn.2026-11.org.example:host"
+    let environment = ["ISCSI_PASSWORD": "fromEnvironment"]
+    #expect(try resolve([], urlUser: name, environment: environment).outgoing?.name == name)
+    let file = try TemporaryFile("fromTheFile1\n")
+    #expect(try resolve(["--password-file", file.path.string], urlUser: name).outgoing?.name == name)
+  }
+
   @Test("No message about secrets that cannot be used has one of them")
   func discretion() throws {
     let file = try TemporaryFile("topSecret\n")
