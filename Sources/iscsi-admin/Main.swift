@@ -51,7 +51,7 @@ extension IscsiAdmin {
     var command: any ParsableCommand.Type = IscsiAdmin.self
     for word in words where !word.hasPrefix("-") {
       guard let next = command.configuration.subcommands.first(where: { $0.configuration.commandName == word }) else {
-        throw ValidationError("unexpected argument '\(word)'")
+        throw ValidationError("unknown command '\(word)'")
       }
       command = next
     }

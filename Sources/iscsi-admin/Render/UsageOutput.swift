@@ -32,29 +32,18 @@ struct UsageError: DiagnosableError, Hashable {
     if let assignment = arguments.compactMap(AssignmentArgument.init).first(where: \.hasSecret) {
       text = assignment.adviceOnSecret
     } else {
-      text = arguments.contains(where: Self.mayHaveSecret) ? secretOnCommandLine : message
+      text =
+        arguments.contains(where: Self.mayHaveSecret)
+        ? secretOnCommandLine : UnknownWord(arguments)?.description ?? message
     }
     description = text.prefix(1).lowercased() + text.dropFirst()
-    advice = "see \(Self.commandName(in: arguments)) --help"
+    advice = "see \(NamedCommand(arguments).name) --help"
   }
 
   /// Whether an argument looks like a URL with a secret: `user%secret@host`.
   private static func mayHaveSecret(_ argument: String) -> Bool {
     guard let at = argument.lastIndex(of: "@") else { return false }
     return argument[..<at].contains("%")
-  }
-
-  /// The command that the arguments name, as far as there is such a command.
-  private static func commandName(in arguments: [String]) -> String {
-    var command: any ParsableCommand.Type = IscsiAdmin.self
-    var name = "iscsi-admin"
-    for argument in arguments {
-      guard let next = command.configuration.subcommands.first(where: { $0.configuration.commandName == argument })
-      else { break }
-      command = next
-      name += " \(argument)"
-    }
-    return name
   }
 }
 

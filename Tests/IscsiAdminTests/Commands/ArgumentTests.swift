@@ -107,11 +107,31 @@ struct ArgumentTests {
         "the value 'iscsi://san' is invalid for '<url>': the URL names no target; write "
           + "iscsi://[user@]host[:port]/target-name[/lun]; see iscsi-admin probe --help"
       ),
-      (["session", "lst"], "unexpected argument 'lst'; see iscsi-admin session --help"),
-      (["nonsense"], "unexpected argument 'nonsense'; see iscsi-admin --help"),
-      (["help", "nonsense"], "unexpected argument 'nonsense'; see iscsi-admin --help"),
-      (["help", "session", "lst"], "unexpected argument 'lst'; see iscsi-admin --help"),
-      (["version", "--jsn"], "unknown option '--jsn'. Did you mean '--json'?; see iscsi-admin version --help"),
+      (["session", "lst"], "unknown command 'lst' (did you mean 'list'?); see iscsi-admin session --help"),
+      (["lgoin", target], "unknown command 'lgoin' (did you mean 'login'?); see iscsi-admin --help"),
+      (
+        ["list"],
+        "unknown command 'list' (did you mean 'session list', 'node list', 'iface list' or 'discovery list'?); "
+          + "see iscsi-admin --help"
+      ),
+      (["nonsense"], "unknown command 'nonsense'; see iscsi-admin --help"),
+      (["help", "nonsense"], "unknown command 'nonsense'; see iscsi-admin --help"),
+      (
+        ["help", "session", "lst"], "unknown command 'lst' (did you mean 'list'?); see iscsi-admin session --help"
+      ),
+      (["session", "--jsn"], "unknown option '--jsn'; see iscsi-admin session --help"),
+      (["version", "--jsn"], "unknown option '--jsn' (did you mean '--json'?); see iscsi-admin version --help"),
+      (["version", "x"], "unexpected argument 'x'; see iscsi-admin version --help"),
+      (["login", "--frob"], "unknown option '--frob'; see iscsi-admin login --help"),
+      (
+        ["login", target, "--potal", "10.0.0.1:3261"],
+        "unknown option '--potal' (did you mean '--portal'?); see iscsi-admin login --help"
+      ),
+      (["session", "set", "1", "--frob"], "unknown option '--frob'; see iscsi-admin session set --help"),
+      (["probe", "--frob=1"], "unknown option '--frob'; see iscsi-admin probe --help"),
+      (["logout", "--al"], "unknown option '--al' (did you mean '--all'?); see iscsi-admin logout --help"),
+      (["logout", "--socket", "/run/other", "--frob"], "unknown option '--frob'; see iscsi-admin logout --help"),
+      (["discover", "--", "--frob"], nil),
       (["session", "show", "1\u{1B}[2J"], nil),
     ] as [([String], String?)])
   func refused(arguments: [String], line: String?) throws {

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+import ArgumentParser
+import IscsiKit
+
+/// The command that a command line names, as far as there is such a command.
+struct NamedCommand {
+  private(set) var type: any ParsableCommand.Type = IscsiAdmin.self
+  /// `iscsi-admin session`.
+  private(set) var name = "iscsi-admin"
+  /// What follows it.
+  private(set) var rest: ArraySlice<String>
+
+  /// The command of these arguments, also where they ask for its help.
+  init(_ arguments: [String]) {
+    rest = arguments.first == "help" ? arguments.dropFirst() : arguments[...]
+    while let word = rest.first,
+      let next = type.configuration.subcommands.first(where: { $0.configuration.commandName == word })
+    {
+      type = next
+      name += " \(word)"
+      rest = rest.dropFirst()
+    }
+  }
+}
+
+/// What a command line has that its command does not know: an option, or a word in the place of a command.
+///
+/// The argument parser looks for these last. What it tells until then, such as that an operand is missing, or that the value of the
+/// wrong option is none, is what follows from it.
+struct UnknownWord: CustomStringConvertible {
+  /// What it is, and what was perhaps meant.
+  let description: String
+
+  /// The first one of a command line; nil if there is none.
+  init?(_ arguments: [String]) {
+    let command = NamedCommand(arguments)
+    if let word = command.rest.first, !word.hasPrefix("-"), !command.type.configuration.subcommands.isEmpty {
+      description = "unknown command '\(word)'" + Self.question(command.commands(like: word))
+    } else {
+      let known = command.options(withHidden: true).union(Self.optionsOfAll)
+      guard let name = Self.options(in: command.rest).first(where: { !known.contains($0) }) else { return nil }
+      let visible = command.options(withHidden: false)
+      description = "unknown option '\(name)'" + Self.question(name.nearest(in: visible).map { [$0] } ?? [])
+    }
+  }
+
+  /// The options of the parser's own, of which help tells nothing.
+  private static let optionsOfAll: Set = ["--version", "--help-hidden", "--generate-completion-script"]
+
+  /// The long options of arguments; `--` ends them.
+  private static func options(in arguments: ArraySlice<String>) -> [String] {
+    arguments.prefix { $0 != "--" }.filter { $0.hasPrefix("--") }.map { String($0.prefix { $0 != "=" }) }
+  }
+
+  private static func question(_ words: [String]) -> String {
+    words.isEmpty ? "" : " (did you mean \(words.map { "'\($0)'" }.list("or"))?)"
+  }
+}
+
+/// The options and commands of a command.
+extension NamedCommand {
+  /// The names of its options, as its help has them: two blanks, the names, two blanks and more.
+  fileprivate func options(withHidden: Bool) -> Set<String> {
+    let help = IscsiAdmin.helpMessage(for: type, includeHidden: withHidden, columns: 1000)
+    let labels = help.split(separator: "\n").filter { $0.hasPrefix("  -") }.compactMap { line in
+      line.split(separator: "  ").first
+    }
+    let words = labels.flatMap { $0.split { $0 == " " || $0 == "," } }
+    return Set(words.filter { $0.hasPrefix("--") }.map(String.init))
+  }
+
+  /// What may be meant by a word that is no command here: one with nearly this name, or those further down that have it.
+  fileprivate func commands(like word: String) -> [String] {
+    let names = Self.names(below: type)
+    if let near = word.nearest(in: Set(names + ["help"])) { return [near] }
+    return type.configuration.subcommands.filter { Self.names(below: $0).contains(word) }
+      .compactMap { $0.configuration.commandName.map { "\($0) \(word)" } }
+  }
+
+  private static func names(below type: any ParsableCommand.Type) -> [String] {
+    type.configuration.subcommands.compactMap { $0.configuration.commandName }
+  }
+}
+
+extension String {
+  /// The word that this may be a slip of: one letter in three may be wrong, and letters that have changed places are one.
+  func nearest(in words: Set<String>) -> String? {
+    guard utf8.count <= 64 else { return nil }
+    let distances = words.sorted().map { (word: $0, distance: distance(to: $0)) }
+    guard let best = distances.min(by: { $0.distance < $1.distance }) else { return nil }
+    let letters = filter { $0 != "-" }.count
+    return best.distance <= max(1, letters / 3) ? best.word : nil
+  }
+
+  /// How many letters are to be changed, put in, taken out, or exchanged with the next one, to come from one word to another.
+  private func distance(to other: String) -> Int {
+    let (from, to) = (Array(self), Array(other))
+    var rows = [Array(0...to.count)]
+    for (index, letter) in from.enumerated() {
+      var row = [index + 1]
+      for (column, wanted) in to.enumerated() {
+        let change = rows[index][column] + (letter == wanted ? 0 : 1)
+        var cost = Swift.min(rows[index][column + 1] + 1, row[column] + 1, change)
+        if index > 0, column > 0, letter == to[column - 1], wanted == from[index - 1] {
+          cost = Swift.min(cost, rows[index - 1][column - 1] + 1)
+        }
+        row.append(cost)
+      }
+      rows.append(row)
+    }
+    return rows[from.count][to.count]
+  }
+}
