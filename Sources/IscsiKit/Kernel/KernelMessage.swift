@@ -84,7 +84,6 @@ public struct TransportHandle: RawRepresentable, Hashable, Sendable {
 struct KernelMessage {
   /// Offsets from the start of the message (kernel: `struct nlmsghdr`, `struct iscsi_uevent`).
   enum Offset {
-    static let length = 0
     static let headerType = 4
     static let type = 16
     static let interfaceError = 20
@@ -105,18 +104,11 @@ struct KernelMessage {
   private let start: Int
   private let end: Int
 
-  /// The messages of a datagram. Stops at the first one whose length is impossible: nothing after it can be trusted.
+  /// The messages of a datagram, as far as it can be trusted.
   static func messages(in datagram: [UInt8]) -> [KernelMessage] {
-    var messages: [KernelMessage] = []
-    var start = 0
-    while datagram.count - start >= Offset.payload {
-      guard let length = Int(exactly: datagram.hostInteger(at: start + Offset.length, as: UInt32.self)),
-        length >= Offset.payload, length <= datagram.count - start
-      else { break }
-      messages.append(KernelMessage(octets: datagram, start: start, end: start + length))
-      start += (length + 3) & ~3
+    NetlinkMessage.ranges(in: datagram, shortest: Offset.payload).map { range in
+      KernelMessage(octets: datagram, start: range.lowerBound, end: range.upperBound)
     }
-    return messages
   }
 
   private init(octets: [UInt8], start: Int, end: Int) {

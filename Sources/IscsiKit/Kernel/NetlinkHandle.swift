@@ -122,16 +122,23 @@ internal import SystemPackage
     }
   }
 
-  /// Throws the error behind a code of libnl, which has no errno of its own for most.
+  /// Throws the error behind a code of libnl.
   private static func check(_ code: Int32) throws(Errno) {
-    guard code < 0 else { return }
-    switch -code {
-    case Int32(NLE_PERM): throw .notPermitted
-    case Int32(NLE_NOACCESS): throw .permissionDenied
-    case Int32(NLE_NOMEM): throw .noMemory
-    case Int32(NLE_AF_NOSUPPORT), Int32(NLE_PROTO_MISMATCH): throw .addressFamilyNotSupported
-    case Int32(NLE_EXIST): throw .addressInUse
-    default: throw .invalidArgument
-    }
+    if code < 0 { throw Errno(libnl: code) }
+  }
+}
+
+extension Errno {
+  /// The error behind a negative code of libnl, which has none of its own for most.
+  init(libnl code: Int32) {
+    self =
+      switch code {
+      case -Int32(NLE_PERM): .notPermitted
+      case -Int32(NLE_NOACCESS): .permissionDenied
+      case -Int32(NLE_NOMEM): .noMemory
+      case -Int32(NLE_AF_NOSUPPORT), -Int32(NLE_PROTO_MISMATCH): .addressFamilyNotSupported
+      case -Int32(NLE_EXIST): .addressInUse
+      default: .invalidArgument
+      }
   }
 }

@@ -19,22 +19,29 @@ struct NetlinkMessage {
   /// What follows the header.
   let payload: ArraySlice<UInt8>
 
-  /// The messages of a datagram. Stops at the first one whose length is impossible: nothing after it can be trusted.
+  /// The messages of a datagram, as far as it can be trusted.
   static func messages(in datagram: [UInt8]) -> [NetlinkMessage] {
-    var messages: [NetlinkMessage] = []
+    ranges(in: datagram, shortest: headerLength).map { range in
+      NetlinkMessage(
+        type: datagram.hostInteger(at: range.lowerBound + 4, as: UInt16.self),
+        sequence: datagram.hostInteger(at: range.lowerBound + 8, as: UInt32.self),
+        payload: datagram[range].dropFirst(headerLength))
+    }
+  }
+
+  /// Where the messages of a datagram lie, headers included. Stops at the first one whose length is impossible, or less than
+  /// what each one has: nothing after it can be trusted.
+  static func ranges(in datagram: [UInt8], shortest: Int) -> [Range<Int>] {
+    var ranges: [Range<Int>] = []
     var start = 0
-    while datagram.count - start >= headerLength {
-      guard let length = Int(exactly: datagram.hostInteger(at: start, as: UInt32.self)), length >= headerLength,
+    while datagram.count - start >= shortest {
+      guard let length = Int(exactly: datagram.hostInteger(at: start, as: UInt32.self)), length >= shortest,
         length <= datagram.count - start
       else { break }
-      messages.append(
-        NetlinkMessage(
-          type: datagram.hostInteger(at: start + 4, as: UInt16.self),
-          sequence: datagram.hostInteger(at: start + 8, as: UInt32.self),
-          payload: datagram[(start + headerLength)..<(start + length)]))
+      ranges.append(start..<(start + length))
       start += (length + 3) & ~3
     }
-    return messages
+    return ranges
   }
 
   /// A request with flags and a sequence number, ready to be sent.

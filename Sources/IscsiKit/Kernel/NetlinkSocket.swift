@@ -78,16 +78,11 @@ internal import SystemPackage
     guard joined >= 0 else { throw Self.failure(.join, joined) }
   }
 
-  /// The error behind a code of libnl, which has no errno of its own for most.
+  /// The error behind a code of libnl.
   private static func failure(_ operation: KernelError.Operation, _ code: Int32) -> KernelError {
-    switch -code {
-    case Int32(NLE_PERM): .notPermitted(operation, .notPermitted)
-    case Int32(NLE_NOACCESS): .notPermitted(operation, .permissionDenied)
-    case Int32(NLE_NOMEM): .system(operation, .noMemory)
-    case Int32(NLE_AF_NOSUPPORT): .system(operation, .addressFamilyNotSupported)
-    case Int32(NLE_EXIST): .system(operation, .addressInUse)
-    default: .system(operation, .invalidArgument)
-    }
+    let error = Errno(libnl: code)
+    return error == .notPermitted || error == .permissionDenied
+      ? .notPermitted(operation, error) : .system(operation, error)
   }
 
   /// Beyond the system's limit first, which root may, else up to it.

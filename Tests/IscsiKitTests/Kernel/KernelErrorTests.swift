@@ -1,10 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import IscsiKit
 import SystemPackage
 import Testing
 
+@testable import IscsiKit
+
 @Suite struct `Kernel errors` {
+  @Test(
+    arguments: [
+      (-28, .notPermitted), (-27, .permissionDenied), (-5, .noMemory), (-11, .addressFamilyNotSupported),
+      (-26, .addressFamilyNotSupported), (-6, .addressInUse), (-1, .invalidArgument), (.min, .invalidArgument),
+    ] as [(Int32, Errno)])
+  func `A code of libnl has the errno that it was made of`(_ code: Int32, _ error: Errno) {
+    #expect(Errno(libnl: code) == error)
+  }
+
   static let table: [(error: KernelError, text: String, status: IscsiKit.ExitStatus, hasAdvice: Bool)] = [
     (
       .notPermitted(.join, .notPermitted),
