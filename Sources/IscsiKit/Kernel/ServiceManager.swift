@@ -68,9 +68,6 @@ public struct ServiceManager: Sendable {
     listeners = Self.listeners(variables, process)
   }
 
-  /// Whether somebody is told.
-  public var isPresent: Bool { address != nil }
-
   /// Tells the manager, in one message; false if there is none or it cannot be told now.
   @discardableResult
   public func notify(_ states: State...) -> Bool { address.map { Self.send(states, to: $0) == nil } ?? false }

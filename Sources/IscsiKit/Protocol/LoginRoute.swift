@@ -38,9 +38,6 @@ public struct LoginRoute: Hashable, Sendable {
     visited = [portal.address]
   }
 
-  /// Whether a redirect led away from home.
-  public var isAway: Bool { current.address != home.address }
-
   /// Goes where the target says.
   ///
   /// - Throws: `redirectToNowhere` for an unspecified address, `redirectLoop` for a portal that this chain of redirects

@@ -10,14 +10,6 @@
 /// 1.19 can be crashed by a target that means harm (a Data-In as the answer to a Login or Logout Request is a NULL
 /// dereference in it): keep this out of a process that must not end.
 public final class UserspaceInitiator {
-  /// A target and the portals that it is reached by.
-  public struct DiscoveredTarget: Hashable, Sendable {
-    /// The target.
-    public let name: TargetName
-    /// Its portals, in the order in which it told them.
-    public let portals: [Portal]
-  }
-
   /// How many UNIT ATTENTIONs a unit may answer to one command.
   private static let attentionLimit = 10
 
@@ -69,8 +61,11 @@ public final class UserspaceInitiator {
     }
   }
 
-  /// Asks the portal for its targets (SendTargets) by libiscsi's code: a check of discovery that shares nothing with
-  /// this library's own. Targets whose name is no iSCSI name are left out, and so are portals that cannot be used.
+  /// Asks the portal for its targets (SendTargets) by libiscsi's code.
+  ///
+  /// For whoever wants to look at targets from user space only, and as a check of ``SendTargetsDiscovery``, which it shares
+  /// nothing with: the commands discover by that, since it tells more and needs no trust. Targets whose name is no iSCSI name
+  /// are left out, and so are portals that cannot be used; warnings there are none.
   ///
   /// - Throws: `mutualAuthentication` for credentials of the target, as a login.
   public static func discover(
