@@ -93,6 +93,8 @@ public struct Evidence: Sendable {
   public var daemon: Daemon?
   /// The way to the portal; nil if it was not looked for or found out.
   public var way: Way?
+  /// The address that the way was found for; nil if none was.
+  public var address: IPAddress?
   /// Whether the portal takes connections; nil if it was not tried, as for a session that is up.
   public var probe: Probe?
   /// The session's devices.

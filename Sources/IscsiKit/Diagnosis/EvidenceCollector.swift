@@ -149,8 +149,8 @@ public struct EvidenceCollector: Sendable {
   private func lookAtPortals(of evidence: inout [Evidence], through bindings: [InterfaceBinding]) async {
     let jobs = Array(zip(evidence, bindings))
     var next = 0
-    let found = await withTaskGroup(of: (Int, Evidence.Way?, Evidence.Probe?).self) { group in
-      var found: [(Int, Evidence.Way?, Evidence.Probe?)] = []
+    let found = await withTaskGroup(of: (Int, Path?, Evidence.Probe?).self) { group in
+      var found: [(Int, Path?, Evidence.Probe?)] = []
       while next < jobs.count || !group.isEmpty {
         if next < jobs.count, found.count + Self.width > next {
           let (index, job) = (next, jobs[next])
@@ -167,14 +167,21 @@ public struct EvidenceCollector: Sendable {
       }
       return found
     }
-    for (index, way, probe) in found {
-      evidence[index].way = way
+    for (index, path, probe) in found {
+      evidence[index].way = path?.way
+      evidence[index].address = path?.address
       evidence[index].probe = probe
     }
   }
 
+  /// The way to one of the addresses of a portal.
+  private struct Path {
+    let way: Evidence.Way
+    let address: IPAddress
+  }
+
   /// The way to a portal. `local` is our end of a connection that is up, by which its packets find their way too.
-  private func way(to portal: Portal, _ binding: InterfaceBinding, from local: IPAddress?) async -> Evidence.Way? {
+  private func way(to portal: Portal, _ binding: InterfaceBinding, from local: IPAddress?) async -> Path? {
     let deadline = ContinuousClock.now + patience
     let devices = NetworkDevices()
     let bound: String? =
@@ -189,10 +196,11 @@ public struct EvidenceCollector: Sendable {
       guard let found = try await portal.resolve(until: deadline).first else { return nil }
       let route = try await Self.route(
         towards: found, from: source, isOptional: source == local, by: devices, until: deadline)
-      guard let device = bound ?? route?.device else { return Evidence.Way.none }
-      return .through(
+      guard let device = bound ?? route?.device else { return Path(way: .none, address: found.address) }
+      let way = Evidence.Way.through(
         device: device, try await devices.linkCause(of: device, until: deadline), mtu: devices.mtu(of: device),
         pathMTU: bound == nil || bound == route?.device ? route?.mtu : nil)
+      return Path(way: way, address: found.address)
     } catch {
       return nil
     }

@@ -78,11 +78,14 @@ extension DiagnosisRule {
     guard case .through(let device, _, let mtu?, let pathMTU)? = evidence.way, let portal = evidence.portal else {
       return nil
     }
+    // Of a name ping takes the address that it likes best.
+    let isIPv6 = (evidence.address ?? portal.host.address)?.isIPv6
+    let family = portal.host.address == nil ? isIPv6.map { $0 ? " -6" : " -4" } ?? "" : ""
     // IP and ICMP headers: 20 or 40, and 8.
-    let headers: UInt32 = if case .address(let address, _) = portal.host, address.isIPv6 { 48 } else { 28 }
+    let headers: UInt32 = isIPv6 == true ? 48 : 28
     let size = max(mtu, headers) - headers
     let remedy = Finding.Remedy.command(
-      "ping -c 3 -M do -s \(size) \(portal.host.description.shellWord)",
+      "ping\(family) -c 3 -M do -s \(size) \(portal.host.description.shellWord)",
       "must be answered; if not, give all devices on the way the same MTU")
     if let pathMTU, pathMTU < mtu {
       return Match(
@@ -97,6 +100,11 @@ extension DiagnosisRule {
       evidence: ["the MTU of \(device) is \(mtu)", "the target fell silent: \(evidence.lastLoss?.cause ?? "")"],
       remedy: remedy)
   }
+}
+
+extension PortalHost {
+  /// The address; nil for a name.
+  fileprivate var address: IPAddress? { if case .address(let address, _) = self { address } else { nil } }
 }
 
 extension Portal {

@@ -88,7 +88,9 @@ extension DiagnosisRule {
         .note, "with all paths gone, \(multipath.map) queues I/O, whatever the replacement timeout is",
         evidence: ["\(multipath.map) has queue_if_no_path", wait.map { "each path waits \($0) before that" }])
       : Match(
-        .note, "with all paths gone, I/O of \(multipath.map) fails when the last path has waited \(wait ?? "")",
+        .note,
+        "with all paths gone, I/O of \(multipath.map) fails when "
+          + (wait.map { "the last path has waited \($0)" } ?? "the replacement timeout of the last path is over"),
         evidence: [
           "\(multipath.map) does not queue I/O without a path", wait.map { "the replacement timeout is \($0)" },
         ])

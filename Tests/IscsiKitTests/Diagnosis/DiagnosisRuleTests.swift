@@ -176,6 +176,29 @@ struct DiagnosisRuleTests {
       changed(healthy()) { $0.way = .through(device: "eth0", .up, mtu: 9000, pathMTU: 1500) },
       .warning, "smaller packets than eth0", "ping -c 3 -M do -s 8972 10.0.0.1"),
     Case(
+      .mtu, "smaller on the way to a name that is an IPv6 address",
+      changed(healthy()) {
+        $0.portal = Portal(host: .name("san"), port: 3260)
+        $0.address = IPAddress("2001:db8::1")
+        $0.way = .through(device: "eth0", .up, mtu: 9000, pathMTU: 1500)
+      },
+      .warning, "smaller packets than eth0", "ping -6 -c 3 -M do -s 8952 san"),
+    Case(
+      .mtu, "smaller on the way to a name that is an IPv4 address",
+      changed(healthy()) {
+        $0.portal = Portal(host: .name("san"), port: 3260)
+        $0.address = IPAddress("10.0.0.1")
+        $0.way = .through(device: "eth0", .up, mtu: 9000, pathMTU: 1500)
+      },
+      .warning, "smaller packets than eth0", "ping -4 -c 3 -M do -s 8972 san"),
+    Case(
+      .mtu, "smaller on the way to an IPv6 address",
+      changed(healthy()) {
+        $0.portal = try? Portal("2001:db8::1")
+        $0.way = .through(device: "eth0", .up, mtu: 9000, pathMTU: 1500)
+      },
+      .warning, "smaller packets than eth0", "ping -c 3 -M do -s 8952 2001:db8::1"),
+    Case(
       .mtu, "jumbo frames, and the target fell silent",
       changed(lost(nil) { $0.kernelError = 1022 }) { $0.way = .through(device: "eth0", .up, mtu: 9000) }, .note,
       "packets of 9000 octets may be lost"),
@@ -374,6 +397,10 @@ struct DiagnosisRuleTests {
     Case(.queueing, "queues", onMultipath(5, 5, true), .note, "mpatha queues I/O", "waits 5 s before that"),
     Case(.queueing, "fails", onMultipath(5, 5, false), .note, "fails when the last path has waited 5 s"),
     Case(.queueing, "not known", onMultipath(5, 5, nil), nil),
+    Case(
+      .queueing, "fails, and nobody knows when",
+      changed(onMultipath(5, 5, false)) { $0.session?.replacementTimeout = nil }, .note,
+      "fails when the replacement timeout of the last path is over"),
     Case(
       .deviceTimeout, "short",
       session {
