@@ -74,9 +74,14 @@ extension TuningReport {
     while let first = rest.first {
       let group = rest.prefix { $0.subject == first.subject }
       rest = rest.dropFirst(group.count)
-      let isChanged = group.contains { $0.result == .changed || $0.result == .atNextLogin }
-      let word = isChanged ? isTrial ? "would be changed" : "changed" : "unchanged"
-      text += "\(first.heading.printable): \(group.contains { $0.result == .failed } ? "\(word) in part" : word)\n"
+      let isFailed = group.contains { $0.result == .failed }
+      let word =
+        if group.contains(where: \.isChange) {
+          (isTrial ? "would be changed" : "changed") + (isFailed ? " in part" : "")
+        } else {
+          isFailed ? "not changed" : "unchanged"
+        }
+      text += "\(first.heading.printable): \(word)\n"
       text += group.filter { $0.result != .failed }.map { "  \($0.line.printable)\n" }.joined()
     }
     return text
@@ -104,10 +109,13 @@ extension TuningReport.Entry {
     }
   }
 
+  /// Whether something is another than before. A setting whose effect waits for a login may be what it was.
+  fileprivate var isChange: Bool { (result == .changed || result == .atNextLogin) && old != new }
+
   /// `device 2:0:0:1: device-timeout: 30 -> 90`, and what has to be known of it.
   fileprivate var line: String {
     let place = device.map { "device \($0): " } ?? ""
-    let change = result == .unchanged ? "\(new), as before" : "\(old ?? "(unknown)") -> \(new)"
+    let change = result == .unchanged || old == new ? "\(new), as before" : "\(old ?? "(unknown)") -> \(new)"
     return "\(place)\(setting): \(change)" + (message.map { "; \($0)" } ?? "")
   }
 }

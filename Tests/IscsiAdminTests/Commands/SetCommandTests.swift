@@ -45,6 +45,27 @@ struct SetCommandTests {
     if !json { try Golden.expect(output.diagnostics, is: "set.stderr") }
   }
 
+  @Test(
+    "What is as it was is not called changed, also if it waits for a login, or if something else has failed",
+    arguments: [false, true])
+  func nothingChanged(isFailed: Bool) throws {
+    var outcomes: [SettingOutcome] = [
+      .init("noop-interval", .connection, old: "5", new: "5", .atNextLogin, note: .noopsAreOff)
+    ]
+    if isFailed {
+      outcomes.append(
+        .init("host-eh-deadline", .host(HostNumber(rawValue: 1)), old: "off", new: "60", .failed, note: .noHostReset))
+    }
+    var report = TuningReport()
+    report.entries = outcomes.map { TuningReport.Entry(InitiatorTypes.SetResult($0), of: SessionSnapshot.example(1)) }
+    let command = try SetCommand.parse(["1", "noop-interval=5"])
+    var output = CommandOutput()
+    try output.show(report, SetSettingsDocument(report, dryRun: false), EditReport(command.report, command.trial))
+    let lines = output.text.split(separator: "\n")
+    #expect(lines.first?.hasSuffix(isFailed ? ": not changed" : ": unchanged") == true)
+    #expect(lines.last?.hasPrefix("  noop-interval: 5, as before; NOP-Outs are off") == true)
+  }
+
   @Test("A profile that was applied and kept", arguments: [false, true])
   func profile(json: Bool) throws {
     let command = try TuneCommand.parse(["1", "--profile", "diskless", "--dry-run"] + (json ? ["--json"] : []))
