@@ -32,7 +32,7 @@ enum Personality: String {
     case .iscsiDiscovery:
       var discovery = IscsiDiscovery(program: program)
       return discovery.run(arguments)
-    case .iscsiFwLogin: return IscsiFwLogin.run()
+    case .iscsiFwLogin: return IscsiFwLogin.run(arguments)
     case .iscsistart: return Iscsistart(program: program).run(arguments)
     }
   }

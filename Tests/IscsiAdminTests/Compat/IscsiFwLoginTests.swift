@@ -18,9 +18,19 @@ struct IscsiFwLoginTests {
     var program = Iscsiadm()
     program.machine.sysfs = Sysfs(root: tree.root)
     program.console = IscsiadmConsole(say: { _ in Issue.record("nothing is there") }, complain: { lines.append($0) })
-    let status = IscsiFwLogin.run(program)
+    let status = IscsiFwLogin.run(by: program)
     #expect(status == expected.status && status != .success)
     #expect(lines.map { $0 + "\n" }.joined() == expected.errors && lines.first?.hasPrefix("iscsiadm: ") == true)
+  }
+
+  @Test("Who asks for help is not logged in", arguments: ["-h", "--help"])
+  func help(option: String) {
+    var lines: [String] = []
+    var program = Iscsiadm()
+    program.machine.sysfs = Sysfs(root: "/nonexistent")
+    program.console = IscsiadmConsole(say: { lines.append($0) }, complain: { Issue.record("\($0)") })
+    #expect(IscsiFwLogin.run([option], by: program) == .success)
+    #expect(lines.first?.hasPrefix("Usage: iscsi_fw_login") == true)
   }
 
   @Test("Each name that is installed is one of a program")
