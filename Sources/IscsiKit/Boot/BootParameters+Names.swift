@@ -124,7 +124,7 @@ extension BootParameterName {
     },
     .value("rd.iscsi.profile", "iscsi_profile") { (parameters, value) throws(BootParameterFault) in
       guard let profile = TuningProfile(rawValue: value) else {
-        let all = TuningProfile.allCases.map(\.rawValue).joined(separator: ", ")
+        let all = TuningProfile.allCases.map(\.rawValue).list("and")
         throw BootParameterFault("\(value.debugDescription) is none of \(all)")
       }
       parameters.profile = profile

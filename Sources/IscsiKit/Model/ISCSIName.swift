@@ -24,7 +24,7 @@ public enum ISCSINameError: Error, Hashable, Sendable, CustomStringConvertible {
     case .tooLong(let octets): "the name has \(octets) octets, more than the 223 that iSCSI allows"
     case .unknownFormat: "the name starts with none of iqn., eui. and naa."
     case .forbiddenCharacter(let scalar, let offset):
-      "the character \(scalar.escaped(asASCII: true)) at octet \(offset) may not stand in an iSCSI name"
+      "the character '\(scalar.escaped(asASCII: true))' at octet \(offset) may not stand in an iSCSI name"
     case .malformedIQN: "an iqn. name reads iqn.yyyy-mm.reversed.domain[:text]"
     case .malformedEUI: "an eui. name has exactly 16 hexadecimal digits"
     case .malformedNAA: "an naa. name has 16 or 32 hexadecimal digits"

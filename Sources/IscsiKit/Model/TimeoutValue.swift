@@ -79,7 +79,7 @@ public enum SettingRefusal: DiagnosableError, Hashable {
     case .badValue(let timeout, let text): "\(timeout) must be \(timeout.details.values), not \(text.debugDescription)"
     case .noOff(let timeout): "\(timeout) has no off: it must be \(timeout.details.values)"
     case .badScheduler(let text):
-      "\(IOScheduler.settingName) must be \(IOScheduler.allCases.map(\.rawValue).joined(separator: ", ")), "
+      "\(IOScheduler.settingName) must be \(IOScheduler.allCases.map(\.rawValue).list("or")), "
         + "not \(text.debugDescription)"
     case .repeated(let name): "\(name) is given twice"
     case .recordOnly(let timeout): "\(timeout) is in records alone: a session that is up has no use of it"

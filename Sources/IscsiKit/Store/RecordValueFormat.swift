@@ -99,7 +99,7 @@ extension RecordValueFormat where Value == Duration? {
 extension RecordValueFormat where Value: CaseIterable & RawRepresentable<String> {
   /// One of some words, letter by letter.
   static var word: Self {
-    Self(values: Value.allCases.map(\.rawValue).joined(separator: ", ")) {
+    Self(values: Value.allCases.map(\.rawValue).list("or")) {
       Value(rawValue: $0)
     } print: {
       $0.rawValue
@@ -136,7 +136,7 @@ extension RecordValueFormat where Value == [CHAPAlgorithm] {
   /// Algorithms in order of preference, separated by commas or blanks. Words that are none are passed over, as open-iscsi
   /// does, but not all of them. An empty list leaves the choice to the login.
   static var algorithms: Self {
-    Self(values: "a list of \(CHAPAlgorithm.allCases.map(\.description).joined(separator: ", "))") { text in
+    Self(values: "a list of \(CHAPAlgorithm.allCases.map(\.description).list("and"))") { text in
       var algorithms: [CHAPAlgorithm] = []
       for word in text.split(whereSeparator: { ", \t".contains($0) }) {
         guard let algorithm = CHAPAlgorithm.allCases.first(where: { $0.description == word }) else { continue }

@@ -91,7 +91,7 @@ func parseInterfaceName(_ text: String) throws(ValidationError) -> InterfaceName
 
 func parseStartup(_ text: String) throws(ValidationError) -> NodeRecord.Startup {
   guard let startup = NodeRecord.Startup(rawValue: text) else {
-    throw ValidationError("not \(NodeRecord.Startup.allCases.map(\.rawValue).joined(separator: ", "))")
+    throw ValidationError("not \(NodeRecord.Startup.allCases.map(\.rawValue).list("or"))")
   }
   return startup
 }

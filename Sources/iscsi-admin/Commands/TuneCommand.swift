@@ -152,7 +152,7 @@ struct NoSystemSession: DiagnosableError, Hashable {
 
 func parseProfile(_ text: String) throws(ValidationError) -> TuningProfile {
   guard let profile = TuningProfile(rawValue: text) else {
-    throw ValidationError("not \(TuningProfile.allCases.map(\.rawValue).joined(separator: ", "))")
+    throw ValidationError("not \(TuningProfile.allCases.map(\.rawValue).list("or"))")
   }
   return profile
 }

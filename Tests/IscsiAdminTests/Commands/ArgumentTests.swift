@@ -24,7 +24,7 @@ struct ArgumentTests {
     arguments: [
       (
         ["login", "--all", "--startup", "sometimes"],
-        "the value 'sometimes' is invalid for '--startup <word>': not manual, automatic, onboot; "
+        "the value 'sometimes' is invalid for '--startup <word>': not manual, automatic or onboot; "
           + "see iscsi-admin login --help"
       ),
       (

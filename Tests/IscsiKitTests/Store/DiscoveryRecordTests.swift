@@ -108,7 +108,7 @@ struct DiscoveryRecordTests {
     let configuration = InitiatorConfiguration(text("node.startup = sometimes\nnode.session.cmds_max\nfancy = 1\n"))
     #expect(
       configuration.problems == [
-        "line 2: there is no value", "node.startup must be manual, automatic, onboot",
+        "line 2: there is no value", "node.startup must be manual, automatic or onboot",
       ])
     #expect(
       configuration.node(try TargetName("iqn.2026-11.org.example:disk"), at: try Portal("10.0.0.1")).startup == .manual)

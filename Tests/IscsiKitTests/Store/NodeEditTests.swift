@@ -70,7 +70,7 @@ struct NodeEditTests {
       (["node.startup": "automatic", "zzz": "1"], RecordError.unknownKey("zzz")),
       (
         ["node.leading_login": "Yes", "node.startup": "never"],
-        .badValue(key: "node.startup", expected: "manual, automatic, onboot")
+        .badValue(key: "node.startup", expected: "manual, automatic or onboot")
       ),
       (["iface.mtu": "1", "node.name": "iqn.2026-11.org.example:z"], .identity("node.name")),
     ] as [([String: String], RecordError)])

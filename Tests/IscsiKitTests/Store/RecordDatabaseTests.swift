@@ -111,8 +111,8 @@ struct RecordDatabaseTests {
     #expect(listing.records.map(\.record.startup) == [.manual, .manual, .manual])
     #expect(
       listing.problems.map(\.description) == [
-        "nodes/iqn.2026-11.org.example:a/10.0.0.1,3260,1/odd has a value that is not used: node.startup must be manual, automatic, "
-          + "onboot",
+        "nodes/iqn.2026-11.org.example:a/10.0.0.1,3260,1/odd has a value that is not used: node.startup must be manual, automatic "
+          + "or onboot",
         "nodes/iqn.2026-11.org.example:a/README is no record: it does not belong there",
         "nodes/iqn.2026-11.org.example:b/10.0.0.1,3260,1/default is no record: it is empty",
         "nodes/iqn.2026-11.org.example:c/10.0.0.1,3260 is no record: it is empty",
