@@ -22,3 +22,8 @@ done
 # What is offered by itself suits both targets.
 expect_exit 0 iscsi-admin login "$IQN" --portal "$TARGET_ADDRESS" --user alice --password-file "$password"
 expect_exit 0 iscsi-admin logout "$IQN"
+# The portal has no user for discoveries, and need not have that of the target: LIO refuses it there.
+expect_exit 0 iscsi-admin login --all --portal "$TARGET_ADDRESS" --user alice --password-file "$password"
+expect_no_secret $secret
+expect_sessions 1
+expect_exit 0 iscsi-admin logout "$IQN"
