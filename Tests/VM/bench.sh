@@ -1,18 +1,27 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Measures our command and our daemon beside open-iscsi's in the test machine and prints four tables. Arguments: a kernel, 6.12 by default.
+# Measures our command and our daemon beside open-iscsi's in the test machine and prints five tables. Arguments: a kernel, 6.12 by default.
 # Times under emulation are long; what counts is the ratio within a row.
 set -euo pipefail
 source_folder=$(dirname "$(readlink -f "$0")")
 kernel=${1:-6.12}
 VM_DIR=${VM_DIR:-$(readlink -f "$source_folder/../..")/.vm}
-# The kernel as machines have it: clearing memory and defending against its processor count, too. But for the tables of
-# its own that it has on processors of before 2019: under emulation changing between the two is most of a system call.
-QUICK_KERNEL='pti=off'
-export VM_DIR QUICK_KERNEL
-"$source_folder/machine" run --kernel "$kernel" --limit 2400 benchmark benchmark-records benchmark-snapshot benchmark-daemon
-cat "$VM_DIR/out/$kernel/benchmark/table"
-for scenario in benchmark-records benchmark-snapshot benchmark-daemon; do
-  echo
-  cat "$VM_DIR/out/$kernel/$scenario/table"
-done
+export VM_DIR
+
+# measure SETTINGS SCENARIO...: with these settings of the kernel; all that machines have besides is left on, such as clearing memory
+# and defending against the processor.
+measure() {
+  local scenario settings=$1
+  shift
+  QUICK_KERNEL=$settings "$source_folder/machine" run --kernel "$kernel" --limit 2400 "$@"
+  for scenario; do
+    echo
+    echo "The kernel's settings: ${settings:-as Debian boots it}"
+    cat "$VM_DIR/out/$kernel/$scenario/table"
+  done
+}
+
+# The processor is one of before 2019, so that the kernel keeps page tables of its own: changing between the two is most of a
+# system call under emulation. On later processors there is no such thing, and nor is there in the other tables.
+measure '' benchmark
+measure pti=off benchmark benchmark-records benchmark-snapshot benchmark-daemon
