@@ -95,13 +95,13 @@ actor SessionDriver {
   private(set) var isScanUnwanted = false
   private var timer: (time: ContinuousClock.Instant, timer: Reactor.Timer)?
   private var loginFailure: OperationError.Cause?
-  private var problems: [LogoutReport.Problem]?
+  var problems: [LogoutReport.Problem]?
   private(set) var loginWaiter: CheckedContinuation<Result<LoginReport, OperationError>, Never>?
-  private(set) var logoutWaiters: [LogoutWaiter] = []
-  private var endWaiters: [OneShot<Bool>] = []
-  private var isFinished = false
+  var logoutWaiters: [LogoutWaiter] = []
+  var endWaiters: [OneShot<Bool>] = []
+  var isFinished = false
   /// Why the session was not taken up.
-  private var abandonment: OperationError.Cause?
+  var abandonment: OperationError.Cause?
 
   /// A driver of a session that is to be made, or that was found.
   ///
@@ -184,40 +184,6 @@ actor SessionDriver {
     } catch {
       abandon(error)
       throw error
-    }
-  }
-
-  /// Logs out, and returns when the session is gone; many may ask. A cancellation ends the wait, and not the logout: who
-  /// asks again and again for one that takes long must not leave ever more behind.
-  func logOut(timeout: Duration) async -> Result<LogoutReport, OperationError> {
-    // Who joins a logout takes it as it is.
-    if machine.ending == nil { logoutTimeout = timeout }
-    let (answer, session) = (OneShot<Result<LogoutReport, OperationError>>(), session)
-    let operation = logoutOperation(of: session)
-    logoutWaiters.append(LogoutWaiter(answer: answer, session: session))
-    defer { logoutWaiters.removeAll { $0.answer === answer } }
-    if isFinished { answerLogouts() } else { handle(.logOut) }
-    return await withTaskCancellationHandler {
-      await answer.value
-    } onCancel: {
-      answer.resolve(.failure(OperationError(operation, .cancelled)))
-    }
-  }
-
-  /// Waits until the session is gone; false if it is not by the deadline, or when the task is cancelled.
-  func waitForEnd(until deadline: ContinuousClock.Instant) async -> Bool {
-    guard !isFinished else { return true }
-    let end = OneShot<Bool>()
-    endWaiters.append(end)
-    let timer = Reactor.shared.schedule(at: deadline) { end.resolve(false) }
-    defer {
-      timer.cancel()
-      endWaiters.removeAll { $0 === end }
-    }
-    return await withTaskCancellationHandler {
-      await end.value
-    } onCancel: {
-      end.resolve(false)
     }
   }
 
@@ -381,27 +347,5 @@ actor SessionDriver {
       waiter.resume(returning: .failure(OperationError(operation, loginFailure ?? .cancelled, leftover: leftover)))
     }
     answerLogouts()
-  }
-
-  private func answerLogouts() {
-    answerLogouts { session in
-      guard let problems, let session else {
-        return .failure(OperationError(self.logoutOperation(of: session), abandonment ?? .noSession))
-      }
-      let report = LogoutReport(
-        session: session, target: identity.target, portal: identity.portal, problems: problems)
-      return .success(report)
-    }
-  }
-
-  private func answerLogouts(_ result: (SessionID?) -> Result<LogoutReport, OperationError>) {
-    for waiter in logoutWaiters { waiter.answer.resolve(result(session ?? waiter.session)) }
-    logoutWaiters = []
-    guard isFinished else { return }
-    for waiter in endWaiters { waiter.resolve(true) }
-  }
-
-  private func logoutOperation(of session: SessionID?) -> OperationError.Operation {
-    .logout(session ?? SessionID(rawValue: 0), target: identity.target)
   }
 }

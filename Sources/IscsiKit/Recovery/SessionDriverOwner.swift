@@ -26,13 +26,6 @@ protocol SessionDriverOwner: AnyObject, Sendable {
 }
 
 extension SessionDriver {
-  /// Who waits for a logout, and by what number the session was known when it was asked for: a login that is broken off takes
-  /// its number back.
-  struct LogoutWaiter {
-    let answer: OneShot<Result<LogoutReport, OperationError>>
-    let session: SessionID?
-  }
-
   /// A session that was found, and how.
   struct Found: ~Copyable, Sendable {
     let session: AdoptedKernelSession
