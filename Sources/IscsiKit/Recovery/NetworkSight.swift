@@ -18,6 +18,26 @@ protocol NetworkSight: Sendable {
 
 extension NetworkDevices: NetworkSight {}
 
+/// Of which sessions the way is to be found out: one is at it, and takes all who have asked meanwhile. A value, without I/O.
+struct WayLooks<Ticket: Sendable>: Sendable {
+  private var tickets: [Ticket] = []
+  private var isUnderWay = false
+
+  /// Asks for a session's; whether nobody is at it, and the caller has to begin.
+  mutating func request(_ ticket: Ticket) -> Bool {
+    tickets.append(ticket)
+    defer { isUnderWay = true }
+    return !isUnderWay
+  }
+
+  /// Takes all that have asked; nil, if nobody has, ends it.
+  mutating func take() -> [Ticket]? {
+    defer { tickets = [] }
+    isUnderWay = !tickets.isEmpty
+    return tickets.isEmpty ? nil : tickets
+  }
+}
+
 /// Which network devices are to be looked at: one look at a device at a time, however many sessions and reports ask for it,
 /// and one more when somebody has asked meanwhile. So the last look at a device has begun after the last request, and what it
 /// finds is how things are: a value, without I/O.

@@ -91,15 +91,22 @@ extension SessionManager {
     }
   }
 
+  /// Finds out through which device a session is reached. One is at it for all who ask: hundreds that come up at once have few
+  /// ways, each of which is asked about once.
   private func findDevice(of ticket: SessionDirectory<SessionDriver>.Ticket) {
+    guard wayLooks.withLock({ $0.request(ticket) }) else { return }
     // A network that is slow does not keep a manager that everybody else has let go of, and its sessions.
     Task { [weak self, network = self.network] in
-      guard let way = await self?.way(of: ticket),
-        // Nothing is known if the question is not answered, and what was known stays.
-        case .some(let device) = await way.device(in: network, from: way.source, until: .now + .seconds(5))
-      else { return }
-      let failed = await way.failedOwner(in: network, besides: device, until: .now + .seconds(5))
-      self?.note(device: failed ?? device, of: ticket)
+      while let tickets = self?.wayLooks.withLock({ $0.take() }) {
+        var known: [Way: String??] = [:]
+        for ticket in tickets {
+          guard let way = await self?.way(of: ticket) else { continue }
+          if known[way] == nil { known[way] = .some(await way.find(in: network)) }
+          // Nothing is known if the question is not answered, and what was known stays.
+          if case .some(.some(let device)) = known[way] { self?.note(device: device, of: ticket) }
+        }
+        for case .some(.some(let device)) in Set(known.values) { self?.look(at: device) }
+      }
     }
   }
 
@@ -110,7 +117,6 @@ extension SessionManager {
 
   private func note(device: String?, of ticket: SessionDirectory<SessionDriver>.Ticket) {
     directory.withLock { $0.set(device: device, for: ticket) }
-    if let device { look(at: device) }
   }
 
   // MARK: - Looks at devices
@@ -174,7 +180,7 @@ extension SessionManager {
 }
 
 /// Where a session's packets go, and what they are bound to.
-private struct Way {
+private struct Way: Hashable {
   let address: IPAddress
   let scope: String?
   let binding: InterfaceBinding
@@ -209,6 +215,13 @@ private struct Way {
     case .automatic, .sourceAddress: true
     case .device, .hardwareAddress: false
     }
+  }
+
+  /// Through which device a session is reached, or by which it suffers: nil within if there is none, nil if that is not known.
+  func find(in network: any NetworkSight) async -> String?? {
+    let patience = Duration.seconds(5)
+    guard case .some(let device) = await device(in: network, from: source, until: .now + patience) else { return nil }
+    return .some(await failedOwner(in: network, besides: device, until: .now + patience) ?? device)
   }
 
   /// Through which device a connection goes: nil within if there is no route, nil if that is not known.

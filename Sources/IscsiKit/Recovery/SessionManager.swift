@@ -19,6 +19,7 @@ public final class SessionManager: Sendable {
   let directory = Mutex(SessionDirectory<SessionDriver>())
   /// Which network devices are being looked at.
   let linkLooks = Mutex(LinkLooks())
+  let wayLooks = Mutex(WayLooks<SessionDirectory<SessionDriver>.Ticket>())
   let network: any NetworkSight
   private let tickets = Mutex<[ObjectIdentifier: SessionDirectory<SessionDriver>.Ticket]>([:])
 

@@ -23,7 +23,7 @@ struct SessionScan {
   /// How many devices of a session are worked on at once, so that those that hang leave threads to other sessions.
   private static let devicesAtOnce = 4
   /// The first and the longest pause between looks whether they have; each is twice the one before.
-  private static let pauses = (first: Duration.milliseconds(4), longest: Duration.milliseconds(128))
+  private static let pauses = (first: Duration.milliseconds(16), longest: Duration.milliseconds(128))
 
   /// Scans and returns the session's devices.
   func scan(_ session: SessionID, _ mode: ScanMode) async throws(OperationError.Cause) -> [DeviceSnapshot] {
