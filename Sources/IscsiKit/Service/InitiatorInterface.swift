@@ -255,9 +255,9 @@ enum InitiatorInterface {
       timeout: ?int
     ) -> (targets: []Target, refused: []Refusal, refusedCount: int)
 
-    # Logs in. With more, replies with a progress come first. With wait false the logins are begun, and a result has
-    # neither session nor failure if that went well; what becomes of them is told by Monitor. A client that hangs up
-    # breaks off the logins that it waits for.
+    # Logs in. With more, replies with a progress come first; of many logins the last step of each, from time to time. With
+    # wait false the logins are begun, and a result has neither session nor failure if that went well; what becomes of them is
+    # told by Monitor. A client that hangs up breaks off the logins that it waits for.
     method Login(logins: []LoginRequest, wait: ?bool, label: ?string) -> (results: ?[]LoginResult, progress: ?LoginProgress)
 
     # Logs out. A session whose disks are mounted, swap space or part of a device that is, is refused unless forced; with

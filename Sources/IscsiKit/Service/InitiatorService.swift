@@ -101,19 +101,28 @@ struct InitiatorService: VarlinkService {
       return InitiatorTypes.LoginOutput(
         results: errors.map { InitiatorTypes.LoginResult(failure: $0.map(InitiatorTypes.Failure.init)) })
     }
-    let (steps, tell) = AsyncStream<InitiatorTypes.LoginProgress>.makeStream(bufferingPolicy: .bufferingNewest(1024))
-    async let told: Void = send(steps, over: call)
+    let news = LoginNews()
+    let telling = call.wantsMore ? Task { await tell(news, over: call) } : nil
     let results = await manager.login(requests, owner: owner) { index, step in
-      if call.wantsMore { tell.yield(InitiatorTypes.LoginProgress(index: index, step: step.rawValue)) }
+      if call.wantsMore { news.note(index, step) }
     }
-    tell.finish()
-    await told
+    telling?.cancel()
+    await telling?.value
+    await send(news.takeLast(), over: call)
     return InitiatorTypes.LoginOutput(results: results.map(InitiatorTypes.LoginResult.init))
   }
 
-  /// Sends steps as they come; a client that does not take them gets the results all the same.
-  private func send(_ steps: AsyncStream<InitiatorTypes.LoginProgress>, over call: VarlinkCall) async {
-    for await step in steps {
+  /// How often a client is told how far its logins have come: as often as people read it.
+  private static let pace = Duration.milliseconds(500)
+
+  /// Tells how far logins have come until the task is cancelled.
+  private func tell(_ news: LoginNews, over call: VarlinkCall) async {
+    while (try? await Reactor.shared.sleep(until: .now + Self.pace)) != nil { await send(news.take(), over: call) }
+  }
+
+  /// Sends steps; a client that does not take them gets the results all the same.
+  private func send(_ steps: [InitiatorTypes.LoginProgress], over call: VarlinkCall) async {
+    for step in steps {
       guard let value = try? JSONValueEncoder().encode(InitiatorTypes.LoginOutput(progress: step)) else { continue }
       try? await call.send(value)
     }
