@@ -22,7 +22,7 @@ sleep 26
 # is_waiting: the next attempt is due at the time DUE, which is far enough away.
 is_waiting() {
   DUE=$(iscsi-admin session show "$SID" --json | jq '.sessions[0].recovery.outage.nextAttemptUnixSeconds // 0')
-  jq -en "$DUE > $EPOCHREALTIME + 1.6"
+  jq -en "$DUE > $EPOCHREALTIME + 1.2"
 }
 recoveries=$(events recovered)
 wait_until 30 is_waiting
