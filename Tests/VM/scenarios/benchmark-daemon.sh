@@ -39,7 +39,8 @@ ours_processes() { daemon_pid; }
 memory() {
   local process files=()
   for process in $("${WHO}_processes"); do files+=("/proc/$process/status" "/proc/$process/smaps_rollup"); done
-  awk -v field="$1:" '$1 == field { sum += $2 } END { print sum + 0 }' "${files[@]}"
+  # A process that has ended has no such file to be read.
+  { cat "${files[@]}" 2>/dev/null || true; } | awk -v field="$1:" '$1 == field { sum += $2 } END { print sum + 0 }'
 }
 
 have_disks() { (($(find /sys/block -name 'sd*' | wc -l) == $1)); }
