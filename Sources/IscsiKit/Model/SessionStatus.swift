@@ -56,7 +56,7 @@ public struct SessionStatus: Hashable, Sendable {
       return
     }
     state = Self.state(of: session, facts, at: now)
-    let isSuspect =
+    let isHeldUp =
       switch state {
       case .suspect, .recovering: true
       default: false
@@ -64,7 +64,7 @@ public struct SessionStatus: Hashable, Sendable {
     devices = session.devices.map { device in
       let io = Self.io(of: device, in: session, facts?.outage?.deadline)
       // For the kernel it flows, but nothing answers.
-      return Device(device: device, io: io == .flows && isSuspect ? .waits(facts?.outage?.deadline) : io)
+      return Device(device: device, io: io == .flows && isHeldUp ? .waits(facts?.outage?.deadline) : io)
     }
     io = IOState.worst(devices.compactMap(\.io))
   }

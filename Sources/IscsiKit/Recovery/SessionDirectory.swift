@@ -121,14 +121,11 @@ struct SessionDirectory<Driver: Sendable>: Sendable {
 
   /// Notes through which network device the portal is reached.
   mutating func set(device: String?, for ticket: Ticket) {
-    guard let former = entries[ticket]?.device, former != device else { return note(device, for: ticket) }
-    users[former]?.remove(ticket)
-    if users[former]?.isEmpty == true { users[former] = nil }
-    note(device, for: ticket)
-  }
-
-  private mutating func note(_ device: String?, for ticket: Ticket) {
     guard entries[ticket] != nil else { return }
+    if let former = entries[ticket]?.device {
+      users[former]?.remove(ticket)
+      if users[former]?.isEmpty == true { users[former] = nil }
+    }
     entries[ticket]?.device = device
     if let device { users[device, default: []].insert(ticket) }
   }

@@ -46,6 +46,7 @@ extension SessionManager {
       defer { progress(index, .end) }
       let (place, claim) = item
       do throws(OperationError.Cause) {
+        // Most have theirs already, and are spared the memory of who waits for it.
         let ticket: SessionDirectory<SessionDriver>.Ticket
         if case .success(.claimed(let claimed))? = claim {
           ticket = claimed

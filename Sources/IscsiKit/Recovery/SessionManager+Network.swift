@@ -98,14 +98,18 @@ extension SessionManager {
     // A network that is slow does not keep a manager that everybody else has let go of, and its sessions.
     Task { [weak self, network = self.network] in
       while let tickets = self?.wayLooks.withLock({ $0.take() }) {
-        var known: [Way: String??] = [:]
+        var (asked, devices): ([Way: String??], Set<String>) = ([:], [])
         for ticket in tickets {
           guard let way = await self?.way(of: ticket) else { continue }
-          if known[way] == nil { known[way] = .some(await way.find(in: network)) }
+          let found: String??
+          if let earlier = asked[way] { found = earlier } else { found = await way.find(in: network) }
+          asked.updateValue(found, forKey: way)
           // Nothing is known if the question is not answered, and what was known stays.
-          if case .some(.some(let device)) = known[way] { self?.note(device: device, of: ticket) }
+          guard case .some(let device) = found else { continue }
+          self?.directory.withLock { $0.set(device: device, for: ticket) }
+          if let device { devices.insert(device) }
         }
-        for case .some(.some(let device)) in Set(known.values) { self?.look(at: device) }
+        for device in devices { self?.look(at: device) }
       }
     }
   }
@@ -113,10 +117,6 @@ extension SessionManager {
   private func way(of ticket: SessionDirectory<SessionDriver>.Ticket) async -> Way? {
     guard let entry = directory.withLock({ $0[ticket] }) else { return nil }
     return await Way(of: entry, environment.sysfs)
-  }
-
-  private func note(device: String?, of ticket: SessionDirectory<SessionDriver>.Ticket) {
-    directory.withLock { $0.set(device: device, for: ticket) }
   }
 
   // MARK: - Looks at devices

@@ -19,6 +19,7 @@ public final class SessionManager: Sendable {
   let directory = Mutex(SessionDirectory<SessionDriver>())
   /// Which network devices are being looked at.
   let linkLooks = Mutex(LinkLooks())
+  /// The ways of which sessions are being found out.
   let wayLooks = Mutex(WayLooks<SessionDirectory<SessionDriver>.Ticket>())
   let network: any NetworkSight
   private let tickets = Mutex<[ObjectIdentifier: SessionDirectory<SessionDriver>.Ticket]>([:])
@@ -281,18 +282,20 @@ extension SessionManager: SessionDriverOwner {
   }
 
   func driver(_ driver: SessionDriver, owes settings: TimeoutSettings) {
-    guard let ticket = ticket(of: driver), let session = directory.withLock({ $0[ticket]?.session }) else { return }
-    registry?.update(session) { $0.due = settings }
+    updateRecord(of: driver) { $0.due = settings }
   }
 
   func driver(_ driver: SessionDriver, keeps settings: TimeoutSettings) {
-    guard let ticket = ticket(of: driver), let session = directory.withLock({ $0[ticket]?.session }) else { return }
-    registry?.update(session) { $0.request.options.take(settings) }
+    updateRecord(of: driver) { $0.request.options.take(settings) }
   }
 
   func driver(_ driver: SessionDriver, hasIdleNOPs areIdle: Bool) {
+    updateRecord(of: driver) { $0.areNOPsIdle = areIdle }
+  }
+
+  private func updateRecord(of driver: SessionDriver, _ change: (inout SessionRecord) -> Void) {
     guard let ticket = ticket(of: driver), let session = directory.withLock({ $0[ticket]?.session }) else { return }
-    registry?.update(session) { $0.areNOPsIdle = areIdle }
+    registry?.update(session, change)
   }
 
   func driverEnded(_ driver: SessionDriver) {

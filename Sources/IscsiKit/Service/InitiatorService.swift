@@ -117,7 +117,10 @@ struct InitiatorService: VarlinkService {
 
   /// Tells how far logins have come until the task is cancelled.
   private func tell(_ news: LoginNews, over call: VarlinkCall) async {
-    while (try? await Reactor.shared.sleep(until: .now + Self.pace)) != nil { await send(news.take(), over: call) }
+    while (try? await Reactor.shared.sleep(until: .now + Self.pace)) != nil {
+      // What is taken is sent, also if the logins end meanwhile, which cancels this task.
+      await Task { await send(news.take(), over: call) }.value
+    }
   }
 
   /// Sends steps; a client that does not take them gets the results all the same.

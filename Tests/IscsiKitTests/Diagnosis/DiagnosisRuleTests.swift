@@ -49,6 +49,15 @@ struct DiagnosisRuleTests {
       loginStatus: status)
   }
 
+  /// A healthy session with the host `san`, whose address this is, on a way that takes smaller packets than its device.
+  private static func onNarrowWay(to address: String) -> Evidence {
+    changed(healthy()) {
+      $0.portal = Portal(host: .name("san"), port: 3260)
+      $0.address = IPAddress(address)
+      $0.way = .through(device: "eth0", .up, mtu: 9000, pathMTU: 1500)
+    }
+  }
+
   /// A healthy session whose NOP-Outs are on, sent or not.
   private static func watched(isIdle: Bool) -> Evidence {
     changed(
@@ -176,20 +185,10 @@ struct DiagnosisRuleTests {
       changed(healthy()) { $0.way = .through(device: "eth0", .up, mtu: 9000, pathMTU: 1500) },
       .warning, "smaller packets than eth0", "ping -c 3 -M do -s 8972 10.0.0.1"),
     Case(
-      .mtu, "smaller on the way to a name that is an IPv6 address",
-      changed(healthy()) {
-        $0.portal = Portal(host: .name("san"), port: 3260)
-        $0.address = IPAddress("2001:db8::1")
-        $0.way = .through(device: "eth0", .up, mtu: 9000, pathMTU: 1500)
-      },
+      .mtu, "smaller on the way to a name that is an IPv6 address", onNarrowWay(to: "2001:db8::1"),
       .warning, "smaller packets than eth0", "ping -6 -c 3 -M do -s 8952 san"),
     Case(
-      .mtu, "smaller on the way to a name that is an IPv4 address",
-      changed(healthy()) {
-        $0.portal = Portal(host: .name("san"), port: 3260)
-        $0.address = IPAddress("10.0.0.1")
-        $0.way = .through(device: "eth0", .up, mtu: 9000, pathMTU: 1500)
-      },
+      .mtu, "smaller on the way to a name that is an IPv4 address", onNarrowWay(to: "10.0.0.1"),
       .warning, "smaller packets than eth0", "ping -4 -c 3 -M do -s 8972 san"),
     Case(
       .mtu, "smaller on the way to an IPv6 address",

@@ -20,6 +20,27 @@ struct SessionDirectoryTests {
     return supervision
   }
 
+  @Test("Sessions are found by the device that they are reached through, until they move or go")
+  func devices() throws {
+    var directory = Directory()
+    var tickets: [Directory.Ticket] = []
+    for number in 1...2 {
+      let ticket = directory.adopt(SessionID(rawValue: UInt32(number)), try key(number), owner: nil)
+      tickets.append(try #require(ticket))
+      directory.set(device: "eth0", for: tickets[number - 1])
+    }
+    directory.set(device: "eth0", for: tickets[0])
+    #expect(directory.users(of: "eth0").count == 2 && directory.isUsed("eth0"))
+    directory.set(device: "eth1", for: tickets[0])
+    #expect(directory.users(of: "eth0").map(\.ticket) == [tickets[1]] && Set(directory.devices) == ["eth0", "eth1"])
+    directory.release(tickets[0])
+    _ = directory.forgetDevice(of: SessionID(rawValue: 2))
+    #expect(!directory.isUsed("eth0") && !directory.isUsed("eth1") && directory.users(of: "eth0").isEmpty)
+    // Who is gone has no device any more.
+    directory.set(device: "eth1", for: tickets[0])
+    #expect(!directory.isUsed("eth1"))
+  }
+
   @Test("Whatever is claimed, made, found and released, no login adds to as many sessions as are wanted")
   func randomClaims() throws {
     var generator = SeededGenerator(state: 5)
