@@ -133,6 +133,16 @@ public struct Sysfs: Sendable {
     } ?? nil
   }
 
+  /// A session's state, and which of its disks have no block device yet; nil if there is no session of this number. Of the disks
+  /// that had none before only those are looked at, if they are known.
+  func unattachedDisks(
+    among known: [String]? = nil, of id: SessionID
+  ) throws(SysfsError) -> (state: KernelSessionState?, disks: [String])? {
+    try reading("iscsi_session") { (sessions) throws(Errno) in
+      try SysfsSessionReader(detail: .summary).unattachedDisks(among: known, of: id, in: sessions)
+    } ?? nil
+  }
+
   /// All SCSI hosts of iSCSI drivers by number: one a session with `iscsi_tcp`, one a port with an offload card.
   public func hosts() throws(SysfsError) -> [HostSnapshot] {
     try reading("iscsi_host") { (hosts) throws(Errno) in

@@ -34,8 +34,20 @@ package struct SysfsDirectory: ~Copyable {
     }
   }
 
-  /// The names in this directory or the one at `path` below it, unordered, without `.` and `..`; none if it is gone.
-  package func names(in path: String = ".") throws(Errno) -> [String] {
+  /// The names in this directory, unordered, without `.` and `..`; none if it is gone.
+  package func names() throws(Errno) -> [String] {
+    // It may have been listed before.
+    guard lseek(descriptor, 0, SEEK_SET) == 0 else { return [] }
+    do {
+      return try DirectoryListing.names(in: descriptor)
+    } catch {
+      try Self.rethrowShortage(error)
+      return []
+    }
+  }
+
+  /// The names in the directory at `path` below this one, unordered, without `.` and `..`; none if it is gone.
+  package func names(in path: String) throws(Errno) -> [String] {
     let descriptor: CInt
     do {
       descriptor = try Self.open(self.descriptor, path, O_RDONLY | O_DIRECTORY)

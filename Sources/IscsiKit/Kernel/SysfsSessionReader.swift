@@ -49,6 +49,35 @@ struct SysfsSessionReader {
     return (KernelSessionState(rawValue: state), found)
   }
 
+  /// Reads the state of a session, and which disks have no block device yet, by their paths below the session's device; nil if it
+  /// is gone. Of those that are known to have had none before it looks at no others.
+  func unattachedDisks(
+    among known: [String]?, of id: SessionID, in sessions: borrowing SysfsDirectory
+  ) throws(Errno) -> (state: KernelSessionState?, disks: [String])? {
+    var found: [String] = []
+    if let device = try sessions.directory("session\(id)/device") {
+      let paths: [String]
+      if let known { paths = known } else { paths = try Self.devicePaths(in: device) }
+      for path in paths where try device.names(in: "\(path)/block").isEmpty {
+        // What was a disk is one, as long as it is there.
+        let type: UInt32? = known != nil && device.exists(path) ? 0 : try device.number("\(path)/type")
+        if type == 0 { found.append(path) }
+      }
+    }
+    guard let state = try sessions.contents("session\(id)/state") else { return nil }
+    return (KernelSessionState(rawValue: state), found)
+  }
+
+  private static func devicePaths(in session: borrowing SysfsDirectory) throws(Errno) -> [String] {
+    var found: [String] = []
+    for target in try session.names() where target.hasPrefix("target") {
+      for name in try session.names(in: target) where DeviceSnapshot(address: name) != nil {
+        found.append("\(target)/\(name)")
+      }
+    }
+    return found
+  }
+
   /// Finds the host of a session: the link of its class entry ends in `hostH/sessionS/iscsi_session/sessionS`.
   static func hostNumber(of id: SessionID, in sessions: borrowing SysfsDirectory) -> HostNumber? {
     let name = "session\(id)"

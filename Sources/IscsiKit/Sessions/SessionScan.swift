@@ -129,15 +129,17 @@ struct SessionScan {
     if case .failure(let error) = result { throw .sysfs(error) }
   }
 
-  private func devices(
-    of session: SessionID, _ detail: Sysfs.Detail = .full
-  ) throws(OperationError.Cause) -> [DeviceSnapshot] {
+  private func devices(of session: SessionID) throws(OperationError.Cause) -> [DeviceSnapshot] {
     let found: (state: KernelSessionState?, devices: [DeviceSnapshot])?
-    do throws(SysfsError) { found = try sysfs.devices(of: session, detail) } catch { throw .sysfs(error) }
+    do throws(SysfsError) { found = try sysfs.devices(of: session) } catch { throw .sysfs(error) }
     guard let found else { throw .noSession }
-    // The kernel takes a scan of a session without a connection, and does nothing.
-    if found.state == .failed || found.state == .free { throw .connectionLost }
+    try Self.check(found.state)
     return found.devices
+  }
+
+  /// The kernel takes a scan of a session without a connection, and does nothing.
+  private static func check(_ state: KernelSessionState?) throws(OperationError.Cause) {
+    if state == .failed || state == .free { throw .connectionLost }
   }
 
   /// The devices, as soon as each disk among them has its block device. Nothing announces that to a program that
@@ -145,9 +147,8 @@ struct SessionScan {
   private func attachedDevices(of session: SessionID) async throws(OperationError.Cause) -> [DeviceSnapshot] {
     let deadline = ContinuousClock.now + attachTimeout
     var pause = Self.pauses.first
-    let found = try devices(of: session)
-    var missing = Set(found.filter { $0.type == 0 && $0.blockDevice == nil }.map(\.address))
-    guard !missing.isEmpty else { return found }
+    // The kernel is asked for no more than the answer to this: hundreds of sessions may wait at the same time.
+    var missing = try unattachedDisks(of: session)
     while !missing.isEmpty, .now < deadline {
       do throws(WaitError) {
         try await Reactor.shared.sleep(until: .now + pause)
@@ -155,11 +156,21 @@ struct SessionScan {
         throw .transport(TransportError(error))
       }
       pause = min(pause * 2, Self.pauses.longest)
-      // A disk that has gone is not waited for either.
-      let waiting = try devices(of: session, .summary).filter { $0.blockDevice == nil }
-      missing.formIntersection(waiting.map(\.address))
+      missing = try unattachedDisks(among: missing, of: session)
     }
     return try devices(of: session)
+  }
+
+  private func unattachedDisks(
+    among known: [String]? = nil, of session: SessionID
+  ) throws(OperationError.Cause) -> [String] {
+    let found: (state: KernelSessionState?, disks: [String])?
+    do throws(SysfsError) { found = try sysfs.unattachedDisks(among: known, of: session) } catch {
+      throw .sysfs(error)
+    }
+    guard let found else { throw .noSession }
+    try Self.check(found.state)
+    return found.disks
   }
 }
 
