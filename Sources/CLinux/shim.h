@@ -136,6 +136,56 @@ struct sockaddr;
 extern int accept4(int descriptor, struct sockaddr *address, unsigned int *length, int flags);
 extern int getsockopt(int descriptor, int level, int option, void *value, unsigned int *length);
 
+// What came with a datagram off a netlink socket: its length, which may be more than was taken, the port of its sender, and the
+// groups that it was sent to.
+struct clinux_datagram {
+  uint32_t length;
+  uint32_t port;
+  uint32_t groups;
+};
+enum { CLINUX_DATAGRAMS = 16 };
+
+// Takes up to CLINUX_DATAGRAMS datagrams that wait at a netlink socket (recvmmsg, which glibc shows only with _GNU_SOURCE), of each
+// up to `limit` octets, the n-th to octets + n * limit. Their number, or -1 with errno.
+static inline int clinux_receive_datagrams(
+  int descriptor, unsigned char *octets, size_t limit, struct clinux_datagram *datagrams
+) {
+  // As the kernel has them: struct iovec, sockaddr_nl, user_msghdr and mmsghdr.
+  struct { void *start; size_t length; } parts[CLINUX_DATAGRAMS];
+  struct { uint16_t family, padding; uint32_t port, groups; } senders[CLINUX_DATAGRAMS];
+  struct {
+    struct {
+      void *name;
+      int name_length;
+      void *parts;
+      size_t part_count;
+      void *control;
+      size_t control_length;
+      unsigned flags;
+    } header;
+    unsigned length;
+  } messages[CLINUX_DATAGRAMS];
+  memset(messages, 0, sizeof messages);
+  for (int index = 0; index < CLINUX_DATAGRAMS; index++) {
+    parts[index].start = octets + (size_t)index * limit;
+    parts[index].length = limit;
+    messages[index].header.name = &senders[index];
+    messages[index].header.name_length = sizeof senders[index];
+    messages[index].header.parts = &parts[index];
+    messages[index].header.part_count = 1;
+  }
+  // MSG_DONTWAIT, and MSG_TRUNC for the real lengths.
+  int count = (int)syscall(SYS_recvmmsg, descriptor, messages, CLINUX_DATAGRAMS, 0x40 | 0x20, 0);
+  for (int index = 0; index < count; index++) {
+    datagrams[index].length = messages[index].length;
+    // Without a sender it is nobody's, which is no port of the kernel.
+    datagrams[index].port =
+      messages[index].header.name_length == sizeof senders[index] ? senders[index].port : UINT32_MAX;
+    datagrams[index].groups = senders[index].groups;
+  }
+  return count;
+}
+
 // Takes a connection off a listening socket's queue, non-blocking and closed on exec (SOCK_NONBLOCK, SOCK_CLOEXEC); glibc
 // shows accept4 only with _GNU_SOURCE. The descriptor, or -1 with errno.
 static inline int clinux_accept(int descriptor) { return accept4(descriptor, 0, 0, O_NONBLOCK | O_CLOEXEC); }

@@ -8,8 +8,8 @@ internal import SystemPackage
 
 /// The real channel: a `NETLINK_ISCSI` socket of libnl, and an eventfd to wake its thread.
 ///
-/// libnl makes, binds, joins and sends. Its receiving half is left alone: `nl_recv` allocates for each datagram, reads
-/// each one twice (it peeks for the length), and maps both `ENOBUFS` and `ENOMEM` to `NLE_NOMEM`, so that lost events
+/// libnl makes, binds, joins and sends. Its receiving half is left alone: `nl_recv` takes one datagram by a call, or by two
+/// as it peeks for the length, allocates for each, and maps both `ENOBUFS` and `ENOMEM` to `NLE_NOMEM`, so that lost events
 /// could not be told from lack of memory; `nl_recvmsgs` checks sequence numbers, which this protocol does not have.
 @safe final class NetlinkSocket: KernelChannel {
   /// The kernel's number of the protocol (`NETLINK_ISCSI`).
@@ -27,6 +27,7 @@ internal import SystemPackage
   private nonisolated(unsafe) let socket: OpaquePointer
   private let descriptor: Int32
   private let wakeDescriptor: Int32
+  private let inbox: Mutex<NetlinkInbox>
   let port: UInt32?
   /// Milliseconds to the next look whether the process has died (see `ProcessDeath`); -1 for none.
   private let nextLook = Atomic<Int32>(-1)
@@ -50,6 +51,7 @@ internal import SystemPackage
       self.port = port == 0 ? nil : port
       unsafe self.socket = socket
       self.descriptor = descriptor
+      inbox = Mutex(NetlinkInbox(of: descriptor, limit: Self.longestDatagram))
       self.wakeDescriptor = wakeDescriptor
     } catch {
       unsafe nl_socket_free(socket)
@@ -120,7 +122,7 @@ internal import SystemPackage
   }
 
   func receive() throws(Errno) -> KernelDatagram? {
-    while let datagram = try NetlinkDatagram.receive(from: descriptor, limit: Self.longestDatagram) {
+    while let datagram = try inbox.withLock({ (inbox) throws(Errno) in try inbox.next() }) {
       // No message for us is longer than the limit, so a longer one cannot be read anyway.
       if datagram.isTruncated { continue }
       return KernelDatagram(origin: datagram.groups == 0 ? .unicast : .multicast, octets: datagram.octets)
@@ -129,6 +131,8 @@ internal import SystemPackage
   }
 
   func wait() {
+    // The socket has nothing of what was taken off it.
+    guard !inbox.withLock({ $0.hasMore }) else { return }
     var descriptors = [
       pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0),
       pollfd(fd: wakeDescriptor, events: Int16(POLLIN), revents: 0),
