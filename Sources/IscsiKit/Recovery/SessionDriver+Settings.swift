@@ -20,8 +20,9 @@ extension SessionDriver {
       await self.setAndKeep(settings, of: session, isTrial: isTrial)
     }.get()
     outcomes += await set(DeviceSettings(settings), of: session, isTrial: isTrial, isLost: isLost)
-    if settings.resetsScheduler, isSchedulerKept, !isLost {
-      outcomes += await resetScheduler(of: session, isTrial: isTrial)
+    if settings.scheduler != nil, !isTrial { due.resetsScheduler = false }
+    if settings.resetsScheduler, isSchedulerKept {
+      outcomes += await resetScheduler(of: session, isTrial: isTrial, isLost: isLost)
     }
     if let deadline = settings[.hostErrorHandling] {
       outcomes.append(await set(deadline, of: session, isTrial: isTrial))
@@ -47,17 +48,24 @@ extension SessionDriver {
   private func applyDueSettings() async {
     guard let session, !due.isEmpty else { return }
     let (settings, login) = (due, machine.upSince)
+    var outcomes: [SettingOutcome] = []
     do throws(OperationError.Cause) {
-      let outcomes = try await setNow(settings, of: session, isTrial: false)
-      for outcome in outcomes where outcome.result == .failed {
-        note(.settingFailed("\(outcome.setting)=\(outcome.new)" + (outcome.note.map { ": \($0)" } ?? "")))
-      }
+      if !settings.all.isEmpty { outcomes = try await setNow(settings, of: session, isTrial: false) }
     } catch {
       if isLost(session) { return handle(.settingsDeferred) }
       // It was lost, and is back already.
       guard machine.upSince == login else { return await applyDueSettings() }
-      due = TimeoutSettings()
+      due = TimeoutSettings([:], resetsScheduler: due.resetsScheduler)
       note(.settingFailed("\(settings.all.map(\.timeout.rawValue).joined(separator: ", ")): \(error)"))
+    }
+    if due.resetsScheduler {
+      // A disk of a session that is lost again takes none.
+      if isLost(session) { return handle(.settingsDeferred) }
+      due.resetsScheduler = false
+      outcomes += await resetScheduler(of: session, isTrial: false, isLost: false)
+    }
+    for outcome in outcomes where outcome.result == .failed {
+      note(.settingFailed("\(outcome.setting)=\(outcome.new)" + (outcome.note.map { ": \($0)" } ?? "")))
     }
   }
 
@@ -208,20 +216,20 @@ extension SessionDriver {
     var others = settings
     others.scheduler = nil
     let outcomes = await set(others, of: session, isTrial: isTrial)
-    let late = await set(DeviceSettings(scheduler: scheduler), of: session, isTrial: true)
-    return outcomes
-      + late.map { outcome in
-        var outcome = outcome
-        if outcome.result == .changed { (outcome.result, outcome.note) = (.atNextLogin, .whenBack) }
-        return outcome
-      }
+    return outcomes + (await set(DeviceSettings(scheduler: scheduler), of: session, isTrial: true)).map(\.whenBack)
   }
 
-  /// Gives disks the scheduler that they would have without us.
-  private func resetScheduler(of session: SessionID, isTrial: Bool) async -> [SettingOutcome] {
-    let outcomes = await set(DeviceSettings(scheduler: .kernelChoice), of: session, isTrial: isTrial)
-    // Where the kernel does not have it, nothing is what it gives.
-    return outcomes.filter { $0.note != .noScheduler }
+  /// Gives disks the scheduler that they would have without us; those of a session that is being recovered when it is back.
+  private func resetScheduler(of session: SessionID, isTrial: Bool, isLost: Bool) async -> [SettingOutcome] {
+    let outcomes = await set(DeviceSettings(scheduler: .kernelChoice), of: session, isTrial: isTrial || isLost)
+      // Where the kernel does not have it, nothing is what it gives.
+      .filter { $0.note != .noScheduler }
+    guard isLost else { return outcomes }
+    if !isTrial, !outcomes.isEmpty {
+      due.resetsScheduler = true
+      handle(.settingsDeferred)
+    }
+    return outcomes.map(\.whenBack)
   }
 
   /// Sets each disk for itself, all at the same time: one that cannot be set, or takes too long, keeps no other from its turn.
@@ -352,6 +360,16 @@ private struct KernelReading {
   /// What the kernel is told. Half a check is none, for which it has two zeros.
   private func sent(_ timeout: Timeout, _ value: TimeoutValue) -> TimeoutValue {
     timeout.isNOP && !timeouts.asksForLife ? 0 : value
+  }
+}
+
+extension SettingOutcome {
+  /// The same of a disk that is to be set when its session is back.
+  fileprivate var whenBack: SettingOutcome {
+    guard result == .changed else { return self }
+    var outcome = self
+    (outcome.result, outcome.note) = (.atNextLogin, .whenBack)
+    return outcome
   }
 }
 

@@ -176,6 +176,7 @@ public final class SessionRegistry: Sendable {
     var login: LoginDescription
     // What another version may write in another form, which must not cost the rest of the record.
     var due: JSONValue?
+    var resetsScheduler: Bool?
     var areNOPsIdle: Bool?
     var outage: JSONValue?
   }
@@ -185,7 +186,8 @@ public final class SessionRegistry: Sendable {
     let file = File(
       isid: record.isid.description, home: record.home?.description, owner: record.owner,
       login: LoginDescription(record.request),
-      due: record.due.isEmpty ? nil : value(LoginDescription.TimeoutsDescription(record.due)),
+      due: record.due.all.isEmpty ? nil : value(LoginDescription.TimeoutsDescription(record.due)),
+      resetsScheduler: record.due.resetsScheduler ? true : nil,
       areNOPsIdle: record.areNOPsIdle ? true : nil, outage: record.outage.flatMap { value(KeptOutage($0)) })
     return try? JSONText.print(JSONValueEncoder().encode(file))
   }
@@ -206,10 +208,12 @@ public final class SessionRegistry: Sendable {
         throw LoginDescriptionError(field: "initiator", reason: "missing")
       })
     else { return nil }
+    let timeouts = part(LoginDescription.TimeoutsDescription.self, file.due)
+    var due = timeouts.flatMap { try? $0.settings() } ?? TimeoutSettings()
+    due.resetsScheduler = file.resetsScheduler ?? false
     return SessionRecord(
       session: session, request: request, isid: isid, stage: stage, home: file.home.flatMap { try? Portal($0) },
-      due: part(LoginDescription.TimeoutsDescription.self, file.due).flatMap { try? $0.settings() }
-        ?? TimeoutSettings(),
-      areNOPsIdle: file.areNOPsIdle ?? false, outage: part(KeptOutage.self, file.outage)?.outage, owner: file.owner)
+      due: due, areNOPsIdle: file.areNOPsIdle ?? false, outage: part(KeptOutage.self, file.outage)?.outage,
+      owner: file.owner)
   }
 }

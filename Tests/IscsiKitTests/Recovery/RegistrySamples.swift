@@ -65,8 +65,8 @@ enum RegistrySamples {
     return SessionRecord(
       session: SessionID(rawValue: number), request: try fullRequest(), isid: ISID(session: SessionID(rawValue: 99)),
       stage: stage, home: try Portal("192.0.2.9:3262,2"),
-      due: TimeoutSettings([.replacement: .off, .abort: 7]), areNOPsIdle: true, outage: outage(.kernel(.noopTimedOut)),
-      owner: owner)
+      due: TimeoutSettings([.replacement: .off, .abort: 7], resetsScheduler: true), areNOPsIdle: true,
+      outage: outage(.kernel(.noopTimedOut)), owner: owner)
   }
 
   private static let began = ContinuousClock.now - .seconds(77)

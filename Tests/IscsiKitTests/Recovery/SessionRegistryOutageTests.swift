@@ -36,7 +36,7 @@ struct SessionRegistryOutageTests {
     let other = text.replacing("\"\(field)\":{", with: "\"\(field)\":[],\"other\":{")
     try #require(other != text)
     try place.write(Array(other.utf8), as: "1.established")
-    if field == "outage" { record.outage = nil } else { record.due = TimeoutSettings() }
+    if field == "outage" { record.outage = nil } else { record.due = TimeoutSettings([:], resetsScheduler: true) }
     #expect(SessionRegistry(directory: place.directory).read(record.session) == record)
   }
 
