@@ -7,11 +7,29 @@ public import SystemPackage
 public struct TCPSocket: ~Copyable, Sendable {
   /// The descriptor. It belongs to this value.
   public let descriptor: Int32
+  /// The address that it is connected to, of those of the portal.
+  public let peer: SocketAddress
+
+  /// Our own address; nil if the kernel does not tell.
+  var localAddress: IPAddress? {
+    var storage = sockaddr_storage()
+    var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+    // The kernel fills in as much of `storage` as it has, and says how much that is; every address begins as sockaddr does.
+    return unsafe withUnsafeMutablePointer(to: &storage) { pointer in
+      unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { rebound in
+        guard unsafe getsockname(descriptor, rebound, &length) == 0 else { return nil }
+        return unsafe SocketAddress(rebound, length: length)?.address
+      }
+    }
+  }
 
   /// The same descriptor, for the kernel to bind.
   public var fileDescriptor: FileDescriptor { FileDescriptor(rawValue: descriptor) }
 
-  private init(descriptor: Int32) { self.descriptor = descriptor }
+  private init(descriptor: Int32, peer: SocketAddress) {
+    self.descriptor = descriptor
+    self.peer = peer
+  }
 
   deinit { _ = Glibc.close(descriptor) }
 
@@ -40,7 +58,7 @@ public struct TCPSocket: ~Copyable, Sendable {
       let share = (deadline - .now) / (addresses.count - index)
       do throws(TransportError) {
         let socket = try open(for: address, through: binding, sysfs: sysfs)
-        try await socket.connect(to: address, until: .now + min(share, addressLimit ?? share))
+        try await socket.connect(until: .now + min(share, addressLimit ?? share))
         return socket
       } catch {
         if error == .cancelled { throw error }
@@ -100,16 +118,14 @@ public struct TCPSocket: ~Copyable, Sendable {
     let type = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
     let descriptor = Glibc.socket(family, type, 0)
     guard descriptor >= 0 else { throw TransportError(call: "socket", errno: Errno(rawValue: errno)) }
-    let socket = TCPSocket(descriptor: descriptor)
+    let socket = TCPSocket(descriptor: descriptor, peer: address)
     // iSCSI sends short requests and waits for the answer. The kernel does not set this when it takes the socket over.
     try socket.setOption(Int32(IPPROTO_TCP), TCP_NODELAY, 1)
-    try socket.bind(through: binding, to: address, sysfs: sysfs)
+    try socket.bind(through: binding, sysfs: sysfs)
     return socket
   }
 
-  private func bind(
-    through binding: InterfaceBinding, to destination: SocketAddress, sysfs: FilePath
-  ) throws(TransportError) {
+  private func bind(through binding: InterfaceBinding, sysfs: FilePath) throws(TransportError) {
     switch binding {
     case .automatic: return
     case .device(let name): try bind(toDevice: name)
@@ -118,7 +134,7 @@ public struct TCPSocket: ~Copyable, Sendable {
       try bind(toDevice: name)
     case .sourceAddress(let source):
       // A link-local source is on the link of the destination.
-      let address = SocketAddress(source, port: 0, scope: source.isLinkLocal ? destination.scope : 0)
+      let address = SocketAddress(source, port: 0, scope: source.isLinkLocal ? peer.scope : 0)
       // The kernel copies the address.
       guard unsafe address.withSocketAddress({ unsafe Glibc.bind(descriptor, $0, $1) }) == 0 else {
         let failure = Errno(rawValue: errno)
@@ -147,10 +163,9 @@ public struct TCPSocket: ~Copyable, Sendable {
     }
   }
 
-  private func connect(to address: SocketAddress, until deadline: ContinuousClock.Instant) async throws(TransportError)
-  {
+  private func connect(until deadline: ContinuousClock.Instant) async throws(TransportError) {
     // The kernel copies the address.
-    let status = unsafe address.withSocketAddress { unsafe Glibc.connect(descriptor, $0, $1) }
+    let status = unsafe peer.withSocketAddress { unsafe Glibc.connect(descriptor, $0, $1) }
     if status == 0 { return }
     let failure = Errno(rawValue: errno)
     guard failure == .nowInProgress || failure == .interrupted else {

@@ -14,7 +14,7 @@ struct SessionDirectory<Driver: Sendable>: Sendable {
   struct Entry: Sendable {
     let key: SessionKey
     /// The same session's key by the address of its portal, if that is known by a name.
-    let alias: SessionKey?
+    fileprivate(set) var alias: SessionKey?
     /// Who asked for the session.
     var owner: SessionOwner?
     /// The kernel's number, as soon as there is one.
@@ -42,6 +42,8 @@ struct SessionDirectory<Driver: Sendable>: Sendable {
   private var tickets: [SessionKey: [Ticket]] = [:]
   private var numbers: [SessionID: Ticket] = [:]
   private var users: [String: Set<Ticket>] = [:]
+  /// The sessions that suffer from what the network shows.
+  private var troubled: Set<Ticket> = []
 
   /// All entries, in no order.
   var all: Dictionary<Ticket, Entry>.Values { entries.values }
@@ -59,23 +61,43 @@ struct SessionDirectory<Driver: Sendable>: Sendable {
     _ key: SessionKey, alias: SessionKey? = nil, wanted: Int = 1, shown: [SessionID] = [],
     owner: SessionOwner? = nil
   ) -> Claim {
-    var present = tickets(of: key, alias)
+    let obstacle = obstacle(among: tickets(of: key, alias), shown: shown, wanted: wanted)
+    return obstacle ?? .claimed(add(Entry(key: key, alias: alias, owner: owner)))
+  }
+
+  /// Claims another alias for an entry, in the place of the one that it has: the name of its portal's host has led to another
+  /// address than the one that was expected.
+  ///
+  /// - Returns: As of `claim`; the entry stays as it was unless the alias is the caller's.
+  mutating func move(
+    _ ticket: Ticket, to alias: SessionKey, wanted: Int = 1, shown: [SessionID] = []
+  ) -> Claim {
+    let others = tickets(of: alias, nil).filter { $0 != ticket }
+    if let obstacle = obstacle(among: others, shown: shown, wanted: wanted) { return obstacle }
+    guard let former = entries[ticket] else { return .claimed(ticket) }
+    former.alias.map { remove(ticket, from: $0) }
+    entries[ticket]?.alias = alias
+    tickets[alias, default: []].append(ticket)
+    return .claimed(ticket)
+  }
+
+  /// What keeps one more session from being made beside those of some entries, and those that the kernel shows.
+  private func obstacle(among found: [Ticket], shown: [SessionID], wanted: Int) -> Claim? {
+    var present = found
     // The kernel knows by which of its host's addresses a session has come about.
     present += shown.compactMap { numbers[$0] }.filter { !present.contains($0) }
     let strangers = shown.filter { numbers[$0] == nil }
-    if present.count + strangers.count >= max(wanted, 1) {
-      // Who is told that the session exists counts on it. One that is on its way out is none to count on.
-      let leaving = present.filter { entries[$0]?.supervision?.phase == .loggingOut }
-      if let first = leaving.first, present.count - leaving.count + strangers.count < max(wanted, 1) {
-        return .leaving(first)
-      }
-      let made = present.filter { !leaving.contains($0) }.compactMap { entries[$0] }
-      // One that is still being made has a number early, but is no session that anybody could use.
-      let isReady = made.allSatisfy { $0.session != nil && $0.supervision.map { $0.phase != .loggingIn } ?? false }
-      guard isReady, let session = made.first?.session ?? strangers.first else { return .underWay }
-      return .exists(session)
+    guard present.count + strangers.count >= max(wanted, 1) else { return nil }
+    // Who is told that the session exists counts on it. One that is on its way out is none to count on.
+    let leaving = present.filter { entries[$0]?.supervision?.phase == .loggingOut }
+    if let first = leaving.first, present.count - leaving.count + strangers.count < max(wanted, 1) {
+      return .leaving(first)
     }
-    return .claimed(add(Entry(key: key, alias: alias, owner: owner)))
+    let made = present.filter { !leaving.contains($0) }.compactMap { entries[$0] }
+    // One that is still being made has a number early, but is no session that anybody could use.
+    let isReady = made.allSatisfy { $0.session != nil && $0.supervision.map { $0.phase != .loggingIn } ?? false }
+    guard isReady, let session = made.first?.session ?? strangers.first else { return .underWay }
+    return .exists(session)
   }
 
   /// Adds a session that was found in the kernel; nil if it is here already.
@@ -91,6 +113,12 @@ struct SessionDirectory<Driver: Sendable>: Sendable {
   /// The sessions that are reached through a network device.
   func users(of device: String) -> [(ticket: Ticket, entry: Entry)] {
     (users[device] ?? []).compactMap { ticket in entries[ticket].map { (ticket, $0) } }
+  }
+
+  /// Those that are reached through a network device, and suffer from what the network shows: few, where there may be hundreds.
+  func troubledUsers(of device: String) -> [Driver] {
+    guard !troubled.isEmpty, let users = users[device] else { return [] }
+    return users.intersection(troubled).compactMap { entries[$0]?.driver }
   }
 
   /// Whether a session is reached through a network device.
@@ -117,7 +145,11 @@ struct SessionDirectory<Driver: Sendable>: Sendable {
   mutating func set(_ driver: Driver, for ticket: Ticket) { entries[ticket]?.driver = driver }
 
   /// Notes what is known of the session's supervision.
-  mutating func set(_ supervision: Supervision, for ticket: Ticket) { entries[ticket]?.supervision = supervision }
+  mutating func set(_ supervision: Supervision, for ticket: Ticket) {
+    guard entries[ticket] != nil else { return }
+    entries[ticket]?.supervision = supervision
+    if supervision.network == nil { troubled.remove(ticket) } else { troubled.insert(ticket) }
+  }
 
   /// Notes through which network device the portal is reached.
   mutating func set(device: String?, for ticket: Ticket) {
@@ -148,11 +180,14 @@ struct SessionDirectory<Driver: Sendable>: Sendable {
   mutating func release(_ ticket: Ticket) {
     forgetNumber(of: ticket)
     set(device: nil, for: ticket)
+    troubled.remove(ticket)
     guard let entry = entries.removeValue(forKey: ticket) else { return }
-    for key in [entry.key, entry.alias].compactMap(\.self) {
-      tickets[key]?.removeAll { $0 == ticket }
-      if tickets[key]?.isEmpty == true { tickets[key] = nil }
-    }
+    for key in [entry.key, entry.alias].compactMap(\.self) { remove(ticket, from: key) }
+  }
+
+  private mutating func remove(_ ticket: Ticket, from key: SessionKey) {
+    tickets[key]?.removeAll { $0 == ticket }
+    if tickets[key]?.isEmpty == true { tickets[key] = nil }
   }
 
   /// The entries of a key or its alias, each once, oldest first.

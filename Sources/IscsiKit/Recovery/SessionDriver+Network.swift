@@ -10,8 +10,10 @@ extension SessionDriver {
     if machine.isUp { handle(.observed(observe())) }
   }
 
-  /// What the session's connection is bound to.
-  var binding: InterfaceBinding { identity.request?.options.binding ?? .automatic }
+  /// What the session's connection is bound to, and our own address in it as far as that is known without a look.
+  var ownEnd: (binding: InterfaceBinding, address: IPAddress?) {
+    (identity.request?.options.binding ?? .automatic, machine.isUp ? lastLocalAddress : nil)
+  }
 
   /// What the network shows on the way to the portal.
   func networkFound(_ finding: NetworkFinding?) { handle(.networkFound(finding)) }

@@ -34,7 +34,7 @@ extension SessionDriver {
     return taken
   }
 
-  private func login(_ request: LoginRequest) -> SessionLogin {
+  private func login(_ request: LoginRequest, at portal: Portal) -> SessionLogin {
     let (watch, progress) = (ConnectWatch(), progress)
     connecting = watch
     return SessionLogin(
@@ -42,6 +42,9 @@ extension SessionDriver {
       progress: { step in
         watch.note(step)
         progress(step)
+      },
+      connected: { [weak self] address, local throws(OperationError.Cause) in
+        try await self?.connected(to: address, from: local, at: portal)
       }
     ) { [weak self] session, host in await self?.created(session, host) }
   }
@@ -64,7 +67,7 @@ extension SessionDriver {
   ) async -> SessionMachine.OperationResult {
     guard let request = identity.request else { return .failed(.unknownIdentity) }
     do throws(SessionLogin.Failure) {
-      switch try await login(request).first(at: portal, until: .now + time) {
+      switch try await login(request, at: portal).first(at: portal, until: .now + time) {
       case .up(let session, let login):
         loginReport = LoginReport(
           session: session.id, host: session.host, target: request.target, portal: portal, login: login)
@@ -120,7 +123,7 @@ extension SessionDriver {
   ) async -> SessionMachine.OperationResult {
     guard let request = identity.request else { return .notConnected(.unknownIdentity) }
     guard case .unbound(let session) = take() else { return .failed(.connectionLost) }
-    switch await login(request).again(session, at: portal, until: .now + time, connectLimit: connectLimit) {
+    switch await login(request, at: portal).again(session, at: portal, until: .now + time, connectLimit: connectLimit) {
     case .up(let session, _):
       held = .up(session)
       areNOPsIdle = false

@@ -59,6 +59,8 @@ actor SessionDriver {
   private(set) var session: SessionID?
   /// Our half of the session's identifier, as soon as there is one.
   private(set) var isid: ISID?
+  /// Our own address in the last connection that was made here.
+  private(set) var lastLocalAddress: IPAddress?
   var held = Held.nothing
   var logoutTimeout: Duration = .seconds(15)
   private(set) var progress: @Sendable (LoginStep) -> Void = { _ in }
@@ -260,6 +262,18 @@ actor SessionDriver {
   }
 
   // MARK: - Events
+
+  /// A login is connected to one of the addresses of its portal's host. Where a redirect leads makes no other session of it, and
+  /// one that has a session has claimed it.
+  func connected(
+    to address: SocketAddress, from local: IPAddress?, at portal: Portal
+  ) throws(OperationError.Cause) {
+    lastLocalAddress = local
+    guard session == nil, let request = identity.request, portal.host == request.portal.host,
+      case .name = portal.host
+    else { return }
+    try owner?.driver(self, connectedTo: address, for: request)
+  }
 
   /// A first login has made its session.
   func created(_ session: SessionID, _ host: HostNumber) {

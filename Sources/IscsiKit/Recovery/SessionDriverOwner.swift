@@ -2,6 +2,12 @@
 
 /// Who owns drivers. All calls come from a driver's own context, in order, and must be quick.
 protocol SessionDriverOwner: AnyObject, Sendable {
+  /// A first login is connected to an address behind the name of its portal's host; no session was made yet.
+  ///
+  /// - Throws: What is in the way of a session there, which ends the login.
+  func driver(
+    _ driver: SessionDriver, connectedTo address: SocketAddress, for request: LoginRequest
+  ) throws(OperationError.Cause)
   /// A first login has made a session in the kernel; nothing else was done with it yet.
   func driver(_ driver: SessionDriver, created session: SessionID, for request: LoginRequest, isid: ISID)
   /// A first login has failed.

@@ -199,6 +199,24 @@ extension SessionManager {
     }
   }
 
+  /// Claims the session at the address that the name of a portal's host has led to, if it is another one than the first: a session
+  /// may be there by its address.
+  func driver(
+    _ driver: SessionDriver, connectedTo address: SocketAddress, for request: LoginRequest
+  ) throws(OperationError.Cause) {
+    guard let ticket = ticket(of: driver), let alias = SessionKey.byAddress(request, address),
+      directory.withLock({ $0[ticket]?.alias }) != alias
+    else { return }
+    let shown: [SessionID]
+    do throws(SysfsError) {
+      shown = Self.byKey(try environment.sysfs.sessions(.summary))[alias] ?? []
+    } catch {
+      throw .sysfs(error)
+    }
+    let claim = directory.withLock { $0.move(ticket, to: alias, wanted: request.options.sessionCount, shown: shown) }
+    _ = try self.ticket(of: claim)
+  }
+
   private func ticket(of claim: Claim) throws(OperationError.Cause) -> SessionDirectory<SessionDriver>.Ticket {
     switch claim {
     case .claimed(let ticket): return ticket

@@ -146,16 +146,21 @@ extension SessionManager {
 
   /// Tells the sessions that are reached through a device how it is.
   private func tell(usersOf device: String, _ cause: LinkCause) async {
-    let users = directory.withLock { $0.users(of: device) }
     guard cause != .up else {
-      // To hear that all is well is news to few, and there may be hundreds.
-      for user in users where user.entry.supervision?.network != nil { await user.entry.driver?.networkFound(nil) }
+      // To hear that all is well is news to few.
+      for driver in directory.withLock({ $0.troubledUsers(of: device) }) { await driver.networkFound(nil) }
       return
     }
+    let users = directory.withLock { $0.users(of: device) }
     let finding = NetworkFinding(device: device, cause: cause)
-    let deadline = ContinuousClock.now + .seconds(2)
+    // Sessions of one portal go one way. Each question has its own time: many sessions must not run out of it together.
+    var asked: [Way: String?] = [:]
     for (ticket, entry) in users {
-      guard let other = await otherDevice(than: device, of: entry, until: deadline) else {
+      let way = entry.supervision?.phase == .up ? await Way(of: entry, environment.sysfs) : nil
+      if let way, asked[way] == nil {
+        asked.updateValue(await way.otherDevice(than: device, in: network), forKey: way)
+      }
+      guard let way, case .some(.some(let other)) = asked[way] else {
         await entry.driver?.networkFound(finding)
         continue
       }
@@ -163,19 +168,6 @@ extension SessionManager {
       await entry.driver?.networkFound(nil)
       look(at: other)
     }
-  }
-
-  /// Through which other device a session is reached by now; nil if it still depends on this one. So does one whose own address
-  /// is on the failed device: another route, such as a default route, may take its packets, but answers go to that address.
-  private func otherDevice(
-    than device: String, of entry: SessionDirectory<SessionDriver>.Entry, until deadline: ContinuousClock.Instant
-  ) async -> String? {
-    guard entry.supervision?.phase == .up, let way = await Way(of: entry, environment.sysfs), way.isByRoute,
-      let local = way.local,
-      case .some(.some(let other)) = await way.device(in: network, from: local, until: deadline), other != device,
-      case .some(.some(let owner)) = try? await network.owner(of: local, until: deadline), owner != device
-    else { return nil }
-    return other
   }
 }
 
@@ -200,8 +192,9 @@ private struct Way: Hashable {
       guard let address = snapshot?.connection?.portal?.host.numeric else { return nil }
       (self.address, scope) = (address, nil)
     }
-    binding = await driver.binding
-    local = sysfs.connectionEnds(of: session)?.local.address
+    let end = await driver.ownEnd
+    binding = end.binding
+    local = end.address ?? sysfs.connectionEnds(of: session)?.local.address
   }
 
   /// The address that packets come from, if it is fixed.
@@ -239,6 +232,17 @@ private struct Way: Hashable {
     } catch {
       return nil
     }
+  }
+
+  /// Through which other device a session is reached by now; nil if it still depends on this one. So does one whose own address
+  /// is on the failed device: another route, such as a default route, may take its packets, but answers go to that address.
+  func otherDevice(than device: String, in network: any NetworkSight) async -> String? {
+    let deadline = ContinuousClock.now + .seconds(2)
+    guard isByRoute, let local,
+      case .some(.some(let other)) = await self.device(in: network, from: local, until: deadline), other != device,
+      case .some(.some(let owner)) = try? await network.owner(of: local, until: deadline), owner != device
+    else { return nil }
+    return other
   }
 
   /// The device that has our own address, if it is another one than packets leave through and is out of order: then the route is

@@ -312,7 +312,7 @@ extension SessionManager: SessionDriverOwner {
     }
   }
 
-  private func ticket(of driver: SessionDriver) -> SessionDirectory<SessionDriver>.Ticket? {
+  func ticket(of driver: SessionDriver) -> SessionDirectory<SessionDriver>.Ticket? {
     tickets.withLock { $0[ObjectIdentifier(driver)] }
   }
 }

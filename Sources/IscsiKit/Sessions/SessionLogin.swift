@@ -64,6 +64,9 @@ struct SessionLogin: Sendable {
   /// Our half of the session's identifier; nil derives it from the kernel's number.
   var isid: ISID?
   let progress: @Sendable (LoginStep) -> Void
+  /// Is told the address of the portal that a login is connected to, and our own, before anything is asked for there; what it
+  /// throws ends a first login.
+  var connected: @Sendable (SocketAddress, _ local: IPAddress?) async throws(OperationError.Cause) -> Void = { _, _ in }
   /// Is told the number and the host of a session that was made, before anything else is done with it.
   var created: @Sendable (SessionID, HostNumber) async -> Void = { _, _ in }
 
@@ -105,6 +108,9 @@ struct SessionLogin: Sendable {
     do throws(OperationError.Cause) { socket = try await connect(to: portal, until: deadline) } catch {
       throw Failure(error)
     }
+    do throws(OperationError.Cause) { try await connected(socket.peer, socket.localAddress) } catch {
+      throw Failure(error)
+    }
     progress(.create)
     let session: UnboundKernelSession
     do throws(KernelError) {
@@ -139,6 +145,7 @@ struct SessionLogin: Sendable {
     } catch {
       return .notConnected(session, error)
     }
+    try? await connected(socket.peer, socket.localAddress)
     return await logIn(session, over: socket, at: portal, until: deadline)
   }
 

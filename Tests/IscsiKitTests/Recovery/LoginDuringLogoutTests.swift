@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import IscsiKitTesting
+import Synchronization
 import Testing
 
 @testable import IscsiKit
@@ -135,5 +136,31 @@ struct LoginDuringLogoutTests {
       try #require(byName).get()
     }
     #expect(fixture.kernel.sessions.isEmpty)
+  }
+
+  @Test("Whoever comes by a host's name to an address with a session makes no second one there")
+  func otherAddress() async throws {
+    let fixture = try await SupervisedFixture()
+    try show(fixture, at: "127.0.0.7", connected: "127.0.0.7")
+    var named = try fixture.base.request()
+    named.portal.host = .name("san")
+    let (manager, request) = (fixture.manager, named)
+    let claim = manager.directory.withLock { $0.claim(SessionKey(request)) }
+    guard case .claimed(let ticket) = claim else {
+      Issue.record("a free key is not given")
+      return
+    }
+    let driver = SessionDriver(.init(request), in: manager.environment, owner: manager)
+    manager.enter(driver, ticket)
+    let connected = { (last: UInt8) throws in
+      let address = SocketAddress(.v4(0x7F00_0000 + UInt32(last)), port: request.portal.port)
+      try manager.driver(driver, connectedTo: address, for: request)
+    }
+    #expect(throws: OperationError.Cause.sessionExists(SessionID(rawValue: 9))) { try connected(7) }
+    try connected(8)
+    // Who asks for that address now is kept off.
+    var other = request
+    other.portal.host = .address(.v4(0x7F00_0008), scope: nil)
+    #expect(manager.directory.withLock { $0.claim(SessionKey(other)) } == .underWay)
   }
 }

@@ -41,6 +41,29 @@ struct SessionDirectoryTests {
     #expect(!directory.isUsed("eth1"))
   }
 
+  @Test("Those of a device that suffer from the network are told apart until they do not, move or go")
+  func troubledUsers() throws {
+    var directory = Directory()
+    var troubled = up()
+    troubled.network = NetworkFinding(device: "eth0", cause: .noCarrier(nil))
+    var tickets: [Directory.Ticket] = []
+    for number in 1...3 {
+      let ticket = try #require(directory.adopt(SessionID(rawValue: UInt32(number)), try key(number), owner: nil))
+      directory.set(number, for: ticket)
+      directory.set(number == 3 ? up() : troubled, for: ticket)
+      directory.set(device: "eth0", for: ticket)
+      tickets.append(ticket)
+    }
+    #expect(Set(directory.troubledUsers(of: "eth0")) == [1, 2] && directory.troubledUsers(of: "eth1").isEmpty)
+    directory.set(up(), for: tickets[0])
+    #expect(directory.troubledUsers(of: "eth0") == [2])
+    directory.set(device: "eth1", for: tickets[1])
+    #expect(directory.troubledUsers(of: "eth0").isEmpty && directory.troubledUsers(of: "eth1") == [2])
+    directory.release(tickets[1])
+    directory.set(troubled, for: tickets[1])
+    #expect(directory.troubledUsers(of: "eth1").isEmpty)
+  }
+
   @Test("Whatever is claimed, made, found and released, no login adds to as many sessions as are wanted")
   func randomClaims() throws {
     var generator = SeededGenerator(state: 5)
@@ -106,6 +129,33 @@ struct SessionDirectoryTests {
       return
     }
     #expect(directory.claim(try key(2)) == .underWay)
+  }
+
+  @Test("A login that comes to another of its host's addresses claims that one, and lets go of the first")
+  func otherAddress() throws {
+    var directory = Directory()
+    guard case .claimed(let ticket) = directory.claim(try key(1), alias: try key(2)) else {
+      Issue.record("a free key is not given")
+      return
+    }
+    let there = try #require(directory.adopt(SessionID(rawValue: 4), try key(3), owner: nil))
+    directory.set(up(), for: there)
+    let exists = Directory.Claim.exists(SessionID(rawValue: 4))
+    #expect(directory.move(ticket, to: try key(3)) == exists)
+    #expect(directory.move(ticket, to: try key(5), shown: [SessionID(rawValue: 4)]) == exists)
+    #expect(directory.claim(try key(2)) == .underWay, "what could not move has lost its place")
+    #expect(directory.move(ticket, to: try key(5)) == .claimed(ticket))
+    #expect(directory.claim(try key(5)) == .underWay)
+    guard case .claimed(let second) = directory.claim(try key(2)) else {
+      Issue.record("the first address is still taken")
+      return
+    }
+    #expect(directory.move(ticket, to: try key(2)) == .underWay)
+    #expect(directory.move(ticket, to: try key(2), wanted: 2) == .claimed(ticket))
+    directory.release(ticket)
+    directory.release(second)
+    #expect(directory.claim(try key(2)) != .underWay)
+    #expect(directory.claim(try key(5)) != .underWay)
   }
 
   @Test("A session is found once")

@@ -33,6 +33,24 @@ expect_exit 0 iscsi-admin login "$IQN" --portal closed-first --timeout 8
 expect_equal "$TARGET_ADDRESS" "$(<"$(connection_of "$IQN")/address")"
 expect_exit 0 iscsi-admin logout --all
 
+# Where the name leads to its second address, a session may be there that was made by the address, or be made at the same time.
+expect_exit 0 iscsi-admin login "$IQN" --portal "$TARGET_ADDRESS"
+expect_exit 15 iscsi-admin login "$IQN" --portal closed-first --timeout 8
+expect_stderr 'has this target, portal and interface already'
+expect_sessions 1
+expect_exit 0 iscsi-admin logout --all
+processes=()
+for number in {1..10}; do
+  for portal in closed-first "$TARGET_ADDRESS"; do
+    { status=0; iscsi-admin login "$IQN" --portal "$portal" --timeout 60 >"$OUT/login-$number-$portal" 2>&1 || status=$?; echo $status >>"$OUT/statuses"; } &
+    processes+=($!)
+  done
+done
+wait "${processes[@]}"
+expect_equal '0x1 15x19' "$(sort -n "$OUT/statuses" | uniq -c | awk '{ printf "%s%sx%s", (NR > 1 ? " " : ""), $2, $1 }')"
+expect_sessions 1
+expect_exit 0 iscsi-admin logout --all
+
 for command in "login $IQN --portal" discover; do
   # shellcheck disable=SC2086
   expect_exit 4 iscsi-admin $command no-such-host.example --timeout 5
