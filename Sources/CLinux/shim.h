@@ -165,6 +165,7 @@ static inline int clinux_receive_datagrams(
     } header;
     unsigned length;
   } messages[CLINUX_DATAGRAMS];
+  memset(senders, 0, sizeof senders);
   memset(messages, 0, sizeof messages);
   for (int index = 0; index < CLINUX_DATAGRAMS; index++) {
     parts[index].start = octets + (size_t)index * limit;
@@ -175,7 +176,7 @@ static inline int clinux_receive_datagrams(
     messages[index].header.part_count = 1;
   }
   // MSG_DONTWAIT, and MSG_TRUNC for the real lengths.
-  int count = (int)syscall(SYS_recvmmsg, descriptor, messages, CLINUX_DATAGRAMS, 0x40 | 0x20, 0);
+  int count = (int)syscall(SYS_recvmmsg, descriptor, messages, CLINUX_DATAGRAMS, 0x40 | 0x20, (void *)0);
   for (int index = 0; index < count; index++) {
     datagrams[index].length = messages[index].length;
     // Without a sender it is nobody's, which is no port of the kernel.

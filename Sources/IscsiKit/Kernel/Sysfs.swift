@@ -103,9 +103,16 @@ public struct Sysfs: Sendable {
 
   /// All sessions by number; none without the module `scsi_transport_iscsi`.
   public func sessions(_ detail: Detail = .full) throws(SysfsError) -> [SessionSnapshot] {
-    try reading("iscsi_session") { (sessions) throws(Errno) in
+    try sessions(detail, of: nil)
+  }
+
+  /// Those sessions of some numbers that are there; all for nil.
+  func sessions(_ detail: Detail, of numbers: [SessionID]?) throws(SysfsError) -> [SessionSnapshot] {
+    guard numbers?.isEmpty != true else { return [] }
+    return try reading("iscsi_session") { (sessions) throws(Errno) in
       // The listing is complete before the first session is read, see SysfsSessionReader.
-      let ids = try sessions.names().compactMap { Self.number(of: $0, after: "session").map(SessionID.init) }.sorted()
+      let ids: [SessionID]
+      if let numbers { ids = numbers } else { ids = try Self.numbers(in: sessions) }
       var reader = SysfsSessionReader(detail: detail)
       var found: [SessionSnapshot] = []
       found.reserveCapacity(ids.count)
@@ -114,6 +121,15 @@ public struct Sysfs: Sendable {
       }
       return found
     } ?? []
+  }
+
+  /// The numbers of all sessions, in order; none without the module `scsi_transport_iscsi`.
+  func sessionNumbers() throws(SysfsError) -> [SessionID] {
+    try reading("iscsi_session") { (sessions) throws(Errno) in try Self.numbers(in: sessions) } ?? []
+  }
+
+  private static func numbers(in sessions: borrowing SysfsDirectory) throws(Errno) -> [SessionID] {
+    try sessions.names().compactMap { number(of: $0, after: "session").map(SessionID.init) }.sorted()
   }
 
   /// One session; nil if there is none of this number.

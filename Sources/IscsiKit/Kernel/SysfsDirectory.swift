@@ -38,10 +38,14 @@ package struct SysfsDirectory: ~Copyable {
   package func names() throws(Errno) -> [String] {
     // It may have been listed before.
     guard lseek(descriptor, 0, SEEK_SET) == 0 else { return [] }
+    return try Self.names(in: descriptor)
+  }
+
+  private static func names(in descriptor: CInt) throws(Errno) -> [String] {
     do {
       return try DirectoryListing.names(in: descriptor)
     } catch {
-      try Self.rethrowShortage(error)
+      try rethrowShortage(error)
       return []
     }
   }
@@ -56,7 +60,7 @@ package struct SysfsDirectory: ~Copyable {
       return []
     }
     defer { close(descriptor) }
-    return try DirectoryListing.names(in: descriptor)
+    return try Self.names(in: descriptor)
   }
 
   /// Where the symbolic link at `path` points to; nil if there is none.

@@ -72,13 +72,18 @@ struct SessionDirectory<Driver: Sendable>: Sendable {
   mutating func move(
     _ ticket: Ticket, to alias: SessionKey, wanted: Int = 1, shown: [SessionID] = []
   ) -> Claim {
-    let others = tickets(of: alias, nil).filter { $0 != ticket }
+    let others = (entries[ticket].map { tickets(of: $0.key, alias) } ?? []).filter { $0 != ticket }
     if let obstacle = obstacle(among: others, shown: shown, wanted: wanted) { return obstacle }
-    guard let former = entries[ticket] else { return .claimed(ticket) }
-    former.alias.map { remove(ticket, from: $0) }
+    set(alias: alias, for: ticket)
+    return .claimed(ticket)
+  }
+
+  /// Notes by which address of its host a session is connected, whoever else is there.
+  mutating func set(alias: SessionKey, for ticket: Ticket) {
+    guard let entry = entries[ticket], entry.alias != alias else { return }
+    if let former = entry.alias { remove(ticket, from: former) }
     entries[ticket]?.alias = alias
     tickets[alias, default: []].append(ticket)
-    return .claimed(ticket)
   }
 
   /// What keeps one more session from being made beside those of some entries, and those that the kernel shows.

@@ -15,14 +15,15 @@ extension SessionDriver {
   func set(_ settings: TimeoutSettings, isTrial: Bool) async throws(OperationError.Cause) -> [SettingOutcome] {
     guard let session else { throw .loginUnderWay }
     guard identity.request != nil else { throw .unknownIdentity }
-    let isSchedulerKept = identity.request?.options.devices.scheduler != nil
+    let isResetWanted = settings.resetsScheduler && isSchedulerKept
     var (outcomes, isLost) = try await inTurn {
       await self.setAndKeep(settings, of: session, isTrial: isTrial)
     }.get()
     outcomes += await set(DeviceSettings(settings), of: session, isTrial: isTrial, isLost: isLost)
-    if settings.scheduler != nil, !isTrial { due.resetsScheduler = false }
-    if settings.resetsScheduler, isSchedulerKept {
-      outcomes += await resetScheduler(of: session, isTrial: isTrial, isLost: isLost)
+    if isResetWanted {
+      outcomes +=
+        isTrial
+        ? await tryReset(of: session, isLost: isLost) : await inTurn { await self.resetScheduler(of: session) }
     }
     if let deadline = settings[.hostErrorHandling] {
       outcomes.append(await set(deadline, of: session, isTrial: isTrial))
@@ -58,12 +59,7 @@ extension SessionDriver {
       due = TimeoutSettings([:], resetsScheduler: due.resetsScheduler)
       note(.settingFailed("\(settings.all.map(\.timeout.rawValue).joined(separator: ", ")): \(error)"))
     }
-    if due.resetsScheduler {
-      // A disk of a session that is lost again takes none.
-      if isLost(session) { return handle(.settingsDeferred) }
-      due.resetsScheduler = false
-      outcomes += await resetScheduler(of: session, isTrial: false, isLost: false)
-    }
+    outcomes += await resetScheduler(of: session)
     for outcome in outcomes where outcome.result == .failed {
       note(.settingFailed("\(outcome.setting)=\(outcome.new)" + (outcome.note.map { ": \($0)" } ?? "")))
     }
@@ -76,7 +72,10 @@ extension SessionDriver {
   ) async -> Result<([SettingOutcome], isLost: Bool), OperationError.Cause> {
     let result = await setInKernel(settings, of: session, isTrial: isTrial)
     // In its turn, like the change itself: what was asked for last is what the next daemon finds.
-    if case .success = result, !isTrial { keep(settings) }
+    if case .success((_, let isLost)) = result, !isTrial {
+      keep(settings)
+      if isLost, due.resetsScheduler { handle(.settingsDeferred) }
+    }
     return result
   }
 
@@ -219,17 +218,39 @@ extension SessionDriver {
     return outcomes + (await set(DeviceSettings(scheduler: scheduler), of: session, isTrial: true)).map(\.whenBack)
   }
 
-  /// Gives disks the scheduler that they would have without us; those of a session that is being recovered when it is back.
-  private func resetScheduler(of session: SessionID, isTrial: Bool, isLost: Bool) async -> [SettingOutcome] {
-    let outcomes = await set(DeviceSettings(scheduler: .kernelChoice), of: session, isTrial: isTrial || isLost)
+  /// Whether disks are set to a scheduler that somebody wanted, or wait to be let go of it.
+  private var isSchedulerKept: Bool {
+    identity.request?.options.devices.scheduler != nil || due.resetsScheduler
+  }
+
+  /// Gives disks the scheduler that they would have without us, if that is still due. It stays due for disks that do not take
+  /// it, and comes when the session is back if that is lost.
+  private func resetScheduler(of session: SessionID) async -> [SettingOutcome] {
+    guard due.resetsScheduler else { return [] }
+    guard !isLost(session) else {
+      handle(.settingsDeferred)
+      return await tryReset(of: session, isLost: true)
+    }
+    let outcomes = await resetScheduler(of: session, isTrial: false)
+    guard outcomes.contains(where: { $0.result == .failed }) else {
+      due.resetsScheduler = false
+      return outcomes
+    }
+    guard isLost(session) else { return outcomes }
+    handle(.settingsDeferred)
+    return outcomes.map(\.whenBack)
+  }
+
+  /// What would become of disks that are let go of.
+  private func tryReset(of session: SessionID, isLost: Bool) async -> [SettingOutcome] {
+    let outcomes = await resetScheduler(of: session, isTrial: true)
+    return isLost ? outcomes.map(\.whenBack) : outcomes
+  }
+
+  private func resetScheduler(of session: SessionID, isTrial: Bool) async -> [SettingOutcome] {
+    await set(DeviceSettings(scheduler: .kernelChoice), of: session, isTrial: isTrial)
       // Where the kernel does not have it, nothing is what it gives.
       .filter { $0.note != .noScheduler }
-    guard isLost else { return outcomes }
-    if !isTrial, !outcomes.isEmpty {
-      due.resetsScheduler = true
-      handle(.settingsDeferred)
-    }
-    return outcomes.map(\.whenBack)
   }
 
   /// Sets each disk for itself, all at the same time: one that cannot be set, or takes too long, keeps no other from its turn.
@@ -300,73 +321,10 @@ extension SessionDriver {
   }
 }
 
-/// What the kernel shows of a session before and after a change of its timeouts.
-private struct KernelReading {
-  let before: SessionSnapshot
-  /// Nil in a trial, and if it cannot be read.
-  var after: SessionSnapshot?
-  /// What is wanted.
-  let timeouts: SessionTimeouts
-  /// What somebody had written in sysfs in the place of the replacement timeout.
-  var handWritten: String?
-  /// What went wrong when something had changed already.
-  var failure: OperationError.Cause?
-
-  var wereNOPsOff: Bool { before.value(of: .noopInterval) == 0 }
-
-  /// What became of a timeout of a session that is up.
-  func outcome(of timeout: Timeout, _ value: TimeoutValue, areNOPsIdle: Bool) -> SettingOutcome {
-    let (isNOP, sent, old) = (timeout.isNOP, sent(timeout, value), before.value(of: timeout))
-    var outcome = plainOutcome(timeout, value)
-    if isNOP, sent != 0, areNOPsIdle || (after == nil && wereNOPsOff) {
-      (outcome.result, outcome.note) = (.atNextLogin, .noopsStartAtLogin)
-    } else if sent != value {
-      outcome.note = .noopsAreOff
-    } else if timeout == .noopInterval, sent != 0, let old, old.number > sent.number {
-      outcome.note = .afterInterval(old.description)
-    } else if timeout == .replacement, let handWritten {
-      outcome.note = .handWritten(handWritten)
-    }
-    if let now = after.map({ $0.value(of: timeout) }), now != sent {
-      let reason = failure.map { SettingNote.refused("\($0)") }
-      (outcome.result, outcome.note) = (.failed, reason ?? .keptByKernel(now?.description ?? "nothing"))
-    } else if after == nil, let failure {
-      (outcome.result, outcome.note) = (.failed, .refused("the kernel took it, and does not show it: \(failure)"))
-    }
-    return outcome
-  }
-
-  /// What became of a timeout of a session that is being recovered.
-  func outcomeOfLost(_ timeout: Timeout, _ value: TimeoutValue) -> SettingOutcome {
-    let sent = sent(timeout, value)
-    var outcome = plainOutcome(timeout, value)
-    if sent != value { outcome.note = .noopsAreOff }
-    guard outcome.result == .changed else { return outcome }
-    if timeout == .replacement, after.map({ $0.value(of: timeout) == value }) ?? true {
-      outcome.note = .afterOutage
-    } else {
-      (outcome.result, outcome.note) = (.atNextLogin, outcome.note ?? .whenBack)
-    }
-    return outcome
-  }
-
-  private func plainOutcome(_ timeout: Timeout, _ value: TimeoutValue) -> SettingOutcome {
-    let old = before.value(of: timeout)
-    return SettingOutcome(
-      timeout.rawValue, timeout.isNOP ? .connection : .session, old: old?.description, new: value.description,
-      old == sent(timeout, value) ? .unchanged : .changed)
-  }
-
-  /// What the kernel is told. Half a check is none, for which it has two zeros.
-  private func sent(_ timeout: Timeout, _ value: TimeoutValue) -> TimeoutValue {
-    timeout.isNOP && !timeouts.asksForLife ? 0 : value
-  }
-}
-
 extension SettingOutcome {
-  /// The same of a disk that is to be set when its session is back.
+  /// The same of a disk that is to be set when its session is back, or could not be set for the loss.
   fileprivate var whenBack: SettingOutcome {
-    guard result == .changed else { return self }
+    guard result == .changed || result == .failed else { return self }
     var outcome = self
     (outcome.result, outcome.note) = (.atNextLogin, .whenBack)
     return outcome
@@ -376,8 +334,4 @@ extension SettingOutcome {
 extension SessionSnapshot {
   /// All timeouts that it shows.
   fileprivate var timeoutValues: [TimeoutValue?] { Timeout.allCases.map(value(of:)) }
-}
-
-extension Timeout {
-  fileprivate var isNOP: Bool { details.place == .connection }
 }

@@ -191,6 +191,9 @@ actor SessionDriver {
 
   /// Keeps what the session is set to for its logins and scans from now on.
   func keep(_ settings: TimeoutSettings) {
+    // First: whatever ends this process in between, what is asked for is done, or is as it was.
+    if settings.scheduler != nil { due.resetsScheduler = false }
+    if settings.resetsScheduler, identity.request?.options.devices.scheduler != nil { due.resetsScheduler = true }
     identity.request?.options.take(settings)
     owner?.driver(self, keeps: settings)
   }
@@ -263,16 +266,13 @@ actor SessionDriver {
 
   // MARK: - Events
 
-  /// A login is connected to one of the addresses of its portal's host. Where a redirect leads makes no other session of it, and
-  /// one that has a session has claimed it.
+  /// A login is connected to one of the addresses of its portal's host. Where a redirect leads makes no other session of it.
   func connected(
     to address: SocketAddress, from local: IPAddress?, at portal: Portal
-  ) throws(OperationError.Cause) {
+  ) async throws(OperationError.Cause) {
     lastLocalAddress = local
-    guard session == nil, let request = identity.request, portal.host == request.portal.host,
-      case .name = portal.host
-    else { return }
-    try owner?.driver(self, connectedTo: address, for: request)
+    guard let request = identity.request, portal.host == request.portal.host, case .name = portal.host else { return }
+    try await owner?.driver(self, connectedTo: address, for: request, isFirst: session == nil)
   }
 
   /// A first login has made its session.

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Who owns drivers. All calls come from a driver's own context, in order, and must be quick.
+/// Who owns drivers. All calls come from a driver's own context, in order, and must be quick but for those that are awaited.
 protocol SessionDriverOwner: AnyObject, Sendable {
-  /// A first login is connected to an address behind the name of its portal's host; no session was made yet.
+  /// A login is connected to an address behind the name of its portal's host. It waits for the end of this call.
   ///
-  /// - Throws: What is in the way of a session there, which ends the login.
+  /// - Throws: What is in the way of a session there. It ends a first login, which has made no session yet; no other.
   func driver(
-    _ driver: SessionDriver, connectedTo address: SocketAddress, for request: LoginRequest
-  ) throws(OperationError.Cause)
+    _ driver: SessionDriver, connectedTo address: SocketAddress, for request: LoginRequest, isFirst: Bool
+  ) async throws(OperationError.Cause)
   /// A first login has made a session in the kernel; nothing else was done with it yet.
   func driver(_ driver: SessionDriver, created session: SessionID, for request: LoginRequest, isid: ISID)
   /// A first login has failed.

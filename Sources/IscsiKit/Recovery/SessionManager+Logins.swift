@@ -144,18 +144,22 @@ extension SessionManager {
     return place
   }
 
-  /// Claims sessions; nil for what waits for an address.
-  private func claim(_ places: inout [Place], owner: SessionOwner?) -> [Result<Claim, OperationError.Cause>?] {
+  /// Claims sessions, or another place for one that is claimed; nil for what waits for an address.
+  private func claim(
+    _ places: inout [Place], owner: SessionOwner?, moving claimed: SessionDirectory<SessionDriver>.Ticket? = nil
+  ) -> [Result<Claim, OperationError.Cause>?] {
     do throws(SysfsError) { try look(at: &places) } catch { return places.map { _ in .failure(.sysfs(error)) } }
     return directory.withLock { directory in
       places.map { place in
         guard !place.isPending else { return nil }
         // One whose logout has ended since sysfs was read is gone.
         let there = Set(place.shown ?? []).filter { (try? environment.sysfs.hasSession($0)) ?? true }
+        let wanted = place.request.options.sessionCount
+        if let claimed, let alias = place.alias {
+          return .success(directory.move(claimed, to: alias, wanted: wanted, shown: there.sorted()))
+        }
         return .success(
-          directory.claim(
-            place.key, alias: place.alias, wanted: place.request.options.sessionCount, shown: there.sorted(),
-            owner: owner))
+          directory.claim(place.key, alias: place.alias, wanted: wanted, shown: there.sorted(), owner: owner))
       }
     }
   }
@@ -165,11 +169,18 @@ extension SessionManager {
   private func look(at places: inout [Place]) throws(SysfsError) {
     let unknown = places.indices.filter { !places[$0].isPending && places[$0].shown == nil }
     guard !unknown.isEmpty else { return }
-    let existing = Self.byKey(try environment.sysfs.sessions(.summary))
+    let existing = Self.byKey(try strangers())
     for index in unknown {
       places[index].shown =
         (existing[places[index].key] ?? []) + (places[index].alias.flatMap { existing[$0] } ?? [])
     }
+  }
+
+  /// The sessions that are in the kernel and have no entry: of the others the directory knows more than sysfs.
+  private func strangers() throws(SysfsError) -> [SessionSnapshot] {
+    let numbers = try environment.sysfs.sessionNumbers()
+    let unknown = directory.withLock { directory in numbers.filter { directory[$0] == nil } }
+    return try environment.sysfs.sessions(.summary, of: unknown)
   }
 
   private static func byKey(_ sessions: [SessionSnapshot]) -> [SessionKey: [SessionID]] {
@@ -182,14 +193,18 @@ extension SessionManager {
   /// The entry of a login whose claim has come to this, as soon as the address of its host is known, and the session that is
   /// in its way is gone.
   private func ticket(
-    of place: Place, _ claim: Result<Claim, OperationError.Cause>?, owner: SessionOwner?
+    of place: Place, _ claim: Result<Claim, OperationError.Cause>?, owner: SessionOwner?,
+    moving claimed: SessionDirectory<SessionDriver>.Ticket? = nil
   ) async throws(OperationError.Cause) -> SessionDirectory<SessionDriver>.Ticket {
     var (places, claim) = ([place], claim)
-    if claim == nil { places = [await Self.resolved(place, until: .now + Self.longNameTimeout).asKnown] }
+    if claim == nil, claimed == nil {
+      places = [await Self.resolved(place, until: .now + Self.longNameTimeout).asKnown]
+    }
     let timeouts = place.request.options.timeouts
     let deadline = ContinuousClock.now + max(timeouts.login, timeouts.loginRetryWindow)
     while true {
-      let now = try (claim ?? self.claim(&places, owner: owner).first.flatMap(\.self))?.get() ?? .underWay
+      let result = claim ?? self.claim(&places, owner: owner, moving: claimed).first.flatMap(\.self)
+      let now = try result?.get() ?? .underWay
       guard case .leaving(let leaving) = now else { return try ticket(of: now) }
       // Without a driver it is gone by now.
       if let driver = directory.withLock({ $0[leaving]?.driver }), await !driver.waitForEnd(until: deadline) {
@@ -199,22 +214,18 @@ extension SessionManager {
     }
   }
 
-  /// Claims the session at the address that the name of a portal's host has led to, if it is another one than the first: a session
-  /// may be there by its address.
+  /// Claims the session at the address that the name of a portal's host has led to, if it is another one than the first: one may
+  /// be there by its address.
   func driver(
-    _ driver: SessionDriver, connectedTo address: SocketAddress, for request: LoginRequest
-  ) throws(OperationError.Cause) {
+    _ driver: SessionDriver, connectedTo address: SocketAddress, for request: LoginRequest, isFirst: Bool
+  ) async throws(OperationError.Cause) {
     guard let ticket = ticket(of: driver), let alias = SessionKey.byAddress(request, address),
       directory.withLock({ $0[ticket]?.alias }) != alias
     else { return }
-    let shown: [SessionID]
-    do throws(SysfsError) {
-      shown = Self.byKey(try environment.sysfs.sessions(.summary))[alias] ?? []
-    } catch {
-      throw .sysfs(error)
-    }
-    let claim = directory.withLock { $0.move(ticket, to: alias, wanted: request.options.sessionCount, shown: shown) }
-    _ = try self.ticket(of: claim)
+    // What is there already goes on wherever its host is found.
+    guard isFirst else { return directory.withLock { $0.set(alias: alias, for: ticket) } }
+    let place = Place(request: request, key: SessionKey(request), alias: alias)
+    _ = try await self.ticket(of: place, nil, owner: nil, moving: ticket)
   }
 
   private func ticket(of claim: Claim) throws(OperationError.Cause) -> SessionDirectory<SessionDriver>.Ticket {

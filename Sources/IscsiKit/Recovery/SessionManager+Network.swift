@@ -98,14 +98,16 @@ extension SessionManager {
     // A network that is slow does not keep a manager that everybody else has let go of, and its sessions.
     Task { [weak self, network = self.network] in
       while let tickets = self?.wayLooks.withLock({ $0.take() }) {
-        var (asked, devices): ([Way: String??], Set<String>) = ([:], [])
+        var (asked, devices): ([Way: Result<String?, WaitError>], Set<String>) = ([:], [])
         for ticket in tickets {
           guard let way = await self?.way(of: ticket) else { continue }
-          let found: String??
-          if let earlier = asked[way] { found = earlier } else { found = await way.find(in: network) }
-          asked.updateValue(found, forKey: way)
+          if asked[way] == nil {
+            do throws(WaitError) { asked[way] = .success(try await way.find(in: network)) } catch {
+              asked[way] = .failure(error)
+            }
+          }
           // Nothing is known if the question is not answered, and what was known stays.
-          guard case .some(let device) = found else { continue }
+          guard case .success(let device) = asked[way] else { continue }
           self?.directory.withLock { $0.set(device: device, for: ticket) }
           if let device { devices.insert(device) }
         }
@@ -153,18 +155,23 @@ extension SessionManager {
     }
     let users = directory.withLock { $0.users(of: device) }
     let finding = NetworkFinding(device: device, cause: cause)
-    // Sessions of one portal go one way. Each question has its own time: many sessions must not run out of it together.
-    var asked: [Way: String?] = [:]
+    // Sessions of one portal go one way, and a kernel that does not answer is not asked again: nobody waits for the others.
+    var (asked, isSilent): ([Way: String?], Bool) = ([:], false)
     for (ticket, entry) in users {
-      let way = entry.supervision?.phase == .up ? await Way(of: entry, environment.sysfs) : nil
+      let way = entry.supervision?.phase == .up && !isSilent ? await Way(of: entry, environment.sysfs) : nil
       if let way, asked[way] == nil {
-        asked.updateValue(await way.otherDevice(than: device, in: network), forKey: way)
+        do throws(WaitError) {
+          asked.updateValue(try await way.otherDevice(than: device, in: network), forKey: way)
+        } catch {
+          isSilent = true
+        }
       }
       guard let way, case .some(.some(let other)) = asked[way] else {
         await entry.driver?.networkFound(finding)
         continue
       }
-      directory.withLock { $0.set(device: other, for: ticket) }
+      // It may have been found to go elsewhere meanwhile.
+      directory.withLock { if $0[ticket]?.device == device { $0.set(device: other, for: ticket) } }
       await entry.driver?.networkFound(nil)
       look(at: other)
     }
@@ -210,37 +217,39 @@ private struct Way: Hashable {
     }
   }
 
-  /// Through which device a session is reached, or by which it suffers: nil within if there is none, nil if that is not known.
-  func find(in network: any NetworkSight) async -> String?? {
+  /// Through which device a session is reached, or by which it suffers; nil if there is none.
+  ///
+  /// - Throws: Why the kernel's answer was not waited for.
+  func find(in network: any NetworkSight) async throws(WaitError) -> String? {
     let patience = Duration.seconds(5)
-    guard case .some(let device) = await device(in: network, from: source, until: .now + patience) else { return nil }
-    return .some(await failedOwner(in: network, besides: device, until: .now + patience) ?? device)
+    let device = try await device(in: network, from: source, until: .now + patience)
+    return await failedOwner(in: network, besides: device, until: .now + patience) ?? device
   }
 
-  /// Through which device a connection goes: nil within if there is no route, nil if that is not known.
+  /// Through which device a connection goes; nil if there is no route.
+  ///
+  /// - Throws: Why the kernel's answer was not waited for.
   func device(
     in network: any NetworkSight, from source: IPAddress?, until deadline: ContinuousClock.Instant
-  ) async -> String?? {
+  ) async throws(WaitError) -> String? {
     switch binding {
-    case .device(let name): return .some(name)
-    case .hardwareAddress(let address): return .some(network.name(of: address))
+    case .device(let name): return name
+    case .hardwareAddress(let address): return network.name(of: address)
     case .automatic, .sourceAddress: break
     }
     let scope = self.scope.flatMap { UInt32($0) ?? network.index(of: $0) } ?? 0
-    do throws(WaitError) {
-      return .some(try await network.device(towards: address, scope: scope, from: source, until: deadline))
-    } catch {
-      return nil
-    }
+    return try await network.device(towards: address, scope: scope, from: source, until: deadline)
   }
 
   /// Through which other device a session is reached by now; nil if it still depends on this one. So does one whose own address
   /// is on the failed device: another route, such as a default route, may take its packets, but answers go to that address.
-  func otherDevice(than device: String, in network: any NetworkSight) async -> String? {
+  ///
+  /// - Throws: Why the kernel's answer was not waited for.
+  func otherDevice(than device: String, in network: any NetworkSight) async throws(WaitError) -> String? {
     let deadline = ContinuousClock.now + .seconds(2)
     guard isByRoute, let local,
-      case .some(.some(let other)) = await self.device(in: network, from: local, until: deadline), other != device,
-      case .some(.some(let owner)) = try? await network.owner(of: local, until: deadline), owner != device
+      let other = try await self.device(in: network, from: local, until: deadline), other != device,
+      let owner = try await network.owner(of: local, until: deadline), owner != device
     else { return nil }
     return other
   }

@@ -14,8 +14,8 @@ struct DriverAdoptionTests {
     var hasEnded: Bool { end.withLock { $0 } }
 
     func driver(
-      _ driver: SessionDriver, connectedTo address: SocketAddress, for request: LoginRequest
-    ) throws(OperationError.Cause) {}
+      _ driver: SessionDriver, connectedTo address: SocketAddress, for request: LoginRequest, isFirst: Bool
+    ) async throws(OperationError.Cause) {}
     func driver(_ driver: SessionDriver, created session: SessionID, for request: LoginRequest, isid: ISID) {}
     func driver(_ driver: SessionDriver, unmade session: SessionID, isLeft: Bool) {}
     func driver(_ driver: SessionDriver, noted notice: SessionMachine.Notice, _ supervision: Supervision) {

@@ -152,15 +152,44 @@ struct LoginDuringLogoutTests {
     }
     let driver = SessionDriver(.init(request), in: manager.environment, owner: manager)
     manager.enter(driver, ticket)
-    let connected = { (last: UInt8) throws in
+    let connect = { @Sendable (last: UInt8, isFirst: Bool) async throws in
       let address = SocketAddress(.v4(0x7F00_0000 + UInt32(last)), port: request.portal.port)
-      try manager.driver(driver, connectedTo: address, for: request)
+      try await manager.driver(driver, connectedTo: address, for: request, isFirst: isFirst)
     }
-    #expect(throws: OperationError.Cause.sessionExists(SessionID(rawValue: 9))) { try connected(7) }
-    try connected(8)
+    await #expect(throws: OperationError.Cause.sessionExists(SessionID(rawValue: 9))) { try await connect(7, true) }
+    try await connect(8, true)
     // Who asks for that address now is kept off.
-    var other = request
-    other.portal.host = .address(.v4(0x7F00_0008), scope: nil)
-    #expect(manager.directory.withLock { $0.claim(SessionKey(other)) } == .underWay)
+    let claimed = { @Sendable (last: UInt8) in
+      var other = request
+      other.portal.host = .address(.v4(0x7F00_0000 + UInt32(last)), scope: nil)
+      let key = SessionKey(other)
+      return manager.directory.withLock { $0.claim(key) } == .underWay
+    }
+    #expect(claimed(8))
+    // Once there is a session it goes on wherever its host is found.
+    try await connect(7, false)
+    #expect(claimed(7))
+  }
+
+  @Test("Whoever comes by a host's name to an address whose session is on its way out waits for that")
+  func leavingAddress() async throws {
+    let fixture = try await SupervisedFixture()
+    let (old, logout) = try await leaving(fixture)
+    var named = try fixture.base.request()
+    named.portal.host = .name("san")
+    let (manager, request) = (fixture.manager, named)
+    guard case .claimed(let ticket) = manager.directory.withLock({ $0.claim(SessionKey(request)) }) else {
+      Issue.record("a free key is not given")
+      return
+    }
+    let driver = SessionDriver(.init(request), in: manager.environment, owner: manager)
+    manager.enter(driver, ticket)
+    let address = SocketAddress(.v4(0x7F00_0001), port: request.portal.port)
+    let connection = Task { try await manager.driver(driver, connectedTo: address, for: request, isFirst: true) }
+    let leaver = try #require(manager.directory.withLock { $0[old]?.driver })
+    #expect(await eventually { await !leaver.endWaiters.isEmpty })
+    release(old, fixture)
+    try await connection.value
+    try await logout.value
   }
 }

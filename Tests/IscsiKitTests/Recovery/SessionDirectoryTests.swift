@@ -152,6 +152,14 @@ struct SessionDirectoryTests {
     }
     #expect(directory.move(ticket, to: try key(2)) == .underWay)
     #expect(directory.move(ticket, to: try key(2), wanted: 2) == .claimed(ticket))
+    // Where several sessions of a name are wanted, those at its other addresses count too.
+    directory.set(alias: try key(6), for: second)
+    guard case .claimed(let third) = directory.claim(try key(1), alias: try key(7), wanted: 2) else {
+      Issue.record("a second session is not given")
+      return
+    }
+    #expect(directory.move(third, to: try key(6), wanted: 2) == .underWay)
+    directory.release(third)
     directory.release(ticket)
     directory.release(second)
     #expect(directory.claim(try key(2)) != .underWay)

@@ -269,6 +269,38 @@ struct SessionSettingTests {
     #expect(await eventually { (try? fixture.contents("block/sda/queue/scheduler"))?.hasPrefix("mq-deadline") == true })
   }
 
+  @Test("A reset that a disk does not take stays due, is tried at the next return, and can be asked for again")
+  func schedulerResetRefused() async throws {
+    let fixture = try await TunedFixture()
+    _ = try await fixture.set(TimeoutSettings([:], scheduler: IOScheduler.none))
+    let attribute = "block/sda/queue/scheduler"
+    // A directory in its place takes nothing.
+    let file = fixture.tree.appending(fixture.path(of: attribute, lun: 1)).string
+    _ = try TestProcess.run(["rm", file])
+    _ = try TestProcess.run(["mkdir", file])
+    let reset = TimeoutSettings([:], resetsScheduler: true)
+    #expect(try await fixture.set(reset).map(\.result) == [.failed])
+    #expect(fixture.due == reset)
+    #expect(try await fixture.set(reset).map(\.result) == [.failed], "it is not tried again")
+    _ = try TestProcess.run(["rmdir", file])
+    try fixture.set(attribute, of: 1, to: "[none]     ")
+    #expect(TunedFixture.words(try await fixture.set(reset)) == ["io-scheduler none mq-deadline changed -"])
+    #expect(fixture.due == TimeoutSettings())
+  }
+
+  @Test("A scheduler that is wanted while a reset is due takes its place, for a later daemon too")
+  func schedulerAfterReset() async throws {
+    let fixture = try await TunedFixture()
+    _ = try await fixture.set(TimeoutSettings([:], scheduler: IOScheduler.none))
+    await fixture.lose()
+    _ = try await fixture.set(TimeoutSettings([:], resetsScheduler: true))
+    _ = try await fixture.set(TimeoutSettings([:], scheduler: IOScheduler.none))
+    let record = try #require(fixture.base.base.registry.read(fixture.session))
+    #expect(!record.due.resetsScheduler && record.request.options.devices.scheduler == IOScheduler.none)
+    await fixture.comeBack()
+    #expect(await eventually { (try? fixture.contents("block/sda/queue/scheduler"))?.hasPrefix("none") == true })
+  }
+
   @Test("During a recovery a timeout that somebody has written by hand waits until the file can be written again")
   func handWrittenInRecovery() async throws {
     let fixture = try await TunedFixture(ignoring: [19])

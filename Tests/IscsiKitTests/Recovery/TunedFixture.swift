@@ -66,6 +66,9 @@ final class TunedFixture {
     try set("block/\(block)/queue/scheduler", of: lun, to: "bfq ")
   }
 
+  /// The path of an attribute of a disk, below the root of this sysfs.
+  func path(of attribute: String, lun: UInt64) -> String { "\(path(lun))/\(attribute)" }
+
   private func path(_ lun: UInt64) -> String {
     "class/iscsi_session/session\(session)/device/target\(host):0:0/\(host):0:0:\(lun)"
   }
