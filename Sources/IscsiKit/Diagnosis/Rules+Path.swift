@@ -42,6 +42,14 @@ extension DiagnosisRule {
 
   static let noRoute = DiagnosisRule("no-route", "there is no route to the portal") { evidence in
     guard evidence.way == Evidence.Way.none, let portal = evidence.portal else { return nil }
+    // Routes go with their device, which the daemon has seen.
+    if let network = evidence.recovery?.network ?? evidence.recovery?.outage?.network {
+      return Match(
+        evidence.isUp ? .warning : .problem, "there is no route to \(portal.host): \(network)",
+        evidence: ["the kernel has no route to \(portal.host)", "the daemon has found that \(network)"],
+        remedy: .advice(
+          "bring that device back, by ip link set DEVICE up or its cable; its routes may have to be added again"))
+    }
     return Match(
       evidence.isUp ? .warning : .problem, "there is no route to \(portal.host)",
       evidence: ["the kernel has no route to \(portal.host)"],

@@ -224,7 +224,7 @@ extension InitiatorTypes.Event {
   init(_ event: SessionEvent) {
     self.init(
       sequence: event.sequence, time: event.time, kind: event.kind.rawValue, session: event.session?.rawValue,
-      target: event.target, portal: event.portal.description, message: event.message,
+      target: event.target, portal: event.portal.address, message: event.message,
       kernelError: event.kernelError?.rawValue, attempt: event.attempt, nextAttempt: event.nextAttempt,
       outageSeconds: event.outage.map { Double($0.components.seconds) + Double($0.components.attoseconds) / 1e18 })
   }

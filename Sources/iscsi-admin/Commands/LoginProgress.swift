@@ -27,7 +27,8 @@ struct LoginTally: Sendable {
   mutating func line(after elapsed: Duration) -> String? {
     guard elapsed >= due else { return nil }
     while due <= elapsed { due *= 2 }
-    return names.isEmpty ? nil : "\(text) (\(elapsed.components.seconds) s)"
+    // Where all have ended their results are what is told next.
+    return steps.allSatisfy { $0 == .end } ? nil : "\(text) (\(elapsed.components.seconds) s)"
   }
 
   private var text: String {

@@ -32,7 +32,12 @@ struct LogoutCommand: ReportingCommand {
 
   @OptionGroup var location: SysfsLocation
   @OptionGroup var report: ReportOptions
-  @OptionGroup var time: TimeoutOptions
+  @Option(
+    help: ArgumentHelp(
+      "How many seconds a target may take to answer; until it has the data of the disks is waited for beyond that. "
+        + "(default: 30)", valueName: "s"), transform: parseTimeout)
+  var timeout: UInt32?
+
   @OptionGroup var daemon: DaemonOptions
 
   var isJSON: Bool { report.json }
@@ -57,7 +62,7 @@ struct LogoutCommand: ReportingCommand {
       }
     }
     var input = InitiatorTypes.LogoutInput(sessions: chosen.map(\.id.rawValue))
-    input.timeout = Int(time.timeout)
+    input.timeout = Int(timeout ?? 30)
     // The configuration may let all go, as it does for iscsiadm. One that cannot be read does not; nor is it needed for a logout in
     // any case, which must not wait for the disk that it is on.
     input.force =

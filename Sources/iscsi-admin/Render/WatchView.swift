@@ -145,7 +145,7 @@ extension SessionStatus {
   /// How the recovery gets on; nil if there is none.
   fileprivate func recoveryText(at now: Double) -> String? {
     guard let outage = state.outage else { return nil }
-    var parts = ["\(outage.attempts) attempts"]
+    var parts = ["\(outage.attempts) attempt\(outage.attempts == 1 ? "" : "s")"]
     if let next = outage.nextAttempt { parts.append("next in \(wholeNumber((next - now).rounded(.up))) s") }
     switch outage.deadline {
     case .at(let time) where time > now: parts.append("I/O fails in \(wholeNumber((time - now).rounded(.up))) s")

@@ -159,6 +159,10 @@ struct DiagnosisRuleTests {
       .noRoute, "none", changed(lost()) { $0.way = Evidence.Way.none }, .problem, "no route to 10.0.0.1",
       "ip route add 10.0.0.1 via ROUTER"
     ),
+    Case(
+      .noRoute, "gone with its device",
+      changed(lost { $0.network = "eth0 is administratively down" }) { $0.way = Evidence.Way.none }, .problem,
+      "no route to 10.0.0.1: eth0 is administratively down", "ip link set DEVICE up"),
     Case(.noRoute, "one", lost(), nil),
     Case(
       .portalRefuses, "refused", changed(lost()) { $0.probe = .failed(.refused) }, .problem,
