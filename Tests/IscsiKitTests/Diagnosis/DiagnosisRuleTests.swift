@@ -7,113 +7,6 @@ import Testing
 
 @Suite("Rules of a diagnosis")
 struct DiagnosisRuleTests {
-  private static let now = 1_795_000_000.0
-
-  /// A healthy session with one disk that nobody uses, by a supervised way.
-  private static func healthy() -> Evidence {
-    var session = SessionSnapshot.example(1)
-    session.abortTimeout = 5
-    session.luResetTimeout = 10
-    session.targetResetTimeout = 15
-    for index in session.devices.indices { session.devices[index].timeout = 30 }
-    var evidence = Evidence(session, now: now)
-    evidence.daemon = .supervises(InitiatorTypes.Recovery(phase: "up", portal: "10.0.0.1:3260", recoveries: 0))
-    evidence.way = .through(device: "eth0", .up, mtu: 1500)
-    return evidence
-  }
-
-  /// The same session after its connection was lost.
-  private static func lost(
-    _ failure: InitiatorTypes.Attempt? = nil, _ change: (inout InitiatorTypes.Outage) -> Void = { _ in }
-  ) -> Evidence {
-    var evidence = healthy()
-    evidence.session?.state = .failed
-    evidence.session?.connection?.state = .failed
-    for index in evidence.devices.indices { evidence.devices[index].snapshot.state = "blocked" }
-    evidence.session?.devices = evidence.devices.map(\.snapshot)
-    var outage = InitiatorTypes.Outage(
-      cause: "the kernel reported TCP_CONN_CLOSE (1020)", kernelError: 1020, since: now - 10, attempts: 3,
-      lastFailure: failure, nextAttempt: now + 2, replacementTimeout: 120, deadline: now + 110)
-    change(&outage)
-    evidence.daemon = .supervises(
-      InitiatorTypes.Recovery(phase: "recovering", portal: "10.0.0.1:3260", recoveries: 0, outage: outage))
-    evidence.probe = .accepted
-    return evidence
-  }
-
-  private static func failure(_ cause: String, _ code: IscsiKit.ExitStatus, _ status: Int? = nil)
-    -> InitiatorTypes.Attempt
-  {
-    InitiatorTypes.Attempt(
-      number: 3, portal: "10.0.0.1:3260", cause: cause, time: now - 1, exitCode: Int(code.rawValue),
-      loginStatus: status)
-  }
-
-  /// A healthy session with the host `san`, whose address this is, on a way that takes smaller packets than its device.
-  private static func onNarrowWay(to address: String) -> Evidence {
-    changed(healthy()) {
-      $0.portal = Portal(host: .name("san"), port: 3260)
-      $0.address = IPAddress(address)
-      $0.way = .through(device: "eth0", .up, mtu: 9000, pathMTU: 1500)
-    }
-  }
-
-  /// A healthy session whose NOP-Outs are on, sent or not.
-  private static func watched(isIdle: Bool) -> Evidence {
-    changed(
-      session {
-        $0.connection?.noopInterval = 5; $0.connection?.noopTimeout = 5
-      }
-    ) { evidence in
-      guard var recovery = evidence.recovery else { return }
-      recovery.noopsIdle = isIdle
-      evidence.daemon = .supervises(recovery)
-    }
-  }
-
-  private static func changed(_ evidence: Evidence, _ change: (inout Evidence) -> Void) -> Evidence {
-    var evidence = evidence
-    change(&evidence)
-    return evidence
-  }
-
-  private static func session(_ change: (inout SessionSnapshot) -> Void) -> Evidence {
-    changed(healthy()) { evidence in
-      guard var session = evidence.session else { return }
-      change(&session)
-      evidence.session = session
-    }
-  }
-
-  /// A session whose target was heard of the last time then.
-  private static func silent(_ since: Double?) -> Evidence {
-    changed(session { $0.connection?.noopTimeout = 5 }) { evidence in
-      evidence.daemon = .supervises(
-        InitiatorTypes.Recovery(phase: "up", portal: "10.0.0.1:3260", recoveries: 0, silentSince: since))
-    }
-  }
-
-  /// The session as a path of a map.
-  private static func onMultipath(_ seconds: Int32, _ noop: UInt32, _ queues: Bool?) -> Evidence {
-    changed(timed(seconds, noop)) { evidence in
-      evidence.devices[0].multipath = Evidence.Multipath(map: "mpatha", queues: queues)
-    }
-  }
-
-  /// The session with a disk that is used.
-  private static func used(_ seconds: Int32, _ noop: UInt32, _ use: DeviceUse.Kind) -> Evidence {
-    changed(timed(seconds, noop)) { evidence in
-      evidence.devices[0].uses = [DeviceUse(disk: "sd1", through: [.init("sd1p1")], use)]
-    }
-  }
-
-  private static func timed(_ seconds: Int32, _ noop: UInt32) -> Evidence {
-    session { session in
-      session.replacementTimeout = seconds
-      session.connection?.noopInterval = noop
-    }
-  }
-
   /// What a rule must find (severity and words of the sentence or of the remedy) and in what; nil if nothing.
   private struct Case: Sendable, CustomTestStringConvertible {
     let rule: DiagnosisRule
@@ -248,22 +141,13 @@ struct DiagnosisRuleTests {
       .loginRefused, "the portal is away by now",
       changed(lost(failure("x", .login, 0x0301))) { $0.probe = .failed(.refused) }, nil),
     Case(
-      .noSession, "a record", Evidence(target: "iqn.2026-11.org.example:x", portal: Samples.portal, now: now), .problem,
+      .noSession, "a record", Evidence(target: "iqn.2026-11.org.example:x", portal: otherPortal, now: now), .problem,
       "there is no session", "iscsi-admin login iqn.2026-11.org.example:x"),
     Case(
       .noSession, "a path that nobody logs in to", path(isAutomatic: false), .note, "a path is missing", "session 1"),
     Case(.noSession, "a path that is to be there", path(isAutomatic: true), .problem, "a path is missing"),
     Case(.noSession, "a session", healthy(), nil),
   ]
-
-  /// A portal without a session, whose target is reached at another one.
-  private static func path(isAutomatic: Bool) -> Evidence {
-    let session = SessionSnapshot.example(1)
-    var evidence = Evidence(target: session.targetName ?? "", portal: Samples.portal, now: now)
-    evidence.others = [session]
-    evidence.isAutomatic = isAutomatic
-    return evidence
-  }
 
   private static let state: [Case] = [
     Case(
@@ -357,19 +241,6 @@ struct DiagnosisRuleTests {
         evidence.others = [other]
       }, nil),
   ]
-
-  private static func twin(_ number: UInt32) -> SessionSnapshot {
-    var twin = SessionSnapshot.example(1)
-    twin.id = SessionID(rawValue: number)
-    return twin
-  }
-
-  /// The session whose commands may take so many seconds.
-  private static func quick(_ seconds: UInt32) -> Evidence {
-    changed(healthy()) { evidence in
-      for index in evidence.devices.indices { evidence.devices[index].snapshot.timeout = seconds }
-    }
-  }
 
   private static let settings: [Case] = [
     Case(
@@ -498,10 +369,5 @@ struct DiagnosisRuleTests {
     let findings = evidence.findings()
     #expect(findings.map(\.rule) == ["chap-wrong", "noop-half-off", "retry-clock"])
     #expect(findings == evidence.findings())
-  }
-
-  /// Where there is no session.
-  private enum Samples {
-    static let portal = Portal(host: .address(.v4(0x0A00_0009), scope: nil), port: 3260)
   }
 }
