@@ -113,13 +113,12 @@ static inline int clinux_set_default_stack(size_t octets) {
   return number;
 }
 
-// Reads the beginning of /proc/self/stat: how many octets there are, or -1. Uses no heap and takes no lock.
-static inline ssize_t clinux_read_stat(unsigned char *octets, size_t limit) {
-  int descriptor = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) return -1;
-  ssize_t count = read(descriptor, octets, limit);
-  (void)close(descriptor);
-  return count;
+// Opens /proc/self/stat, to be read again and again: the descriptor, or -1.
+static inline int clinux_open_stat(void) { return open("/proc/self/stat", O_RDONLY | O_CLOEXEC); }
+
+// Reads its beginning, as it is now: how many octets there are, or -1. Uses no heap and takes no lock.
+static inline ssize_t clinux_read_stat(int descriptor, unsigned char *octets, size_t limit) {
+  return pread(descriptor, octets, limit, 0);
 }
 
 // All threads allocate from one heap: 1 if that was accepted.

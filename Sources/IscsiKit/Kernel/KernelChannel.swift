@@ -31,7 +31,8 @@ public struct KernelDatagram: Hashable, Sendable {
 public protocol KernelChannel: Sendable {
   /// Sends a datagram of one or more messages. May block as long as the kernel executes them.
   func send(_ datagram: [UInt8]) throws(Errno)
-  /// Takes the next datagram; nil if there is none now.
+  /// Takes the next datagram; nil if there is none. What has come since the last `send` or `wait` may be found only after the
+  /// next.
   ///
   /// Throws `noBufferSpace` once after datagrams were lost; those that were not lost can still be received.
   func receive() throws(Errno) -> KernelDatagram?

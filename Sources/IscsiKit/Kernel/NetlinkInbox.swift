@@ -14,6 +14,8 @@ internal import SystemPackage
   private let buffer: UnsafeMutablePointer<UInt8>
   /// What was taken off the socket, the oldest last.
   private var taken: [NetlinkDatagram] = []
+  /// Whether something may wait at the socket. A call that takes fewer than it could has taken all that there was.
+  private var mayHaveMore = true
 
   /// An inbox of a socket, which outlives it.
   ///
@@ -32,18 +34,23 @@ internal import SystemPackage
   /// Whether datagrams were taken off the socket that nobody has had yet.
   var hasMore: Bool { !taken.isEmpty }
 
-  /// The next datagram of the kernel, without waiting; nil if there is none. Other processes' are passed over.
+  /// Notes that something may have come since all was taken: what is not looked for costs no call of the system.
+  mutating func expectMore() { mayHaveMore = true }
+
+  /// The next datagram of the kernel, without waiting; nil if there is none, and none is looked for any more until it is
+  /// expected. Other processes' are passed over.
   ///
   /// - Throws: `.noBufferSpace` when the kernel had to drop some; those that it did not come after that.
   mutating func next() throws(Errno) -> NetlinkDatagram? {
     while taken.isEmpty {
-      guard try take() else { return nil }
+      guard mayHaveMore else { return nil }
+      try take()
     }
     return taken.removeLast()
   }
 
-  /// Takes what waits at the socket; false if nothing does.
-  private mutating func take() throws(Errno) -> Bool {
+  /// Takes what waits at the socket, as much as fits.
+  private mutating func take() throws(Errno) {
     var found = [clinux_datagram](repeating: clinux_datagram(), count: Self.datagramsAtOnce)
     var count: Int32
     repeat {
@@ -53,8 +60,10 @@ internal import SystemPackage
     guard count >= 0 else {
       let failure = Errno(rawValue: errno)
       guard failure == .wouldBlock else { throw failure }
-      return false
+      mayHaveMore = false
+      return
     }
+    mayHaveMore = count == Self.datagramsAtOnce
     for index in (0..<Int(count)).reversed() {
       // Any process may send to a netlink socket: only port 0 is the kernel.
       guard found[index].port == 0 else { continue }
@@ -62,6 +71,5 @@ internal import SystemPackage
       let octets = unsafe Array(UnsafeBufferPointer(start: buffer + index * limit, count: min(length, limit)))
       taken.append(NetlinkDatagram(octets: octets, groups: found[index].groups, isTruncated: length > limit))
     }
-    return count > 0
   }
 }

@@ -29,6 +29,8 @@ internal import SystemPackage
   private let wakeDescriptor: Int32
   private let inbox: Mutex<NetlinkInbox>
   let port: UInt32?
+  /// Of `/proc/self/stat`, or -1 where there is no procfs.
+  private let statDescriptor: Int32
   /// Milliseconds to the next look whether the process has died (see `ProcessDeath`); -1 for none.
   private let nextLook = Atomic<Int32>(-1)
 
@@ -53,6 +55,7 @@ internal import SystemPackage
       self.descriptor = descriptor
       inbox = Mutex(NetlinkInbox(of: descriptor, limit: Self.longestDatagram))
       self.wakeDescriptor = wakeDescriptor
+      statDescriptor = clinux_open_stat()
     } catch {
       unsafe nl_socket_free(socket)
       throw error
@@ -61,6 +64,7 @@ internal import SystemPackage
 
   deinit {
     Glibc.close(wakeDescriptor)
+    if statDescriptor >= 0 { Glibc.close(statDescriptor) }
     unsafe nl_socket_free(socket)
   }
 
@@ -113,7 +117,9 @@ internal import SystemPackage
         unsafe (nl_sendto(socket, buffer.baseAddress, buffer.count), errno)
       }
       if sent >= 0 {
-        if ProcessDeath.canFollow(octets.span) { ProcessDeath.follow() }
+        if ProcessDeath.canFollow(octets.span) { ProcessDeath.follow(by: statDescriptor) }
+        // The answers are here by now.
+        inbox.withLock { $0.expectMore() }
         return
       }
       // The kernel executes a datagram before sendto returns; a signal can interrupt only before it starts.
@@ -121,6 +127,7 @@ internal import SystemPackage
     }
   }
 
+  /// What comes between the calls of `wait` and `send` is there after the next.
   func receive() throws(Errno) -> KernelDatagram? {
     while let datagram = try inbox.withLock({ (inbox) throws(Errno) in try inbox.next() }) {
       // No message for us is longer than the limit, so a longer one cannot be read anyway.
@@ -141,9 +148,10 @@ internal import SystemPackage
     // The array lives through the call. An interruption is an early return, which callers expect.
     let ready = unsafe poll(&descriptors, nfds_t(descriptors.count), look)
     if ready == 0 {
-      ProcessDeath.follow()
+      ProcessDeath.follow(by: statDescriptor)
       nextLook.store(ProcessDeath.nextLook(after: look), ordering: .relaxed)
     }
+    if descriptors[0].revents != 0 { inbox.withLock { $0.expectMore() } }
     if descriptors[1].revents != 0 {
       var count: eventfd_t = 0
       _ = unsafe eventfd_read(wakeDescriptor, &count)

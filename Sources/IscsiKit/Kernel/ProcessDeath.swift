@@ -62,10 +62,12 @@ enum ProcessDeath {
   static func nextLook(after look: Int32) -> Int32 { (1..<6400).contains(look) ? look * 2 : -1 }
 
   /// Ends the calling thread, and with it the process, if the others were killed.
-  static func follow() {
+  ///
+  /// - Parameter descriptor: Of `/proc/self/stat`; -1 tells nothing.
+  static func follow(by descriptor: Int32) {
     var stat = [512 of UInt8](repeating: 0)
     // The call fills the array, which is on the stack.
-    let count = unsafe clinux_read_stat(&stat, 512)
+    let count = unsafe clinux_read_stat(descriptor, &stat, 512)
     guard count > 0, hasHappened(by: stat.span.extracting(first: count)) else { return }
     _exit(128 + SIGKILL)
   }

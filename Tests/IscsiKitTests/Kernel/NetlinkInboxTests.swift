@@ -37,6 +37,7 @@ struct NetlinkInboxTests {
       let rest = try inbox.next()
       #expect(rest == nil)
       ask(descriptor, 0..<count)
+      inbox.expectMore()
       for expected in 0..<count {
         let datagram = try #require(try inbox.next())
         #expect(number(of: datagram) == expected && datagram.groups == 0 && !datagram.isTruncated)
@@ -46,6 +47,21 @@ struct NetlinkInboxTests {
       #expect(!hasMore)
       let end = try inbox.next()
       #expect(end == nil)
+    }
+  }
+
+  @Test("A socket that all was taken off is asked again only when more is expected", arguments: [0, 1, 15] as [UInt32])
+  func expectation(count: UInt32) throws {
+    try withSocket { descriptor in
+      var inbox = NetlinkInbox(of: descriptor, limit: 64)
+      ask(descriptor, 0..<count)
+      for _ in 0..<count { _ = try inbox.next() }
+      let end = try inbox.next()
+      ask(descriptor, 0..<1)
+      let unexpected = try inbox.next()
+      inbox.expectMore()
+      let expected = try inbox.next()
+      #expect(end == nil && unexpected == nil && expected != nil)
     }
   }
 
