@@ -50,11 +50,12 @@ final class LinkCore: Sendable {
 
   /// Queues a batch for the thread; its caller is resumed by the answers, by `expire`, or by the end of the link.
   func submit(_ batch: RequestBatch) {
-    let end = state.withLock { state in
+    let (end, isFirst) = state.withLock { state in
       if state.end == nil { state.outbox.append(batch) }
-      return state.end
+      return (state.end, state.outbox.count == 1)
     }
-    if let end { batch.fail(end) } else { channel.wake() }
+    // The thread takes all that there is whenever it is awake: others have woken it for what lies before this.
+    if let end { batch.fail(end) } else if isFirst { channel.wake() }
   }
 
   /// Ends the link. Idempotent.
@@ -64,8 +65,8 @@ final class LinkCore: Sendable {
   }
 
   /// Adds a subscriber to the events of a session.
-  func subscribe(to session: SessionID) -> (ticket: UInt64, queue: EventQueue) {
-    let queue = EventQueue()
+  func subscribe(to session: SessionID, _ interest: KernelEvents.Interest) -> (ticket: UInt64, queue: EventQueue) {
+    let queue = EventQueue(interest)
     let (ticket, ended) = state.withLock { state in
       state.lastTicket += 1
       state.subscribers[session, default: []].append((state.lastTicket, queue))
