@@ -55,17 +55,23 @@ struct SysfsSessionReader {
     among known: [String]?, of id: SessionID, in sessions: borrowing SysfsDirectory
   ) throws(Errno) -> (state: KernelSessionState?, disks: [String])? {
     var found: [String] = []
-    if let device = try sessions.directory("session\(id)/device") {
-      let paths: [String]
-      if let known { paths = known } else { paths = try Self.devicePaths(in: device) }
-      for path in paths where try device.names(in: "\(path)/block").isEmpty {
-        // What was a disk is one, as long as it is there.
-        let type: UInt32? = known != nil && device.exists(path) ? 0 : try device.number("\(path)/type")
+    if let known {
+      for path in known where try Self.isUnattached("session\(id)/device/\(path)", in: sessions) { found.append(path) }
+    } else if let device = try sessions.directory("session\(id)/device") {
+      for path in try Self.devicePaths(in: device) where try device.names(in: "\(path)/block").isEmpty {
+        let type: UInt32? = try device.number("\(path)/type")
         if type == 0 { found.append(path) }
       }
     }
     guard let state = try sessions.contents("session\(id)/state") else { return nil }
     return (KernelSessionState(rawValue: state), found)
+  }
+
+  /// Whether a disk is there and has no block device. The directory of that comes a moment before it: nothing is listed as long
+  /// as there is none, since hundreds may wait and look again and again.
+  private static func isUnattached(_ path: String, in sessions: borrowing SysfsDirectory) throws(Errno) -> Bool {
+    let block = "\(path)/block"
+    return sessions.exists(block) ? try sessions.names(in: block).isEmpty : sessions.exists(path)
   }
 
   private static func devicePaths(in session: borrowing SysfsDirectory) throws(Errno) -> [String] {
