@@ -26,7 +26,10 @@ public enum TextParser {
     guard data.count <= maximumLength else { throw .tooLong(octets: data.count, limit: maximumLength) }
     var pairs: [TextPair] = []
     var keys: Set<String> = []
-    for part in data.split(separator: 0) {
+    var rest = data[...]
+    while let start = rest.firstIndex(where: { $0 != 0 }) {
+      let part = rest[start...].prefix { $0 != 0 }
+      rest = rest[part.endIndex...]
       let pair = try parsePair(part)
       guard keys.insert(pair.key).inserted || duplicates == .allowed else { throw .duplicate(key: pair.key) }
       pairs.append(pair)

@@ -158,9 +158,10 @@ public enum JSONText {
       guard value.isFinite else { throw .numberOutOfRange }
       unsafe made = json_real(value)
     case .string(let value):
-      guard !value.utf8.contains(0) else { throw .embeddedNUL }
-      // The string is lent to the call as a C string, with its count; jansson copies it.
-      unsafe made = json_stringn(value, value.utf8.count)
+      // Lent to the calls as a C string, which the count of its octets must agree with; jansson copies it, and need not check
+      // that it is UTF-8.
+      guard unsafe strlen(value) == value.utf8.count else { throw .embeddedNUL }
+      unsafe made = json_stringn_nocheck(value, value.utf8.count)
     case .array(let elements): return try unsafe node(of: elements, depth: depth + 1)
     case .object(let members): return try unsafe node(of: members, depth: depth + 1)
     }
@@ -192,10 +193,10 @@ public enum JSONText {
     guard let object = unsafe json_object() else { throw .noMemory }
     do throws(JSONTextError) {
       for (key, member) in members {
-        guard !key.utf8.contains(0) else { throw .embeddedNUL }
+        guard unsafe strlen(key) == key.utf8.count else { throw .embeddedNUL }
         // The object takes the member over, and releases it if there is no room. It copies the key, which ends with
-        // its only NUL.
-        guard unsafe json_object_set_new(object, key, try node(of: member, depth: depth)) == 0 else {
+        // its only NUL, and need not check that it is UTF-8.
+        guard unsafe json_object_set_new_nocheck(object, key, try node(of: member, depth: depth)) == 0 else {
           throw .noMemory
         }
       }

@@ -17,7 +17,7 @@ public struct JSONValueDecoder: Sendable {
     _ type: Value.Type = Value.self, from value: JSONValue
   ) throws(JSONCodingError) -> Value {
     do {
-      return try ValueDecoder(value: value, codingPath: []).decode(type)
+      return try ValueDecoder(value: value, place: .root).decode(type)
     } catch {
       throw JSONCodingError(error)
     }
@@ -26,17 +26,18 @@ public struct JSONValueDecoder: Sendable {
 
 private struct ValueDecoder: Decoder {
   let value: JSONValue
-  let codingPath: [any CodingKey]
+  let place: JSONPlace
+  var codingPath: [any CodingKey] { place.codingPath }
   var userInfo: [CodingUserInfoKey: Any] { [:] }
 
   func container<Key: CodingKey>(keyedBy type: Key.Type) throws -> KeyedDecodingContainer<Key> {
     guard case .object(let members) = value else { throw mismatch(type, "an object") }
-    return KeyedDecodingContainer(KeyedValues(members: members, codingPath: codingPath))
+    return KeyedDecodingContainer(KeyedValues(members: members, path: place.path))
   }
 
   func unkeyedContainer() throws -> any UnkeyedDecodingContainer {
     guard case .array(let elements) = value else { throw mismatch([JSONValue].self, "an array") }
-    return UnkeyedValues(elements: elements, codingPath: codingPath)
+    return UnkeyedValues(elements: elements, path: place.path)
   }
 
   func singleValueContainer() -> any SingleValueDecodingContainer { self }
@@ -44,12 +45,12 @@ private struct ValueDecoder: Decoder {
   private func mismatch(_ type: Any.Type, _ wanted: String) -> DecodingError {
     let context = DecodingError.Context(
       codingPath: codingPath, debugDescription: "must be \(wanted), not \(value.kind)")
-    return value == .null ? .valueNotFound(type, context) : .typeMismatch(type, context)
+    return decodeNil() ? .valueNotFound(type, context) : .typeMismatch(type, context)
   }
 }
 
 extension ValueDecoder: SingleValueDecodingContainer {
-  func decodeNil() -> Bool { value == .null }
+  func decodeNil() -> Bool { if case .null = value { true } else { false } }
 
   func decode(_ type: Bool.Type) throws -> Bool {
     guard case .bool(let value) = value else { throw mismatch(type, "a boolean") }
@@ -82,8 +83,8 @@ extension ValueDecoder: SingleValueDecodingContainer {
   func decode(_ type: UInt64.Type) throws -> UInt64 { try decode(integer: type) }
 
   func decode<Value: Decodable>(_ type: Value.Type) throws -> Value {
-    // It is a value itself, and its own Codable conformance has another form.
-    if let value = value as? Value, type == JSONValue.self { value } else { try Value(from: self) }
+    // It is a value itself, and its own Codable conformance has another form. The types are compared first, which is cheap.
+    if type == JSONValue.self, let value = value as? Value { value } else { try Value(from: self) }
   }
 
   private func decode<Integer: FixedWidthInteger>(integer type: Integer.Type) throws -> Integer {
@@ -97,9 +98,11 @@ extension ValueDecoder: SingleValueDecodingContainer {
   }
 }
 
+/// The members of an object. What is plain is read without a decoder of its own.
 private struct KeyedValues<Key: CodingKey>: KeyedDecodingContainerProtocol {
   let members: [String: JSONValue]
-  let codingPath: [any CodingKey]
+  let path: JSONPath?
+  var codingPath: [any CodingKey] { path?.keys ?? [] }
 
   var allKeys: [Key] { members.keys.compactMap(Key.init(stringValue:)) }
   func contains(_ key: Key) -> Bool { members[key.stringValue] != nil }
@@ -109,12 +112,51 @@ private struct KeyedValues<Key: CodingKey>: KeyedDecodingContainerProtocol {
       throw DecodingError.keyNotFound(
         key, DecodingError.Context(codingPath: codingPath, debugDescription: "is missing"))
     }
-    return ValueDecoder(value: value, codingPath: codingPath + [key])
+    return ValueDecoder(value: value, place: JSONPlace(path, key))
+  }
+
+  /// The decoder of a member that is there and not null.
+  private func present(_ key: Key) -> ValueDecoder? {
+    guard let value = members[key.stringValue] else { return nil }
+    if case .null = value { return nil }
+    return ValueDecoder(value: value, place: JSONPlace(path, key))
   }
 
   func decodeNil(forKey key: Key) throws -> Bool { try decoder(for: key).decodeNil() }
+  func decode(_ type: Bool.Type, forKey key: Key) throws -> Bool { try decoder(for: key).decode(type) }
+  func decode(_ type: String.Type, forKey key: Key) throws -> String { try decoder(for: key).decode(type) }
+  func decode(_ type: Double.Type, forKey key: Key) throws -> Double { try decoder(for: key).decode(type) }
+  func decode(_ type: Float.Type, forKey key: Key) throws -> Float { try decoder(for: key).decode(type) }
+  func decode(_ type: Int.Type, forKey key: Key) throws -> Int { try decoder(for: key).decode(type) }
+  func decode(_ type: Int8.Type, forKey key: Key) throws -> Int8 { try decoder(for: key).decode(type) }
+  func decode(_ type: Int16.Type, forKey key: Key) throws -> Int16 { try decoder(for: key).decode(type) }
+  func decode(_ type: Int32.Type, forKey key: Key) throws -> Int32 { try decoder(for: key).decode(type) }
+  func decode(_ type: Int64.Type, forKey key: Key) throws -> Int64 { try decoder(for: key).decode(type) }
+  func decode(_ type: UInt.Type, forKey key: Key) throws -> UInt { try decoder(for: key).decode(type) }
+  func decode(_ type: UInt8.Type, forKey key: Key) throws -> UInt8 { try decoder(for: key).decode(type) }
+  func decode(_ type: UInt16.Type, forKey key: Key) throws -> UInt16 { try decoder(for: key).decode(type) }
+  func decode(_ type: UInt32.Type, forKey key: Key) throws -> UInt32 { try decoder(for: key).decode(type) }
+  func decode(_ type: UInt64.Type, forKey key: Key) throws -> UInt64 { try decoder(for: key).decode(type) }
   func decode<Value: Decodable>(_ type: Value.Type, forKey key: Key) throws -> Value {
     try decoder(for: key).decode(type)
+  }
+
+  func decodeIfPresent(_ type: Bool.Type, forKey key: Key) throws -> Bool? { try present(key)?.decode(type) }
+  func decodeIfPresent(_ type: String.Type, forKey key: Key) throws -> String? { try present(key)?.decode(type) }
+  func decodeIfPresent(_ type: Double.Type, forKey key: Key) throws -> Double? { try present(key)?.decode(type) }
+  func decodeIfPresent(_ type: Float.Type, forKey key: Key) throws -> Float? { try present(key)?.decode(type) }
+  func decodeIfPresent(_ type: Int.Type, forKey key: Key) throws -> Int? { try present(key)?.decode(type) }
+  func decodeIfPresent(_ type: Int8.Type, forKey key: Key) throws -> Int8? { try present(key)?.decode(type) }
+  func decodeIfPresent(_ type: Int16.Type, forKey key: Key) throws -> Int16? { try present(key)?.decode(type) }
+  func decodeIfPresent(_ type: Int32.Type, forKey key: Key) throws -> Int32? { try present(key)?.decode(type) }
+  func decodeIfPresent(_ type: Int64.Type, forKey key: Key) throws -> Int64? { try present(key)?.decode(type) }
+  func decodeIfPresent(_ type: UInt.Type, forKey key: Key) throws -> UInt? { try present(key)?.decode(type) }
+  func decodeIfPresent(_ type: UInt8.Type, forKey key: Key) throws -> UInt8? { try present(key)?.decode(type) }
+  func decodeIfPresent(_ type: UInt16.Type, forKey key: Key) throws -> UInt16? { try present(key)?.decode(type) }
+  func decodeIfPresent(_ type: UInt32.Type, forKey key: Key) throws -> UInt32? { try present(key)?.decode(type) }
+  func decodeIfPresent(_ type: UInt64.Type, forKey key: Key) throws -> UInt64? { try present(key)?.decode(type) }
+  func decodeIfPresent<Value: Decodable>(_ type: Value.Type, forKey key: Key) throws -> Value? {
+    try present(key)?.decode(type)
   }
 
   func nestedContainer<Nested: CodingKey>(
@@ -133,25 +175,26 @@ private struct KeyedValues<Key: CodingKey>: KeyedDecodingContainerProtocol {
 
 private struct UnkeyedValues: UnkeyedDecodingContainer {
   let elements: [JSONValue]
-  let codingPath: [any CodingKey]
+  let path: JSONPath?
+  var codingPath: [any CodingKey] { path?.keys ?? [] }
   var currentIndex = 0
   var count: Int? { elements.count }
   var isAtEnd: Bool { currentIndex >= elements.count }
 
   /// Hands out the next element; the index moves on only if `body` succeeds, as Codable demands.
   private mutating func next<Value>(_ body: (ValueDecoder) throws -> Value) throws -> Value {
-    let path = codingPath + [JSONKey(intValue: currentIndex)]
+    let place = JSONPlace(path, JSONKey.index(currentIndex))
     guard !isAtEnd else {
       throw DecodingError.valueNotFound(
-        Value.self, DecodingError.Context(codingPath: path, debugDescription: "is missing"))
+        Value.self, DecodingError.Context(codingPath: place.codingPath, debugDescription: "is missing"))
     }
-    let value = try body(ValueDecoder(value: elements[currentIndex], codingPath: path))
+    let value = try body(ValueDecoder(value: elements[currentIndex], place: place))
     currentIndex += 1
     return value
   }
 
   mutating func decodeNil() throws -> Bool {
-    guard !isAtEnd, elements[currentIndex] == .null else { return false }
+    guard !isAtEnd, case .null = elements[currentIndex] else { return false }
     currentIndex += 1
     return true
   }

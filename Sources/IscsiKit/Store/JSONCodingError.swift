@@ -62,22 +62,3 @@ extension JSONCodingError {
     self.init(path: path.map { $0.intValue.map(String.init) ?? $0.stringValue }, problem: problem)
   }
 }
-
-/// A key that is known at run time only: an index, or `super`.
-struct JSONKey: CodingKey {
-  let stringValue: String
-  let intValue: Int?
-
-  init(stringValue: String) {
-    self.stringValue = stringValue
-    intValue = nil
-  }
-
-  init(intValue: Int) {
-    stringValue = String(intValue)
-    self.intValue = intValue
-  }
-
-  /// The key that Codable classes keep what they inherit under.
-  static let `super` = JSONKey(stringValue: "super")
-}
