@@ -104,6 +104,11 @@ struct SysfsSessionReader {
     return chosen.count > 2 ? String(chosen.dropFirst().dropLast()) : nil
   }
 
+  /// All words of such a choice.
+  static func choices(in text: String?) -> [String] {
+    (text?.split(separator: " ") ?? []).map { String($0.drop { $0 == "[" }.prefix { $0 != "]" }) }
+  }
+
   private func readDetails(
     of session: inout SessionSnapshot, in directory: borrowing SysfsDirectory
   ) throws(Errno) {

@@ -59,7 +59,9 @@ extension SysfsWriter {
       if outcome.old == outcome.new {
         outcome.result = .unchanged
       } else if isTrial {
-        outcome.result = .changed
+        // Asked now, as nothing would tell before the write is refused.
+        let isTaken = isScheduler ? isAvailable(outcome.new, by: try sessions.text(attribute)) : true
+        if isTaken { outcome.result = .changed } else { outcome.note = .noScheduler }
       } else {
         try sessions.write(outcome.new, to: attribute)
         let now = try Self.read(attribute, in: sessions, isScheduler: isScheduler)
@@ -77,6 +79,13 @@ extension SysfsWriter {
       default: outcome.note = .refused("it cannot be written: \(error)")
       }
     }
+  }
+
+  /// Whether a disk would take a scheduler. The kernel lists those that it has, and loads the module of another one when that
+  /// is written.
+  private func isAvailable(_ scheduler: String, by list: String?) -> Bool {
+    if SysfsSessionReader.choices(in: list).contains(scheduler) { return true }
+    return TransportModule.canLoad("\(scheduler)-iosched", modprobe: modprobe, until: .now + Self.modprobePatience)
   }
 
   private static func read(

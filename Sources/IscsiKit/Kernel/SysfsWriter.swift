@@ -10,6 +10,10 @@ public import SystemPackage
 public struct SysfsWriter: Sendable {
   /// Where sysfs is mounted.
   public let root: FilePath
+  /// Where modprobe is looked for, which tells what the kernel could load.
+  var modprobe = TransportModule.modprobePaths
+  /// How long modprobe may take: less than who waits for the writer.
+  static let modprobePatience = Duration.seconds(5)
 
   /// A writer to the sysfs at `root`.
   public init(root: FilePath = "/sys") { self.root = root }

@@ -63,6 +63,15 @@ enum TransportModule {
     throw .moduleMissing(status == 0 ? .noEffect : .failed(status: status, message: message))
   }
 
+  /// Whether the kernel could load a module, asked for as the kernel asks for it: by its name or by one of its aliases. Blocks
+  /// likewise; without an answer it could not.
+  static func canLoad(
+    _ alias: String, modprobe paths: [String] = modprobePaths, until deadline: ContinuousClock.Instant
+  ) -> Bool {
+    guard let modprobe = paths.first(where: Program.isThere) else { return false }
+    return (try? Program([modprobe, "-n", "-q", alias]).run(until: deadline))?.status == 0
+  }
+
   private static func exists(_ path: String) -> Bool {
     // The string becomes a C string for the call only.
     unsafe access(path, F_OK) == 0

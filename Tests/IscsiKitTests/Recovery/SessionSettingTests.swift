@@ -83,7 +83,8 @@ struct SessionSettingTests {
     let expected = [
       "device-timeout 30 90 changed -", "device-eh-timeout 10 12 changed -", "io-scheduler bfq none changed -",
     ]
-    #expect(TunedFixture.words(try await fixture.set(wanted, isTrial: true)) == expected)
+    let tried = try await fixture.tryOut(wanted, schedulers: "mq-deadline [bfq] none")
+    #expect(TunedFixture.words(tried) == expected)
     #expect(try fixture.contents("timeout") == "30")
     let outcomes = try await fixture.set(wanted)
     #expect(TunedFixture.words(outcomes) == expected)
@@ -197,9 +198,9 @@ struct SessionSettingTests {
     #expect(try await fixture.set(reset) == [], "nothing was set before")
     _ = try await fixture.set(TimeoutSettings([:], scheduler: IOScheduler.none))
     #expect(try fixture.contents("block/sda/queue/scheduler") == "none")
-    try fixture.set("block/sda/queue/scheduler", of: 1, to: "[none]     ")
+    try fixture.setScheduler(to: "[none]     ")
     let expected = ["io-scheduler none mq-deadline changed -"]
-    #expect(TunedFixture.words(try await fixture.set(reset, isTrial: true)) == expected)
+    #expect(TunedFixture.words(try await fixture.tryOut(reset, schedulers: "[none] mq-deadline")) == expected)
     #expect(TunedFixture.words(try await fixture.set(reset)) == expected)
     #expect(try #require(fixture.base.base.registry.read(fixture.session)).request.options.devices.scheduler == nil)
     try fixture.addDisk(2, "sdb")
@@ -219,12 +220,13 @@ struct SessionSettingTests {
       "replacement-timeout 120 33 changed afterOutage", "abort-timeout 15 7 atNextLogin whenBack",
       "device-timeout 30 90 changed -", "io-scheduler bfq none atNextLogin whenBack",
     ]
+    try fixture.setScheduler(to: "[bfq] none")
     #expect(TunedFixture.words(try await fixture.set(wanted, isTrial: true)) == expected)
     #expect(try fixture.due == TimeoutSettings() && fixture.recoveryTimeout == "120")
     #expect(TunedFixture.words(try await fixture.set(wanted)) == expected)
     // The kernel has what it takes without a connection, and nothing else.
     #expect(try fixture.recoveryTimeout == "33" && fixture.contents("timeout") == "90")
-    #expect(try fixture.contents("block/sda/queue/scheduler") == "bfq ")
+    #expect(try fixture.contents("block/sda/queue/scheduler") == "[bfq] none")
     #expect(fixture.base.kernel.sessions[fixture.session]?.parameters[27] == "15")
     #expect(fixture.due == wanted.inKernel)
     // The last one counts.
@@ -238,7 +240,9 @@ struct SessionSettingTests {
     let fixture = try await TunedFixture()
     await fixture.lose()
     let wanted = TimeoutSettings([.noopInterval: 3, .replacement: 33, .abort: 7], scheduler: IOScheduler.none)
+    try fixture.setScheduler(to: "[bfq] none")
     #expect(try await fixture.set(wanted).allSatisfy { $0.result != .failed })
+    try fixture.setScheduler(to: "bfq ")
     await fixture.comeBack()
     #expect(await eventually { fixture.due == TimeoutSettings() })
     let parameters = try #require(fixture.base.kernel.sessions[fixture.session]).parameters
@@ -251,8 +255,7 @@ struct SessionSettingTests {
   func schedulerResetInRecovery() async throws {
     let fixture = try await TunedFixture()
     _ = try await fixture.set(TimeoutSettings([:], scheduler: IOScheduler.none))
-    // As a kernel shows it.
-    try fixture.set("block/sda/queue/scheduler", of: 1, to: "[none]     ")
+    try fixture.setScheduler(to: "[none] mq-deadline")
     await fixture.lose()
     let reset = TimeoutSettings([:], resetsScheduler: true)
     let expected = ["io-scheduler none mq-deadline atNextLogin whenBack"]
@@ -263,7 +266,8 @@ struct SessionSettingTests {
     _ = try await fixture.set(TimeoutSettings([:], scheduler: IOScheduler.none))
     #expect(fixture.due == TimeoutSettings())
     _ = try await fixture.set(reset)
-    #expect(try fixture.contents("block/sda/queue/scheduler") == "[none]     ")
+    #expect(try fixture.contents("block/sda/queue/scheduler") == "[none] mq-deadline")
+    try fixture.setScheduler(to: "[none]     ")
     await fixture.comeBack()
     #expect(await eventually { fixture.due == TimeoutSettings() })
     #expect(await eventually { (try? fixture.contents("block/sda/queue/scheduler"))?.hasPrefix("mq-deadline") == true })

@@ -59,11 +59,26 @@ final class TunedFixture {
   /// What is to be set when the session is back, as a later manager would find it.
   var due: TimeoutSettings? { base.base.registry.read(session)?.due }
 
-  /// Lets sysfs show a disk with the kernel's own timers. What is written into a file of this sysfs leaves what is behind it:
-  /// the texts of the tests are of one length.
+  /// Lets sysfs show a disk with the kernel's own timers.
   func addDisk(_ lun: UInt64, _ block: String) throws {
     try base.show(session) { $0.devices = [.example(host: self.host, lun: lun, block: block)] }
-    try set("block/\(block)/queue/scheduler", of: lun, to: "bfq ")
+    try setScheduler(of: block, lun, to: "bfq ")
+  }
+
+  /// What is written into a file of this sysfs leaves what is behind it, so that texts that are written over are one word, as
+  /// long as the next one.
+  func setScheduler(of block: String = "sda", _ lun: UInt64 = 1, to text: String) throws {
+    try set("block/\(block)/queue/scheduler", of: lun, to: text)
+  }
+
+  /// Tries what would become of settings, with a disk that lists its schedulers as the kernel does.
+  func tryOut(_ settings: TimeoutSettings, schedulers: String) async throws -> [SettingOutcome] {
+    let former = try #require(try contents("block/sda/queue/scheduler"))
+    try setScheduler(to: schedulers)
+    let outcomes = try await set(settings, isTrial: true)
+    #expect(try contents("block/sda/queue/scheduler") == schedulers, "a trial changes nothing")
+    try setScheduler(to: former)
+    return outcomes
   }
 
   /// The path of an attribute of a disk, below the root of this sysfs.
