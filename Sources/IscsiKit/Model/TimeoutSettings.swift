@@ -55,6 +55,9 @@ public struct TimeoutSettings: Hashable, Sendable {
     }
   }
 
+  /// The word for what is wanted of the scheduler: its name, or `default` for that of the kernel; nil leaves it.
+  public var schedulerWord: String? { scheduler?.rawValue ?? (resetsScheduler ? IOScheduler.resetWord : nil) }
+
   /// What a record has of these: keys and values as they stand in files.
   var recordValues: [String: String] {
     timeouts.reduce(into: [:]) { values, setting in

@@ -34,7 +34,10 @@ extension SessionDriver {
     let mode = request.options.scan
     scanning = Task {
       do throws(OperationError.Cause) {
-        scanEnded(isFirst ? try await scan.scan(session, mode) : try await scan.rescan(session, mode), nil)
+        let devices = isFirst ? try await scan.scan(session, mode) : try await scan.rescan(session, mode)
+        // It has set it; what disks did not take of it is told.
+        if due.scheduler == scan.settings.scheduler { due.scheduler = nil }
+        scanEnded(devices, nil)
       } catch {
         scanEnded([], error, mayBeRepeated: !isFirst)
       }

@@ -56,13 +56,15 @@ extension SessionDriver {
       if isLost(session) { return handle(.settingsDeferred) }
       // It was lost, and is back already.
       guard machine.upSince == login else { return await applyDueSettings() }
-      due = TimeoutSettings([:], resetsScheduler: due.resetsScheduler)
+      due = TimeoutSettings([:], scheduler: due.scheduler, resetsScheduler: due.resetsScheduler)
       note(.settingFailed("\(settings.all.map(\.timeout.rawValue).joined(separator: ", ")): \(error)"))
     }
     outcomes += await resetScheduler(of: session)
     for outcome in outcomes where outcome.result == .failed {
       note(.settingFailed("\(outcome.setting)=\(outcome.new)" + (outcome.note.map { ": \($0)" } ?? "")))
     }
+    // Of a session that has come back a scan is under way; one that was found up has none.
+    if due.scheduler != nil, scanning == nil, machine.isUp { scan(isFirst: false) }
   }
 
   // MARK: - Session and connection
@@ -74,6 +76,8 @@ extension SessionDriver {
     // In its turn, like the change itself: what was asked for last is what the next daemon finds.
     if case .success((_, let isLost)) = result, !isTrial {
       keep(settings)
+      // It comes with the scan, and no sooner: see `set(_:of:isTrial:isLost:)`.
+      if isLost, let scheduler = settings.scheduler { due.scheduler = scheduler }
       if isLost, due.resetsScheduler { handle(.settingsDeferred) }
     }
     return result
@@ -324,7 +328,8 @@ extension SessionDriver {
 extension SettingOutcome {
   /// The same of a disk that is to be set when its session is back, or could not be set for the loss.
   fileprivate var whenBack: SettingOutcome {
-    guard result == .changed || result == .failed else { return self }
+    // What the kernel does not have is not there when the session is back either.
+    guard result == .changed || result == .failed, note != .noScheduler else { return self }
     var outcome = self
     (outcome.result, outcome.note) = (.atNextLogin, .whenBack)
     return outcome

@@ -89,7 +89,11 @@ actor SessionDriver {
   }
   /// What is to be set when the session is back.
   var due: TimeoutSettings {
-    didSet { if due != oldValue { owner?.driver(self, owes: due) } }
+    didSet {
+      guard due != oldValue else { return }
+      owner?.driver(self, owes: due)
+      publish()
+    }
   }
   /// The last change of settings, which the next one waits for.
   var lastSetting: Task<Void, Never>?
@@ -192,8 +196,10 @@ actor SessionDriver {
   /// Keeps what the session is set to for its logins and scans from now on.
   func keep(_ settings: TimeoutSettings) {
     // First: whatever ends this process in between, what is asked for is done, or is as it was.
-    if settings.scheduler != nil { due.resetsScheduler = false }
-    if settings.resetsScheduler, identity.request?.options.devices.scheduler != nil { due.resetsScheduler = true }
+    if settings.scheduler != nil || settings.resetsScheduler {
+      let isKept = due.resetsScheduler || identity.request?.options.devices.scheduler != nil
+      due = TimeoutSettings(due.timeouts, resetsScheduler: settings.resetsScheduler && isKept)
+    }
     identity.request?.options.take(settings)
     owner?.driver(self, keeps: settings)
   }
@@ -238,6 +244,7 @@ actor SessionDriver {
     var now = supervision
     now.update(machine)
     now.areNOPsIdle = areNOPsIdle
+    now.due = due
     guard now != supervision else { return }
     supervision = now
     owner?.driver(self, changed: now)

@@ -176,6 +176,7 @@ public final class SessionRegistry: Sendable {
     var login: LoginDescription
     // What another version may write in another form, which must not cost the rest of the record.
     var due: JSONValue?
+    var dueScheduler: String?
     var resetsScheduler: Bool?
     var areNOPsIdle: Bool?
     var outage: JSONValue?
@@ -187,7 +188,7 @@ public final class SessionRegistry: Sendable {
       isid: record.isid.description, home: record.home?.description, owner: record.owner,
       login: LoginDescription(record.request),
       due: record.due.all.isEmpty ? nil : value(LoginDescription.TimeoutsDescription(record.due)),
-      resetsScheduler: record.due.resetsScheduler ? true : nil,
+      dueScheduler: record.due.scheduler?.rawValue, resetsScheduler: record.due.resetsScheduler ? true : nil,
       areNOPsIdle: record.areNOPsIdle ? true : nil, outage: record.outage.flatMap { value(KeptOutage($0)) })
     return try? JSONText.print(JSONValueEncoder().encode(file))
   }
@@ -210,6 +211,7 @@ public final class SessionRegistry: Sendable {
     else { return nil }
     let timeouts = part(LoginDescription.TimeoutsDescription.self, file.due)
     var due = timeouts.flatMap { try? $0.settings() } ?? TimeoutSettings()
+    due.scheduler = file.dueScheduler.flatMap(IOScheduler.init)
     due.resetsScheduler = file.resetsScheduler ?? false
     return SessionRecord(
       session: session, request: request, isid: isid, stage: stage, home: file.home.flatMap { try? Portal($0) },

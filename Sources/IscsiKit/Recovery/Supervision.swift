@@ -19,6 +19,8 @@ public struct Supervision: Hashable, Sendable {
   public var silentSince: ContinuousClock.Instant?
   /// Whether the kernel may send no NOP-Outs although they are switched on: it starts their timer with a login only.
   public var areNOPsIdle = false
+  /// What is to be set when the session is back, or its disks are scanned the next time.
+  public internal(set) var due = TimeoutSettings()
   /// The present outage; nil while there is none.
   public var outage: Outage?
   /// The last outage that ended.

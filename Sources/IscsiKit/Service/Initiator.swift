@@ -310,7 +310,7 @@ public struct Initiator: Sendable {
     resetsScheduler: Bool = false, of id: SessionID, isTrial: Bool = false
   ) async throws(InitiatorError) -> [InitiatorTypes.SetResult] {
     var input = InitiatorTypes.SetInput(session: id.rawValue, timeouts: timeouts)
-    input.scheduler = scheduler?.rawValue ?? (resetsScheduler ? IOScheduler.resetWord : nil)
+    input.scheduler = TimeoutSettings([:], scheduler: scheduler, resetsScheduler: resetsScheduler).schedulerWord
     input.trial = isTrial ? true : nil
     let output: InitiatorTypes.SetOutput = try await call("Set", input, until: .now + patience)
     // A daemon before this answer has changed what it knew of the settings, which need not be all.

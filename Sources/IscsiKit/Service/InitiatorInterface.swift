@@ -160,7 +160,8 @@ enum InitiatorInterface {
     # to the portal, also of a session that is up still, and networkSince is since when that is known. silentSince is since when
     # the target of a session that is up has answered nothing, a NOP-Out included. noopsIdle is true where the kernel may send
     # no NOP-Outs before the next login although they are switched on. sessionCount is how many sessions of this target, portal
-    # and interface there are to be.
+    # and interface there are to be. dueTimeouts and dueScheduler are what was set while the session was away and is to be so
+    # when it is back; of the scheduler, default is what the kernel gives disks.
     type Recovery (
       phase: string,
       portal: string,
@@ -172,7 +173,9 @@ enum InitiatorInterface {
       outage: ?Outage,
       lastOutage: ?Outage,
       owner: ?Owner,
-      sessionCount: ?int
+      sessionCount: ?int,
+      dueTimeouts: ?Timeouts,
+      dueScheduler: ?string
     )
 
     # A session as the kernel shows it, and what the daemon knows of it; recovery is missing for a session that the daemon

@@ -189,7 +189,17 @@ extension InitiatorTypes.Recovery {
       network: supervision.network?.description, networkSince: supervision.networkSince.map(WallClock.time(of:)),
       silentSince: supervision.silentSince.map(WallClock.time(of:)), noopsIdle: supervision.areNOPsIdle ? true : nil,
       outage: supervision.outage.map { .init($0) }, lastOutage: supervision.lastOutage.map { .init($0) }, owner: owner,
-      sessionCount: supervision.sessionCount)
+      sessionCount: supervision.sessionCount,
+      dueTimeouts: supervision.due.all.isEmpty ? nil : LoginDescription.TimeoutsDescription(supervision.due),
+      dueScheduler: supervision.due.schedulerWord)
+  }
+
+  /// What is to be set when the session is back; what this program does not know of it is left out.
+  public var due: TimeoutSettings {
+    var settings = dueTimeouts.flatMap { try? $0.settings() } ?? TimeoutSettings()
+    settings.scheduler = dueScheduler.flatMap(IOScheduler.init)
+    settings.resetsScheduler = dueScheduler == IOScheduler.resetWord
+    return settings
   }
 }
 

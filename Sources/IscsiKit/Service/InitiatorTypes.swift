@@ -193,6 +193,10 @@ public enum InitiatorTypes {
     public var owner: SessionOwner?
     /// How many sessions of this target, portal and interface there are to be.
     public var sessionCount: Int?
+    /// The timeouts that are to be set when the session is back.
+    public var dueTimeouts: LoginDescription.TimeoutsDescription?
+    /// The I/O scheduler that is to be set when the session is back, see ``IOScheduler``; `default` is what the kernel gives.
+    public var dueScheduler: String?
   }
 
   /// A session.

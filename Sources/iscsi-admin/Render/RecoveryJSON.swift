@@ -13,6 +13,7 @@ struct RecoveryJSON: Encodable {
   let outage: OutageJSON?
   let lastOutage: OutageJSON?
   let owner: OwnerJSON?
+  let due: [WantedSettingJSON]
 
   init(_ recovery: InitiatorTypes.Recovery) {
     phase = recovery.phase
@@ -25,6 +26,7 @@ struct RecoveryJSON: Encodable {
     outage = recovery.outage.map(OutageJSON.init)
     lastOutage = recovery.lastOutage.map(OutageJSON.init)
     owner = recovery.owner.map(OwnerJSON.init)
+    due = recovery.due.texts.map(WantedSettingJSON.init)
   }
 }
 

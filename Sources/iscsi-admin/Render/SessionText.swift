@@ -106,6 +106,7 @@ func recoveryFields(_ recovery: InitiatorTypes.Recovery) -> [String] {
       ("Next attempt", outage?.nextAttempt.map(clockText)),
       ("Recoveries", recovery.recoveries == 0 ? nil : String(recovery.recoveries)),
       ("Asked for by", owner),
+      ("Set when it is back", recovery.due.isEmpty ? nil : recovery.due.list),
     ], indent: 4)
 }
 

@@ -124,24 +124,30 @@ struct TimeoutListDocument: JSONDocument {
   let timeouts = Timeout.allCases.map(Entry.init)
 }
 
+/// A setting and what it is to be, in JSON.
+struct WantedSettingJSON: Encodable {
+  let setting: String
+  let value: String
+
+  init(_ setting: String, _ value: String) {
+    self.setting = setting
+    self.value = value
+  }
+}
+
 /// `tune --list --json`.
 struct ProfileListDocument: JSONDocument {
   static let kind = "profile-list"
 
   struct Profile: Encodable {
-    struct Setting: Encodable {
-      let setting: String
-      let value: String
-    }
-
     let profile: String
     let summary: String
-    let settings: [Setting]
+    let settings: [WantedSettingJSON]
 
     init(_ profile: TuningProfile) {
       self.profile = profile.rawValue
       summary = profile.summary
-      settings = profile.settings.texts.map { Setting(setting: $0, value: $1) }
+      settings = profile.settings.texts.map(WantedSettingJSON.init)
     }
   }
 
@@ -152,6 +158,6 @@ extension TimeoutSettings {
   /// Names and values of all, the scheduler last.
   var texts: [(name: String, value: String)] {
     all.map { ($0.timeout.rawValue, $0.value.description) }
-      + (scheduler.map { [(IOScheduler.settingName, $0.rawValue)] } ?? [])
+      + (schedulerWord.map { [(IOScheduler.settingName, $0)] } ?? [])
   }
 }

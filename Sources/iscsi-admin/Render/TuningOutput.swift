@@ -150,7 +150,19 @@ func timeoutTable(for terminal: Terminal) -> String {
 /// `tune --list` for people.
 func profileTable(for terminal: Terminal) -> String {
   TuningProfile.allCases.map { profile in
-    let settings = profile.settings.texts.map { "  \($0) = \($1)\n" }.joined()
+    let settings = profile.settings.words.map { "  \($0) = \($1)\n" }.joined()
     return "\(profile.rawValue): \(profile.summary)\n\(settings)"
   }.joined(separator: "\n")
+}
+
+extension TimeoutSettings {
+  /// Names and values for people, to whom a scheduler that is let go of is told as what disks have instead.
+  fileprivate var words: [(name: String, value: String)] {
+    texts.map { name, value in
+      (name, resetsScheduler && name == IOScheduler.settingName ? "the kernel's" : value)
+    }
+  }
+
+  /// The same in one line.
+  var list: String { words.map { "\($0) \($1)" }.joined(separator: ", ") }
 }

@@ -211,10 +211,13 @@ struct OperationOutputTests {
       nextAttempt: 1_795_000_016.5, replacementTimeout: 120, deadline: 1_795_000_120)
     var last = outage
     last.end = 1_795_000_100
-    let recovery = InitiatorTypes.Recovery(
+    var recovery = InitiatorTypes.Recovery(
       phase: "recovering", portal: "10.0.0.1:3260,1", recoveries: 1, network: "eth0 is without carrier", outage: outage,
       lastOutage: last,
       owner: SessionOwner(userID: 0, processID: 7, label: "csi", time: 1_794_990_000))
+    recovery.dueTimeouts = LoginDescription.TimeoutsDescription(
+      TimeoutSettings([.noopInterval: 3, .replacement: .off]))
+    recovery.dueScheduler = "default"
     var session = SessionSnapshot.example(1)
     (session.state, session.devices[0].state) = (.failed, "blocked")
     session.connection?.state = .failed

@@ -44,13 +44,14 @@ struct InitiatorInterfaceTests {
       since: 1.25, end: 2.5, attempts: 2, lastFailure: attempt, nextAttempt: 3.5,
       replacementTimeout: 120, deadline: 121.25)
     let owner = SessionOwner(userID: 0, processID: 7, label: "csi", time: 1.5)
-    let recovery = InitiatorTypes.Recovery(
+    var recovery = InitiatorTypes.Recovery(
       phase: "up", portal: "10.0.0.1:3260", recoveries: 1, network: "eth0 is without carrier",
       networkSince: 2.5, silentSince: 3.5, noopsIdle: true, outage: outage, lastOutage: outage, owner: owner,
-      sessionCount: 2)
+      sessionCount: 2, dueScheduler: "none")
     var timeouts = LoginDescription.TimeoutsDescription(replacement: -1, noopInterval: 5, noopTimeout: 5)
     (timeouts.abort, timeouts.luReset, timeouts.targetReset) = (15, 30, 30)
     timeouts.hostErrorHandling = -1
+    recovery.dueTimeouts = timeouts
     var set = InitiatorTypes.SetInput(session: 1, timeouts: timeouts)
     (set.scheduler, set.trial) = ("none", true)
     let setResults = [

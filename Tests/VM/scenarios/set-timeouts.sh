@@ -34,6 +34,12 @@ expect_exit 0 iscsi-admin set "$sid" "${all[@]}" --json
 expect_json '[.settings[].outcome] | unique == ["unchanged"]'
 expect_exit 0 iscsi-admin set --target "$IQN" --live io-scheduler=none replacement-timeout=off
 expect_equal 'none off 33' "$(scheduler) $(<"$session/recovery_tmo") $(record node.session.timeo.replacement_timeout)"
+# A trial promises what the kernel takes, and no more.
+for one in mq-deadline kyber bfq none; do
+  status=0
+  iscsi-admin set --target "$IQN" --live "io-scheduler=$one" --dry-run >/dev/null 2>&1 || status=$?
+  expect_exit "$status" iscsi-admin set --target "$IQN" --live "io-scheduler=$one"
+done
 expect_exit 0 iscsi-admin set --all --record node.session.timeo.replacement_timeout=44
 expect_equal 'off 44' "$(<"$session/recovery_tmo") $(record node.session.timeo.replacement_timeout)"
 
@@ -59,6 +65,8 @@ expect_json '[.settings[] | "\(.setting) \(.outcome) \(.note)"] == ["noop-interv
   "replacement-timeout changed afterOutage", "abort-timeout atNextLogin whenBack", "device-timeout changed null"]'
 expect_equal '3 4 77 8 10 11 22 7' "$(kernel)"
 daemon_restart kill
+expect_exit 0 iscsi-admin session show "$IQN" --verbose
+expect_stdout '^ *Set when it is back +noop-interval 6, replacement-timeout 77, abort-timeout 12$'
 expect_exit 0 iscsi-admin set "$sid" --live lu-reset-timeout=14
 expect_stdout 'when the session is back'
 target_restart "$TARGET"
