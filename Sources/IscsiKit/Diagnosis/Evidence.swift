@@ -39,6 +39,8 @@ public struct Evidence: Sendable {
     public var uses: [DeviceUse]
     /// The multipath map that it is a path of.
     public var multipath: Multipath?
+    /// The requests of which none has ended while it was looked at; nil if one has, if there are none, or if nobody looked.
+    public var stall: Stall?
 
     /// A device and what is known of its use.
     public init(_ snapshot: DeviceSnapshot, uses: [DeviceUse] = [], multipath: Multipath? = nil) {
@@ -49,6 +51,20 @@ public struct Evidence: Sendable {
 
     /// The name of the block device, or else the address.
     public var name: String { snapshot.blockDevice ?? snapshot.address }
+  }
+
+  /// Requests that are with a device of which none has ended in a time.
+  public struct Stall: Hashable, Sendable {
+    /// How many.
+    public var requests: UInt64
+    /// How long was looked, in seconds.
+    public var seconds: Double
+
+    /// A stall from its parts.
+    public init(requests: UInt64, seconds: Double) {
+      self.requests = requests
+      self.seconds = seconds
+    }
   }
 
   /// A multipath map.

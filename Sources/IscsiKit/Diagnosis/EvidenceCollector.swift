@@ -7,7 +7,7 @@ public struct EvidenceCollector: Sendable {
   /// How many portals are looked at at the same time.
   private static let width = 16
 
-  private let sysfs: Sysfs
+  let sysfs: Sysfs
   private let initiator: Initiator
   private let patience: Duration
   private let inventory: DiskInventory?
@@ -98,8 +98,10 @@ public struct EvidenceCollector: Sendable {
       evidence.isAutomatic = place.isAutomatic
       return evidence
     }
+    let (start, busy) = (ContinuousClock.now, busyDisks(of: found))
     let bindings = sessions.map { recorded[$0.id]?.binding ?? $0.shownBinding } + places.map(\.binding)
     await lookAtPortals(of: &found, through: bindings)
+    await findStalls(in: &found, since: busy, from: start)
     return found
   }
 

@@ -89,7 +89,7 @@ public struct DiagnosisRule: Sendable {
   /// All rules: those about what is wrong now first, in the order in which a packet meets it.
   public static let all: [DiagnosisRule] =
     [noDaemon, linkDown, noRoute, portalRefuses, portalSilent, chapWrong, notAllowed, loginRefused]
-    + [targetSilent, errorHandler, ioFails, devicesOffline, retryClock, noSession]
+    + [targetSilent, ioStuck, errorHandler, ioFails, devicesOffline, logoutWaits, retryClock, noSession]
     + [reinstated, duplicate, mtu]
     + [checkOffOnMultipath, checkOnRoot, shortWaitOfRoot, longWaitOnMultipath, shortWaitWithoutMultipath, queueing]
     + [deviceTimeout, idleCheck, halfCheck, slowCheck]

@@ -14,6 +14,31 @@ extension DiagnosisRule {
       ], remedy: .advice("look at the target, and at the network between; nothing of it is lost while I/O waits"))
   }
 
+  static let ioStuck = DiagnosisRule("io-stuck", "I/O hangs, and no NOP-Out notices") { evidence in
+    guard let session = evidence.session, evidence.isUnwatched else { return nil }
+    let stuck = evidence.devices.compactMap { device in device.stall.map { (device, $0) } }
+    guard let first = stuck.first else { return nil }
+    let limit = first.0.snapshot.timeout.map { " for \($0) s" } ?? " for the device timeout"
+    return Match(
+      .problem,
+      "I/O of \(first.0.name) does not end: the target hangs, or the network loses what is sent, and without NOP-Outs nothing "
+        + "notices yet",
+      evidence: stuck.map { device, stall in
+        let requests = "\(stall.requests) request\(stall.requests == 1 ? " is" : "s are")"
+        return "\(requests) with \(device.name), and in \(Int(stall.seconds)) s none has ended"
+      } + [
+        session.checkText,
+        evidence.recovery?.noopsIdle == true ? "they were off, and the kernel starts their timer with a login" : nil,
+        "SCSI error handling begins when a command has waited\(limit)",
+      ],
+      remedy: evidence.vitalUses.isEmpty && session.isChecked == false
+        ? .command(
+          "iscsi-admin set \(session.id) noop-interval=5 noop-timeout=5",
+          "notices the next one within seconds, from the next login on; for this one, look at the target and the network"
+        )
+        : .advice("look at the target, and at the network between; nothing is lost while I/O waits"))
+  }
+
   static let errorHandler = DiagnosisRule("error-handler", "SCSI error handling is at work") { evidence in
     guard let session = evidence.session, let host = session.host, host.isHandlingErrors else { return nil }
     let timers = evidence.devices.compactMap { device in
@@ -56,6 +81,30 @@ extension DiagnosisRule {
       remedy: .command("iscsi-admin session rescan \(session.id)", "revives them"))
   }
 
+  /// How long, in seconds, the removal of disks takes that is not worth a word.
+  private static let quickRemoval = 10.0
+
+  static let logoutWaits = DiagnosisRule(
+    "logout-waits", "a logout waits until the target has what disks have not written"
+  ) {
+    evidence in
+    guard case .loggingOut(let since?) = evidence.status.state, evidence.now - since >= quickRemoval else { return nil }
+    return Match(
+      evidence.isUp ? .note : .warning,
+      evidence.isUp
+        ? "the logout waits for the target, which takes what is not written yet before the disks go"
+        : "the logout waits for disks whose session has no connection: what is not written yet will be lost",
+      evidence: [
+        "the removal of the disks began \(evidence.distance(to: since))",
+        evidence.portal.map { "the connection to \($0.address) is \(evidence.isUp ? "up" : "lost")" },
+      ],
+      remedy: .command(
+        "grep -E 'Dirty|Writeback:' /proc/meminfo",
+        evidence.isUp
+          ? "shows how much all disks have left to write; the logout ends by itself when this one's is written"
+          : "shows how much all disks have left to write; the logout ends by itself, half a minute after the loss"))
+  }
+
   static let retryClock = DiagnosisRule("retry-clock", "the session is being logged in again") { evidence in
     guard let outage = evidence.outage, !evidence.isUp else { return nil }
     let next = outage.nextAttempt.map { "the next is due \(evidence.distance(to: $0))" } ?? "one is under way"
@@ -69,8 +118,9 @@ extension DiagnosisRule {
       } else {
         nil
       }
+    let attempts = "\(outage.attempts) attempt\(outage.attempts == 1 ? "" : "s")"
     return Match(
-      .note, "the daemon logs the session in again: \(outage.attempts) attempts so far, \(next)",
+      .note, "the daemon logs the session in again: \(attempts) so far, \(next)",
       evidence: ["lost \(evidence.distance(to: outage.since)): \(outage.cause)", evidence.failureText, deadline])
   }
 

@@ -30,8 +30,9 @@ public enum RecoveryState: Hashable, Sendable {
   case devicesStopped([DeviceSnapshot])
   /// The first login is under way.
   case loggingIn
-  /// The session is on its way out.
-  case loggingOut
+  /// The session is on its way out. Since the time, in seconds since 1970, that waits for the removal of the disks, before which
+  /// what is not written yet goes to the target; nil if it does not, or nobody tells.
+  case loggingOut(removingSince: Double?)
   /// There is no session (any more).
   case gone
   /// The kernel has a word for it that we do not know.

@@ -70,7 +70,7 @@ public struct SessionStatus: Hashable, Sendable {
   }
 
   private static func state(of session: SessionSnapshot, _ facts: SupervisionFacts?, at now: Double) -> RecoveryState {
-    if facts?.phase == .loggingOut || session.isLeaving { return .loggingOut }
+    if facts?.phase == .loggingOut || session.isLeaving { return .loggingOut(removingSince: facts?.removingSince) }
     switch session.state {
     case nil: return .unknown
     case .loggedIn: return stateOfLoggedIn(session, facts, at: now)

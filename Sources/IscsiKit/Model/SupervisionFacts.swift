@@ -25,6 +25,9 @@ public struct SupervisionFacts: Hashable, Sendable {
   /// Since when the target of a session that is up has answered nothing, a NOP-Out included; nil if it answers, or if it
   /// is not asked.
   public var silentSince: Double?
+  /// Since when a logout waits for the removal of the disks, before which what waits to be written goes to the target; nil if
+  /// none does.
+  public var removingSince: Double?
   /// The present outage; nil while there is none.
   public var outage: OutageFacts?
 

@@ -144,7 +144,11 @@ extension SessionDriver {
     endScan()
     let logout = SessionLogout(patience: environment.patience)
     let delays = tellOfDelays()
-    defer { delays.cancel() }
+    removingSince = .now
+    defer {
+      delays.cancel()
+      removingSince = nil
+    }
     let problem: LogoutReport.Problem?
     switch take() {
     case .nothing: return .done

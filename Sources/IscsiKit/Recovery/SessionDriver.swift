@@ -87,6 +87,8 @@ actor SessionDriver {
       publish()
     }
   }
+  /// Since when the removal of the disks is waited for, which writes what they have not written yet.
+  var removingSince: ContinuousClock.Instant? { didSet { publish() } }
   /// What is to be set when the session is back.
   var due: TimeoutSettings {
     didSet {
@@ -245,6 +247,7 @@ actor SessionDriver {
     now.update(machine)
     now.areNOPsIdle = areNOPsIdle
     now.due = due
+    now.removingSince = removingSince
     guard now != supervision else { return }
     supervision = now
     owner?.driver(self, changed: now)

@@ -19,6 +19,8 @@ public struct Supervision: Hashable, Sendable {
   public var silentSince: ContinuousClock.Instant?
   /// Whether the kernel may send no NOP-Outs although they are switched on: it starts their timer with a login only.
   public var areNOPsIdle = false
+  /// Since when a logout waits for the removal of the disks; nil if none does.
+  public internal(set) var removingSince: ContinuousClock.Instant?
   /// What is to be set when the session is back, or its disks are scanned the next time.
   public internal(set) var due = TimeoutSettings()
   /// The present outage; nil while there is none.
@@ -60,6 +62,7 @@ extension SupervisionFacts {
     network = supervision.network?.description
     networkSince = supervision.networkSince.map(WallClock.time(of:))
     silentSince = supervision.silentSince.map(WallClock.time(of:))
+    removingSince = supervision.removingSince.map(WallClock.time(of:))
     outage = supervision.outage.map(OutageFacts.init)
   }
 }

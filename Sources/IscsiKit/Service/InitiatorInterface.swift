@@ -161,7 +161,8 @@ enum InitiatorInterface {
     # the target of a session that is up has answered nothing, a NOP-Out included. noopsIdle is true where the kernel may send
     # no NOP-Outs before the next login although they are switched on. sessionCount is how many sessions of this target, portal
     # and interface there are to be. dueTimeouts and dueScheduler are what was set while the session was away and is to be so
-    # when it is back; of the scheduler, default is what the kernel gives disks.
+    # when it is back; of the scheduler, default is what the kernel gives disks. removingSince is since when a logout waits for the
+    # removal of the disks, whose data the target has to take first.
     type Recovery (
       phase: string,
       portal: string,
@@ -175,7 +176,8 @@ enum InitiatorInterface {
       owner: ?Owner,
       sessionCount: ?int,
       dueTimeouts: ?Timeouts,
-      dueScheduler: ?string
+      dueScheduler: ?string,
+      removingSince: ?float
     )
 
     # A session as the kernel shows it, and what the daemon knows of it; recovery is missing for a session that the daemon

@@ -178,6 +178,7 @@ extension SupervisionFacts {
     network = recovery.network
     networkSince = recovery.networkSince
     silentSince = recovery.silentSince
+    removingSince = recovery.removingSince
     outage = recovery.outage.map(OutageFacts.init)
   }
 }
@@ -191,7 +192,8 @@ extension InitiatorTypes.Recovery {
       outage: supervision.outage.map { .init($0) }, lastOutage: supervision.lastOutage.map { .init($0) }, owner: owner,
       sessionCount: supervision.sessionCount,
       dueTimeouts: supervision.due.all.isEmpty ? nil : LoginDescription.TimeoutsDescription(supervision.due),
-      dueScheduler: supervision.due.schedulerWord)
+      dueScheduler: supervision.due.schedulerWord,
+      removingSince: supervision.removingSince.map(WallClock.time(of:)))
   }
 
   /// What is to be set when the session is back; what this program does not know of it is left out.

@@ -197,6 +197,8 @@ public enum InitiatorTypes {
     public var dueTimeouts: LoginDescription.TimeoutsDescription?
     /// The I/O scheduler that is to be set when the session is back, see ``IOScheduler``; `default` is what the kernel gives.
     public var dueScheduler: String?
+    /// Since when a logout waits for the removal of the disks, whose data the target has to take first.
+    public var removingSince: Double?
   }
 
   /// A session.

@@ -94,5 +94,7 @@ struct NotOperational: DiagnosableError, Hashable {
   }
 
   /// How many.
-  var description: String { "\(count) of \(total) sessions \(count == 1 ? "is" : "are") not operational" }
+  var description: String {
+    "\(count) of \(total) session\(total == 1 ? "" : "s") \(count == 1 ? "is" : "are") not operational"
+  }
 }

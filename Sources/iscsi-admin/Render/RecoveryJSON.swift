@@ -10,6 +10,7 @@ struct RecoveryJSON: Encodable {
   let networkSinceUnixSeconds: Double?
   let silentSinceUnixSeconds: Double?
   let noopsIdle: Bool?
+  let removingSinceUnixSeconds: Double?
   let outage: OutageJSON?
   let lastOutage: OutageJSON?
   let owner: OwnerJSON?
@@ -23,6 +24,7 @@ struct RecoveryJSON: Encodable {
     networkSinceUnixSeconds = recovery.networkSince
     silentSinceUnixSeconds = recovery.silentSince
     noopsIdle = recovery.noopsIdle
+    removingSinceUnixSeconds = recovery.removingSince
     outage = recovery.outage.map(OutageJSON.init)
     lastOutage = recovery.lastOutage.map(OutageJSON.init)
     owner = recovery.owner.map(OwnerJSON.init)

@@ -24,6 +24,7 @@ extension RecoveryState {
     case .failingIO(let since, _): since ?? outage?.since
     case .suspect(.silence(let since)): since
     case .suspect(.network(_, let since)): since
+    case .loggingOut(let since): since
     default: outage?.since
     }
   }
@@ -31,7 +32,8 @@ extension RecoveryState {
   /// Why it is so, in one line; nil if nobody knows, or nothing is wrong.
   var cause: String? {
     switch self {
-    case .operational, .loggingIn, .loggingOut, .gone, .unknown: return nil
+    case .operational, .loggingIn, .loggingOut(nil), .gone, .unknown: return nil
+    case .loggingOut: return "its disks are being removed: what is not written yet goes to the target first"
     case .suspect(.network(let finding, _)): return finding
     case .suspect(.silence): return "the target has not answered a NOP-Out yet"
     case .devicesStopped(let devices):

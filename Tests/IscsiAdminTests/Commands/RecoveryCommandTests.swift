@@ -33,6 +33,10 @@ private final class Trouble {
     add(9, .loggedIn, .up, "running", nil)
     recoveries[sessions[8].id] = InitiatorTypes.Recovery(
       phase: "up", portal: "10.0.0.1:3260,1", recoveries: 0, silentSince: Self.now - 7)
+    add(10, .loggedIn, .up, nil, nil)
+    sessions[9].targetState = .unbinding
+    recoveries[sessions[9].id] = InitiatorTypes.Recovery(
+      phase: "loggingOut", portal: "10.0.0.1:3260,1", recoveries: 0, removingSince: Self.now - 65)
     for session in sessions { try tree.add(session) }
     for (number, session) in sessions.enumerated() where session.devices.count == 1 {
       try tree.addBlockDevice(
@@ -122,7 +126,7 @@ struct RecoveryCommandTests {
 
   @Test("Only the numbers of those that are not operational")
   func quiet() throws {
-    #expect(try output(["-q"]).1 == "2\n3\n4\n5\n6\n7\n8\n9\n")
+    #expect(try output(["-q"]).1 == "2\n3\n4\n5\n6\n7\n8\n9\n10\n")
   }
 
   @Test("Where all is well it is silent and ends with 0", arguments: [[], ["-q"], ["--json"]])
@@ -143,7 +147,7 @@ struct RecoveryCommandTests {
     let trouble = try Trouble()
     let command = try RecoveryCommand.parse(trouble.roots + ["-q", "--socket", trouble.tree.root.string + "/none"])
     let output = try command.output(for: .plain)
-    #expect(output.text == "2\n3\n4\n5\n7\n8\n" && output.status == .failure)
+    #expect(output.text == "2\n3\n4\n5\n7\n8\n10\n" && output.status == .failure)
   }
 
   @Test("A session that is not there ends with 2, and the others are told of all the same")
@@ -153,6 +157,12 @@ struct RecoveryCommandTests {
     let output = try RecoveryCommand.parse(trouble.roots + arguments).output(for: .plain)
     #expect(output.text == "2\n" && output.status == .sessionNotFound)
     #expect(output.diagnosticLines.count == 1)
+  }
+
+  @Test("How many are not operational is told as a number of sessions is", arguments: [(1, 1), (1, 2), (2, 2)])
+  func count(count: Int, total: Int) {
+    let expected = ["1 of 1 session is", "1 of 2 sessions is", "2 of 2 sessions are"].map { $0 + " not operational" }
+    #expect(NotOperational(count: count, of: total).description == expected[count + total - 2])
   }
 
   @Test("Users of disks that cannot be told are left out with a warning")
@@ -200,7 +210,7 @@ struct SessionDetailsTests {
     return trouble.hidingRoot(output.text)
   }
 
-  @Test("What is wrong and what hangs until when comes first", arguments: [1, 2, 3, 4, 5, 8])
+  @Test("What is wrong and what hangs until when comes first", arguments: [1, 2, 3, 4, 5, 8, 10])
   func page(id: UInt32) throws { try Golden.expect(page(id), is: "session-show-verbose-\(id).txt") }
 
   @Test("JSON has the disks in their surroundings")

@@ -58,6 +58,10 @@ struct RemedyTests {
       evidence { $0.session?.replacementTimeout = 5 },
       evidence { $0.session?.abortTimeout = 99 },
       evidence { $0.session?.connection?.noopTimeout = 0 },
+      evidence { evidence in
+        evidence.session?.connection?.noopInterval = 0
+        evidence.devices[0].stall = Evidence.Stall(requests: 1, seconds: 2)
+      },
       evidence { $0.devices[0].snapshot.timeout = 2 },
       evidence { $0.devices[0].snapshot.timeout = 8 },
     ]
@@ -85,6 +89,7 @@ struct RemedyTests {
         "chap-wrong", "login-refused", "no-session", "devices-offline", "initiator-name-twice", "duplicate-session",
         "noop-off-on-multipath", "noop-on-for-root", "short-wait-for-root", "long-wait-on-multipath",
         "short-wait-without-multipath", "device-timeout-short", "noop-half-off", "noop-slower-than-device",
+        "io-stuck",
       ])
   }
 }

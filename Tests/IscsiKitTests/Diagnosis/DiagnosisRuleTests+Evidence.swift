@@ -137,4 +137,22 @@ extension DiagnosisRuleTests {
       for index in evidence.devices.indices { evidence.devices[index].snapshot.timeout = seconds }
     }
   }
+
+  /// A session of whose disk no request ends, with such NOP-Outs.
+  static func stuck(_ interval: UInt32, isIdle: Bool = false) -> Evidence {
+    changed(watched(isIdle: isIdle)) { evidence in
+      evidence.session?.connection?.noopInterval = interval
+      evidence.devices[0].stall = Evidence.Stall(requests: 3, seconds: 2)
+    }
+  }
+
+  /// A session that is logged out of, whose disks are being removed since then.
+  static func leaving(since time: Double?, _ change: (inout Evidence) -> Void = { _ in }) -> Evidence {
+    changed(healthy()) { evidence in
+      var recovery = InitiatorTypes.Recovery(phase: "loggingOut", portal: "10.0.0.1:3260", recoveries: 0)
+      recovery.removingSince = time
+      evidence.daemon = .supervises(recovery)
+      change(&evidence)
+    }
+  }
 }

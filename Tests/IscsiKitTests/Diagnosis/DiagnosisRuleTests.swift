@@ -159,6 +159,29 @@ struct DiagnosisRuleTests {
       "the last answer came 7 s ago", "waits for 5 s"),
     Case(.targetSilent, "it answers", silent(nil), nil),
     Case(
+      .ioStuck, "NOP-Outs are off", stuck(0), .problem, "I/O of sd1 does not end", "3 requests are with sd1",
+      "begins when a command has waited for 30 s", "iscsi-admin set 1 noop-interval=5 noop-timeout=5"),
+    Case(
+      .ioStuck, "NOP-Outs are not sent yet", stuck(5, isIdle: true), .problem, "starts their timer with a login",
+      "look at the target"),
+    Case(
+      .ioStuck, "a disk that NOP-Outs are off for with good reason",
+      changed(stuck(0)) { $0.devices[0].uses = [DeviceUse(disk: "sd1", through: [], .swap)] }, .problem,
+      "look at the target"),
+    Case(.ioStuck, "NOP-Outs tell", stuck(5), nil),
+    Case(.ioStuck, "I/O ends", session { $0.connection?.noopInterval = 0 }, nil),
+    Case(.ioStuck, "error handling is at work", changed(stuck(0)) { $0.session?.host?.state = "recovery" }, nil),
+    Case(
+      .logoutWaits, "the target is slow", leaving(since: now - 60), .note, "waits for the target",
+      "the removal of the disks began 60 s ago", "/proc/meminfo"),
+    Case(
+      .logoutWaits, "the target is gone",
+      leaving(since: now - 60) { evidence in
+        evidence.session?.state = .failed
+      }, .warning, "will be lost"),
+    Case(.logoutWaits, "it has just begun", leaving(since: now - 1), nil),
+    Case(.logoutWaits, "the disks are gone", leaving(since: nil), nil),
+    Case(
       .ioFails, "the timeout ran out",
       changed(lost(nil) { $0.deadline = now - 7 }) { evidence in
         evidence.session?.state = .free
@@ -192,6 +215,7 @@ struct DiagnosisRuleTests {
     Case(
       .retryClock, "waiting", lost(failure("connection refused", .transport)), .note,
       "3 attempts so far, the next is due in 2 s", "I/O waits, and begins to fail in 110 s", "connection refused"),
+    Case(.retryClock, "the first", lost(nil) { $0.attempts = 1 }, .note, ": 1 attempt so far"),
     Case(
       .retryClock, "under way, for ever",
       lost(nil) {

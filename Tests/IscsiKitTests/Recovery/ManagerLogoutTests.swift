@@ -149,6 +149,10 @@ struct ManagerLogoutTests {
     // Longer than a session without connection would have been waited for, and no one was told goodbye yet.
     #expect(fixture.kernel.requests.last?.type == .unbindSession)
     #expect(told.last?.message.hasSuffix("until the target has all data of sd1") == true)
+    let supervision = try #require(sessions.supervisions()[snapshot.id]?.0)
+    let recovery = InitiatorTypes.Recovery(supervision, owner: nil)
+    let status = SessionReport(snapshot.id, snapshot, recovery).status
+    #expect(recovery.removingSince != nil && status.state == .loggingOut(removingSince: recovery.removingSince))
     fixture.kernel.multicast(.sessionUnbound, words: [snapshot.id.rawValue, snapshot.host?.number.rawValue ?? 0])
     #expect(try #require(await result.first).get().problems == [])
     await fixture.expectNothingLeft()

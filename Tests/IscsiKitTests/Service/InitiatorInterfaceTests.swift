@@ -47,7 +47,7 @@ struct InitiatorInterfaceTests {
     var recovery = InitiatorTypes.Recovery(
       phase: "up", portal: "10.0.0.1:3260", recoveries: 1, network: "eth0 is without carrier",
       networkSince: 2.5, silentSince: 3.5, noopsIdle: true, outage: outage, lastOutage: outage, owner: owner,
-      sessionCount: 2, dueScheduler: "none")
+      sessionCount: 2, dueScheduler: "none", removingSince: 4.5)
     var timeouts = LoginDescription.TimeoutsDescription(replacement: -1, noopInterval: 5, noopTimeout: 5)
     (timeouts.abort, timeouts.luReset, timeouts.targetReset) = (15, 30, 30)
     timeouts.hostErrorHandling = -1

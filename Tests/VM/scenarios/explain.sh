@@ -71,13 +71,28 @@ expect_exit 0 iscsi-admin explain "$SID"
 expect_stdout 'mpatha does not queue I/O without a path'
 dmsetup remove --noudevsync mpatha
 
-echo '--- error handling'
+# finds RULE: the rule finds something about the disk.
+finds() { iscsi-admin explain "$DISK" --json | jq --exit-status --arg rule "$1" '.subjects[0].findings | any(.rule == $rule)'; }
+# read_frozen: a read goes to a target that hangs.
+read_frozen() {
+  target_freeze tgt
+  dd if="/dev/$DISK" of=/dev/null bs=4k count=1 iflag=direct 2>/dev/null &
+}
+
+echo '--- a target that hangs, without NOP-Outs that would notice'
 expect_exit 0 iscsi-admin session set "$SID" --noop-interval 0 --noop-timeout 0 --abort-timeout 2
+read_frozen
+wait_until 20 finds io-stuck
+expect_exit 0 iscsi-admin explain "$DISK"
+expect_stdout "PROBLEM  I/O of $DISK does not end"
+target_thaw tgt
+wait $! || true
+wait_until 30 explained "$SID"
+
+echo '--- error handling'
 echo 2 >"/sys/block/$DISK/device/timeout"
-target_freeze tgt
-dd if="/dev/$DISK" of=/dev/null bs=4k count=1 iflag=direct 2>/dev/null &
-finds_error_handler() { iscsi-admin explain "$DISK" --json | jq --exit-status '.subjects[0].findings | any(.rule == "error-handler")'; }
-wait_until 20 finds_error_handler
+read_frozen
+wait_until 20 finds error-handler
 expect_exit 0 iscsi-admin explain "$DISK"
 expect_stdout 'PROBLEM  commands ran out of time'
 target_thaw tgt

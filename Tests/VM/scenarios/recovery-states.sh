@@ -149,7 +149,7 @@ devices_are_removed() { ! compgen -G "/sys/class/iscsi_session/session$SID/devic
 wait_until 5 devices_are_removed
 agree loggingOut null LOGGED_IN running
 expect_exit 1 iscsi-admin recovery
-expect_stdout "^ *$SID +logging out "
+expect_stdout "^ *$SID +logging out +[0-9]+ s .*its disks are being removed"
 expect_exit 1 iscsi-admin recovery --json --socket /nowhere
 expect_json '.sessions[0].status.recoveryState == "loggingOut"'
 target_thaw "$TARGET"
