@@ -65,7 +65,7 @@ public enum SettingNote: Hashable, Sendable, CustomStringConvertible {
   case afterOutage
   /// The kernel looks again when the interval so far, in seconds, is over.
   case afterInterval(String)
-  /// NOP-Outs are off as their other half is zero; the kernel has zero for both.
+  /// NOP-Outs are off as one half of the check is zero; the kernel has zero for both.
   case noopsAreOff
   /// The kernel has this value in place of the one that it took.
   case keptByKernel(String)

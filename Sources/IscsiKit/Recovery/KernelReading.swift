@@ -20,9 +20,9 @@ struct KernelReading {
     var outcome = plainOutcome(timeout, value)
     if isNOP, sent != 0, areNOPsIdle || (after == nil && wereNOPsOff) {
       (outcome.result, outcome.note) = (.atNextLogin, .noopsStartAtLogin)
-    } else if sent != value {
+    } else if isNOP, sent == 0 {
       outcome.note = .noopsAreOff
-    } else if timeout == .noopInterval, sent != 0, let old, old.number > sent.number {
+    } else if timeout == .noopInterval, let old, old.number > sent.number {
       outcome.note = .afterInterval(old.description)
     } else if timeout == .replacement, let handWritten {
       outcome.note = .handWritten(handWritten)

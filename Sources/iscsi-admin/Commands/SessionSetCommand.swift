@@ -18,7 +18,7 @@ struct SessionSetCommand: ReportingCommand {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Seconds that I/O waits for a lost session; off is for ever, 0 fails it at once.", valueName: "s"),
+      "Seconds that I/O waits for a lost session; off or -1 is for ever, 0 fails it at once.", valueName: "s"),
     transform: parseReplacementTimeout)
   var replacementTimeout: ReplacementTimeout?
 

@@ -7,7 +7,8 @@ struct SessionSettings: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Seconds that I/O waits for a lost session; off is for ever, 0 fails it at once. (default: 120)", valueName: "s"),
+      "Seconds that I/O waits for a lost session; off or -1 is for ever, 0 fails it at once. (default: 120)",
+      valueName: "s"),
     transform: parseReplacementTimeout)
   var replacementTimeout: ReplacementTimeout?
 

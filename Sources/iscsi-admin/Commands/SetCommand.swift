@@ -7,7 +7,8 @@ struct SetCommand: RecordCommand {
   static let configuration = CommandConfiguration(
     commandName: "set", abstract: "Change timeouts: in records, of sessions that are up, and of their disks.",
     discussion: """
-      Takes the names that --list shows, and the keys of records. A setting is made wherever it can be, in the records of \
+      Takes the names that --list shows, and the keys of records. A value is a number of seconds, or off, also written -1, where \
+      --list has that. A setting is made wherever it can be, in the records of \
       what is named and on its sessions, unless --record or --live is given. All is checked before anything is changed, \
       and what the kernel has afterwards is read back and told, place by place. Ends with 2 if a session does not exist, \
       with 21 if there is neither record nor session, and with 1 if something could not be set; the rest is.

@@ -136,7 +136,10 @@ func timeoutTable(for terminal: Terminal) -> String {
     ])
   }
   var lines = table.lines(for: terminal)
-  lines += ["", "In seconds, \(Timeout.longest) at most. What each is, and when a change takes effect:"]
+  lines += [
+    "",
+    "In seconds, \(Timeout.longest) at most; off can be written as -1. What each is, and when a change takes effect:",
+  ]
   for timeout in Timeout.allCases {
     let details = timeout.details
     lines.append("  \(timeout): \(details.summary)")
