@@ -41,8 +41,11 @@ extension IscsiAdmin {
     {
       return command
     }
-    if arguments.first == "help" { try checkHelp(of: arguments.dropFirst()) }
-    return try parseAsRoot(arguments)
+    guard arguments.first == "help" else { return try parseAsRoot(arguments) }
+    // The help of help is that of all.
+    let words = arguments.drop { $0 == "help" }
+    try checkHelp(of: words)
+    return try parseAsRoot(["help"] + words)
   }
 
   /// Refuses a request for the help of a command that there is not: the parser would show the help of all of them and

@@ -33,7 +33,7 @@ extension Evidence {
     let status = status
     let mood: Mood = status.state.isOperational ? .good : status.io == .fails ? .bad : .warning
     let io = status.io.map { ", I/O \($0.name)" } ?? ""
-    return "Session \(session.id), \(name)\(place): " + terminal.coloured(status.state.name + io, mood)
+    return "Session \(session.id), \(name)\(place): " + terminal.coloured(status.state.cell.text + io, mood)
   }
 }
 

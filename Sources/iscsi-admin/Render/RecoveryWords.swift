@@ -58,6 +58,19 @@ extension RecoveryState {
   }
 }
 
+extension SupervisionPhase {
+  /// The phase for people.
+  var words: String {
+    switch self {
+    case .loggingIn: "logging in"
+    case .up: "up"
+    case .recovering: "recovering"
+    case .loggingOut: "logging out"
+    case .gone: "gone"
+    }
+  }
+}
+
 extension IOState {
   /// What becomes of I/O, in few words, and how good the news is.
   func cell(at now: Double) -> Table.Cell {

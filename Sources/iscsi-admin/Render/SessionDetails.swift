@@ -15,11 +15,9 @@ func sessionDetails(
   for terminal: Terminal
 ) -> String {
   var lines = pageTitle(session) + fields(statusFields(report, session, at: now, for: terminal))
-  let outage = report.status.state.outage
   lines += fields([
     ("Cause", report.status.state.cause?.printable),
     ("Attempt", report.status.state.attemptText(at: now)),
-    ("I/O fails from", outage?.deadline?.time.map(clockText)),
     ("Error handling timers", errorHandlingText(report.status.state)),
     ("Supervised", report.status.isSupervised ? nil : "no: nobody is known to log it in again"),
   ])

@@ -95,7 +95,7 @@ func recoveryFields(_ recovery: InitiatorTypes.Recovery) -> [String] {
   }
   return fields(
     [
-      ("Phase", recovery.phase.printable),
+      ("Phase", SupervisionPhase(rawValue: recovery.phase)?.words ?? recovery.phase.printable),
       (recovery.outage == nil ? "Last outage" : "Outage", outage?.cause.printable),
       ("Network", outage?.network?.printable),
       ("Since", outage.map { clockText($0.since) }),

@@ -12,7 +12,7 @@ struct NamedCommand {
 
   /// The command of these arguments, also where they ask for its help.
   init(_ arguments: [String]) {
-    rest = arguments.first == "help" ? arguments.dropFirst() : arguments[...]
+    rest = arguments.drop { $0 == "help" }
     while let word = rest.first,
       let next = type.configuration.subcommands.first(where: { $0.configuration.commandName == word })
     {

@@ -68,8 +68,8 @@ struct WatchView: Sendable {
 
   /// The page for a terminal, a line each.
   func page(for terminal: Terminal) -> [String] {
-    var lines = [headline, ""]
-    lines += survey.sessions.isEmpty ? ["no active sessions"] : table.lines(for: terminal)
+    var lines = [headline]
+    if !survey.sessions.isEmpty { lines += [""] + table.lines(for: terminal) }
     if !recent.isEmpty { lines += [""] + recent.map(eventText) }
     return lines
   }
@@ -95,7 +95,7 @@ struct WatchView: Sendable {
       let status = survey.status(of: session)
       let rates = rates[session.id]
       table.add([
-        Table.Cell(session.id.description), Table.Cell(status.state.name, status.mood),
+        Table.Cell(session.id.description), Table.Cell(status.state.cell.text, status.mood),
         Table.Cell(status.io?.name, status.mood), Table.Cell(rates.map { binarySize(wholeNumber($0.received)) }),
         Table.Cell(rates.map { binarySize(wholeNumber($0.sent)) }),
         Table.Cell(rates.map { String(wholeNumber($0.commands.rounded())) }),
@@ -115,7 +115,7 @@ struct WatchView: Sendable {
     untold = []
     for session in survey.sessions {
       let status = survey.status(of: session)
-      let text = status.state.name + (status.io.map { ", I/O \($0.name)" } ?? "")
+      let text = status.state.cell.text + (status.io.map { ", I/O \($0.name)" } ?? "")
       guard told[session.id] != text else { continue }
       told[session.id] = text
       lines.append("\(clockText(survey.time)) session \(session.id) \((session.targetName ?? "-").printable): \(text)")

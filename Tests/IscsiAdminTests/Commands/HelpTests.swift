@@ -48,9 +48,9 @@ struct HelpTests {
 
   @Test(
     "help tells of all commands, of one and of one below it, by their whole names",
-    arguments: [[], ["login"], ["node"], ["session", "show"]], [["help"], ["--help"], ["-h"]])
+    arguments: [[], ["login"], ["node"], ["session", "show"]], [["help"], ["help", "help"], ["--help"], ["-h"]])
   func helpCommand(names: [String], word: [String]) throws {
-    let arguments = word == ["help"] ? word + names : names + word
+    let arguments = word.contains("help") ? word + names : names + word
     let error = try #require(throws: (any Error).self) {
       // What is asked for here does nothing but print.
       var command = try IscsiAdmin.command(arguments)

@@ -49,6 +49,13 @@ struct WatchViewTests {
     #expect(!view.page(for: .plain).joined().contains(" B"))
   }
 
+  @Test("Without sessions that is said once")
+  func empty() {
+    var view = WatchView()
+    view.note(SessionSurvey(time: 1_795_000_000, sessions: []))
+    #expect(view.page(for: .plain) == ["2026-11-18T11:06:40.000Z  no sessions"])
+  }
+
   @Test("Lines tell what is new, once")
   func lines() {
     var view = WatchView()
@@ -59,7 +66,7 @@ struct WatchViewTests {
         "2026-11-18T11:06:59.000Z session 2 iqn.2026-11.org.example:disk2 at 10.0.0.1:3260: connection lost\\u{1B}[2J",
         "2026-11-18T11:07:00.000Z session 1 iqn.2026-11.org.example:disk1: operational, I/O flows",
         "2026-11-18T11:07:00.000Z session 2 iqn.2026-11.org.example:disk2: recovering, I/O waits",
-        "2026-11-18T11:07:00.000Z session 3 iqn.x\"} 1\\n# \\u{1B}[2J\\: loggingIn",
+        "2026-11-18T11:07:00.000Z session 3 iqn.x\"} 1\\n# \\u{1B}[2J\\: logging in",
       ])
     view.note(Self.later())
     #expect(view.takeLines() == [])
