@@ -30,15 +30,15 @@ struct ExplainCommand: ReportingCommand {
   func perform(for terminal: Terminal) throws -> CommandOutput {
     let sysfs = location.sysfs
     let all = try sysfs.sessions()
-    let inventory = try? DiskInventory(sysfs: sysfs.root)
-    let subject = try ExplainSubject(subject)
+    let inventory = try? location.inventory()
+    let subject = try SessionSubject(subject)
     let sessions = subject.sessions(among: all, inventory, sysfs: sysfs.root)
     // Records add to what is known, and need not be there to be read.
     let records = Self.records(of: subject.targets(of: sessions), in: try? RecordStore.ofMachine().database)
-    let places = subject.isTarget ? ExplainSubject.missing(records, among: all) : []
+    let places = subject.isTarget ? SessionSubject.missing(records, among: all) : []
     guard !sessions.isEmpty || !places.isEmpty else { throw subject.nothing }
     let collector = EvidenceCollector(sysfs: sysfs, initiator: daemon.initiator, inventory: inventory)
-    let recorded = ExplainSubject.recorded(sessions, by: records)
+    let recorded = SessionSubject.recorded(sessions, by: records)
     return try output(
       of: runBlocking { await collector.evidence(about: sessions, and: places, among: all, by: recorded) },
       for: terminal)

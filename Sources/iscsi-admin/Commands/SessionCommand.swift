@@ -27,11 +27,15 @@ struct SysfsLocation: ParsableArguments {
   /// A reader of the tree.
   var sysfs: Sysfs { Sysfs(root: FilePath(sysfsRoot)) }
 
+  /// What this machine makes of its disks.
+  func inventory() throws(SysfsError) -> DiskInventory {
+    try DiskInventory(proc: FilePath(procRoot), sysfs: FilePath(sysfsRoot), dev: FilePath(devRoot))
+  }
+
   /// The disks of sessions in their surroundings, by name. If nobody can tell them, that is told, and they are left out.
   func disks(of sessions: [SessionSnapshot], _ output: inout CommandOutput) -> [String: DiskContext] {
     do throws(SysfsError) {
-      let inventory = try DiskInventory(
-        proc: FilePath(procRoot), sysfs: FilePath(sysfsRoot), dev: FilePath(devRoot))
+      let inventory = try inventory()
       var disks: [String: DiskContext] = [:]
       for session in sessions { disks.merge(try inventory.contexts(of: session)) { $1 } }
       return disks
@@ -75,7 +79,7 @@ struct SessionShowCommand: ReportingCommand {
     commandName: "show", abstract: "Show all about sessions.",
     discussion: """
       What the daemon knows of a session's recovery is shown too, if the daemon runs. Ends with 2 if one of the named \
-      sessions does not exist, and with 21 if none is named and none exists.
+      sessions does not exist, and with 21 if none is named and none exists, or a target or a device has none.
       """)
 
   @Flag(
@@ -84,9 +88,10 @@ struct SessionShowCommand: ReportingCommand {
   var verbose = false
 
   @Argument(
-    help: ArgumentHelp("The sessions' numbers; all sessions if none is given.", valueName: "sid"),
-    completion: SessionCompletion.ids, transform: parseSessionID)
-  var ids: [SessionID] = []
+    help: ArgumentHelp(
+      "Sessions' numbers, targets' names, disks and mount points, as explain takes them; all sessions if none is given.",
+      valueName: "sid|target|device"), completion: SessionCompletion.selectors, transform: SessionSubject.init)
+  var subjects: [SessionSubject] = []
 
   @OptionGroup var location: SysfsLocation
   @OptionGroup var report: ListingOptions
@@ -97,14 +102,35 @@ struct SessionShowCommand: ReportingCommand {
 
   func perform(for terminal: Terminal) throws -> CommandOutput {
     var output = CommandOutput()
-    let reports = try reports()
-    if ids.isEmpty, reports.isEmpty { output.fail(NoSession(), isSilent: report.quiet) }
+    let ids = try ids(&output)
+    let reports = try ids.isEmpty && !subjects.isEmpty ? [] : reports(of: ids)
+    if subjects.isEmpty, reports.isEmpty { output.fail(NoSession(), isSilent: report.quiet) }
     for report in reports where report.session == nil { output.fail(NoSession(selector: .id(report.id))) }
     try show(reports, at: WallClock.now, in: &output, for: terminal)
     return output
   }
 
-  private func reports() throws(SysfsError) -> [SessionReport] {
+  /// The sessions that are named, each once, in the order of their naming; what names none is told.
+  private func ids(_ output: inout CommandOutput) throws(SysfsError) -> [SessionID] {
+    var ids: [SessionID] = []
+    // Most often a number is given, and nothing has to be looked for.
+    let isSearch = subjects.contains { if case .session = $0 { false } else { true } }
+    let all = isSearch ? try location.sysfs.sessions(.summary) : []
+    let inventory = isSearch ? try? location.inventory() : nil
+    for subject in subjects {
+      var found: [SessionID] = []
+      if case .session(let id) = subject {
+        found = [id]
+      } else {
+        found = subject.sessions(among: all, inventory, sysfs: location.sysfs.root).map(\.id)
+        if found.isEmpty { output.fail(subject.nothing) }
+      }
+      ids += found.filter { !ids.contains($0) }
+    }
+    return ids
+  }
+
+  private func reports(of ids: [SessionID]) throws(SysfsError) -> [SessionReport] {
     if report.quiet { return try location.sysfs.reports(of: ids) }
     guard verbose || report.json else { return try location.sysfs.reports(of: ids, daemon.recoveries(), .complete) }
     let survey = daemon.survey(of: ids)

@@ -132,7 +132,7 @@ struct ArgumentTests {
       (["logout", "--al"], "unknown option '--al' (did you mean '--all'?); see iscsi-admin logout --help"),
       (["logout", "--socket", "/run/other", "--frob"], "unknown option '--frob'; see iscsi-admin logout --help"),
       (["discover", "--", "--frob"], nil),
-      (["session", "show", "1\u{1B}[2J"], nil),
+      (["session", "rescan", "1\u{1B}[2J"], nil),
     ] as [([String], String?)])
   func refused(arguments: [String], line: String?) throws {
     let output = try refusal(arguments)
@@ -150,7 +150,8 @@ struct ArgumentTests {
       login + ["--timeout", "4294967296"], login + ["--timeout", "-1"], login + ["--noop-interval", "1s"],
       login + ["--noop-timeout", "-1"], login + ["--noop-timeout", "2147483648"],
       login + ["--replacement-timeout", "2147483648"], login + ["--lun", "16384"], login + ["--lun", "+1"],
-      login + ["--lun", ""], ["session", "show", "x"], ["session", "show", "1x"], ["session", "show", "4294967296"],
+      login + ["--lun", ""], ["session", "rescan", "x"], ["session", "rescan", "1x"],
+      ["session", "show", "4294967296"],
       ["session", "rescan", "+1"], ["session", "show", ""], ["logout", "4294967296"],
       ["discover", "san", "--timeout", "0"],
       ["probe", "iscsi://san/\(target)/16384"],

@@ -83,7 +83,7 @@ struct ExplainCommandTests {
     let sysfs = Sysfs(root: tree.root)
     let inventory = try DiskInventory(
       proc: tree.root.appending("proc"), sysfs: tree.root, dev: tree.root.appending("dev"))
-    let found = try ExplainSubject(text).sessions(among: sysfs.sessions(), inventory, sysfs: tree.root)
+    let found = try SessionSubject(text).sessions(among: sysfs.sessions(), inventory, sysfs: tree.root)
     #expect(found.map(\.id.rawValue) == ids)
   }
 
@@ -104,14 +104,14 @@ struct ExplainCommandTests {
   func missing() throws {
     var records = try Self.records()
     let session = SessionSnapshot.example(1)
-    let places = ExplainSubject.missing(records, among: [session])
+    let places = SessionSubject.missing(records, among: [session])
     #expect(places.map(\.portal.address) == ["10.0.0.1:3260", "10.0.0.2:3260"])
     #expect(places.map(\.isAutomatic) == [false, true])
     #expect(
       places.map(\.binding) == [.hardwareAddress(try #require(HardwareAddress("02:00:00:00:00:01"))), .automatic])
     for index in records.indices { records[index].leadingLogin = true }
-    #expect(ExplainSubject.missing(records, among: [session]) == [])
-    #expect(ExplainSubject.missing(records, among: [.example(2)]).count == 3)
+    #expect(SessionSubject.missing(records, among: [session]) == [])
+    #expect(SessionSubject.missing(records, among: [.example(2)]).count == 3)
   }
 
   @Test("A session is looked after by the binding and the number of its record")
@@ -119,7 +119,7 @@ struct ExplainCommandTests {
     var bound = SessionSnapshot.example(7)
     bound.targetName = "iqn.2026-11.org.example:disk1"
     bound.interfaceName = "storage"
-    let found = ExplainSubject.recorded([.example(1), .example(2), bound], by: try Self.records())
+    let found = SessionSubject.recorded([.example(1), .example(2), bound], by: try Self.records())
     #expect(found.count == 2 && found[SessionID(rawValue: 1)] == .init(binding: .automatic, sessionCount: 1))
     let address = try #require(HardwareAddress("02:00:00:00:00:01"))
     #expect(found[bound.id] == .init(binding: .hardwareAddress(address), sessionCount: 3))

@@ -163,6 +163,29 @@ struct SessionShowTests {
     try Golden.expect(try show(tree, "--json").text, is: "session-show.json")
   }
 
+  @Test(
+    "a session is named by its number, target, disk or mount point, and shown once",
+    arguments: [
+      (["1"], "1\n", 0), (["iqn.2026-11.org.example:disk2"], "2\n", 0), (["/dev/sd1"], "1\n", 0), (["/srv"], "2\n", 0),
+      (["sd2", "1", "2", "/srv"], "2\n1\n", 0), (["iqn.2026-11.org.example:none"], "", 21),
+      (["sdz", "sd1"], "1\n", 21),
+      (["7", "sd1"], "1\n", 2),
+    ] as [([String], String, UInt8)])
+  func named(subjects: [String], ids: String, status: UInt8) throws {
+    let tree = try SysfsTree()
+    for number: UInt32 in [1, 2] {
+      try tree.add(.example(number))
+      try tree.addBlockDevice("sd\(number)", number: "8:\(number * 16)")
+    }
+    for name in ["proc", "proc/self"] { try tree.makeDirectory(name) }
+    try tree.set("proc/self/mountinfo", to: .text("22 1 8:32 / /srv rw - ext4 /dev/sd2 rw"))
+    let command = try SessionShowCommand.parse(
+      ["--sysfs-root", tree.root.string, "--proc-root", tree.root.string + "/proc", "-q"] + subjects)
+    let output = try command.output(for: .plain)
+    #expect(output.text == ids && output.status.rawValue == status)
+    #expect(output.diagnosticLines.count == (status == 0 ? 0 : 1))
+  }
+
   @Test("an unknown number ends with 2, and the known ones are still shown")
   func unknown() throws {
     let tree = try SysfsTree()

@@ -4,8 +4,8 @@ import FoundationEssentials
 import IscsiKit
 import SystemPackage
 
-/// What is to be explained.
-enum ExplainSubject: Hashable, Sendable {
+/// Sessions as an argument names them, or what is made of their disks.
+enum SessionSubject: Hashable, Sendable {
   /// A session by number.
   case session(SessionID)
   /// All sessions of a target.
