@@ -19,6 +19,10 @@ public struct TimeoutSettings: Hashable, Sendable {
     self.resetsScheduler = resetsScheduler
   }
 
+  /// All names that a setting can be added by.
+  static let names = Set(
+    Timeout.allCases.flatMap { [$0.rawValue, $0.details.recordKey].compactMap(\.self) } + [IOScheduler.settingName])
+
   /// Whether nothing is wanted.
   public var isEmpty: Bool { timeouts.isEmpty && scheduler == nil && !resetsScheduler }
 

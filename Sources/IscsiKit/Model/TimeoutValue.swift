@@ -75,7 +75,9 @@ public enum SettingRefusal: DiagnosableError, Hashable {
   /// What is wrong.
   public var description: String {
     switch self {
-    case .unknown(let name): "there is no setting \(name.debugDescription)"
+    case .unknown(let name):
+      "there is no setting \(name.debugDescription)"
+        + (name.nearest(in: TimeoutSettings.names).map { " (did you mean '\($0)'?)" } ?? "")
     case .badValue(let timeout, let text): "\(timeout) must be \(timeout.details.values), not \(text.debugDescription)"
     case .noOff(let timeout): "\(timeout) has no off: it must be \(timeout.details.values)"
     case .badScheduler(let text):

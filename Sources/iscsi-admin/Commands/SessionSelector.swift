@@ -29,6 +29,22 @@ enum SessionSelector: Hashable, Sendable {
   }
 }
 
+/// Sessions that options name, each of which says what it takes.
+struct NamedSessions: ParsableArguments {
+  @Option(
+    name: .customLong("session"), help: ArgumentHelp("A session, by its number.", valueName: "sid"),
+    completion: SessionCompletion.ids, transform: parseSessionID)
+  var sessions: [SessionID] = []
+
+  @Option(
+    name: .customLong("target"), help: ArgumentHelp("All of a target.", valueName: "name"),
+    completion: RecordCompletion.targets, transform: parseTargetName)
+  var targets: [TargetName] = []
+
+  /// The same as arguments name them.
+  var selectors: [SessionSelector] { sessions.map(SessionSelector.id) + targets.map(SessionSelector.target) }
+}
+
 /// No session is what the arguments name.
 struct NoSession: DiagnosableError, Hashable {
   /// The session that was named; nil for any.

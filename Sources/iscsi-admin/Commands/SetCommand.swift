@@ -20,15 +20,7 @@ struct SetCommand: RecordCommand {
     completion: TuningCompletion.words, transform: TuningArgument.init)
   var words: [TuningArgument] = []
 
-  @Option(
-    name: .customLong("session"), help: ArgumentHelp("A session, and its record.", valueName: "sid"),
-    completion: SessionCompletion.ids, transform: parseSessionID)
-  var sessions: [SessionID] = []
-
-  @Option(
-    name: .customLong("target"), help: ArgumentHelp("The sessions and records of a target.", valueName: "name"),
-    completion: RecordCompletion.targets, transform: parseTargetName)
-  var targets: [TargetName] = []
+  @OptionGroup var named: NamedSessions
 
   @Flag(help: "All sessions and all records.")
   var all = false
@@ -54,7 +46,7 @@ struct SetCommand: RecordCommand {
     if list { return }
     if record, live { throw ValidationError("--record and --live exclude each other; without them both are changed") }
     if words.assignments.isEmpty { throw ValidationError("nothing to set: give NAME=VALUE; --list shows the names") }
-    let isNamed = !sessions.isEmpty || !targets.isEmpty || !words.selectors.isEmpty
+    let isNamed = !named.selectors.isEmpty || !words.selectors.isEmpty
     if !all, !isNamed { throw ValidationError("no session: give session numbers or target names, or --all") }
     if all, isNamed { throw ValidationError("--all and the choice of sessions exclude each other") }
   }
@@ -76,9 +68,7 @@ struct SetCommand: RecordCommand {
   /// What is asked for.
   func request() throws(SettingRefusal) -> TuningRequest {
     var request = TuningRequest(try words.assignments.settings())
-    request.select(words.selectors)
-    request.sessions += sessions
-    request.targets += targets
+    request.select(words.selectors + named.selectors)
     request.isForAll = all
     request.place = record ? .record : live ? .live : nil
     return request

@@ -23,6 +23,11 @@ struct TuneCommand: RecordCommand {
     completion: SessionCompletion.selectors, transform: SessionSelector.init)
   var selectors: [SessionSelector] = []
 
+  @OptionGroup var named: NamedSessions
+
+  @Flag(help: "All sessions.")
+  var all = false
+
   @Flag(help: "The sessions below the root file system and below swap space.")
   var root = false
 
@@ -47,10 +52,9 @@ struct TuneCommand: RecordCommand {
   func validate() throws {
     if list { return }
     if profile == nil { throw ValidationError("no profile: give --profile; --list shows the profiles") }
-    if !root, selectors.isEmpty {
-      throw ValidationError("no session: give session numbers or target names, or --root")
-    }
-    if root, !selectors.isEmpty { throw ValidationError("--root and sessions exclude each other") }
+    let choices = [!wanted.isEmpty, all, root].count { $0 }
+    if choices == 0 { throw ValidationError("no session: give session numbers or target names, --all or --root") }
+    if choices > 1 { throw ValidationError("--all, --root and the choice of sessions exclude each other") }
   }
 
   func perform(for terminal: Terminal) throws -> CommandOutput {
@@ -88,6 +92,9 @@ struct TuneCommand: RecordCommand {
     return output
   }
 
+  /// The sessions that are named.
+  private var wanted: [SessionSelector] { selectors + named.selectors }
+
   /// The sessions that are meant.
   private func chosen(from sessions: [SessionSnapshot]) throws -> [SessionSnapshot] {
     if root {
@@ -95,10 +102,14 @@ struct TuneCommand: RecordCommand {
       if found.isEmpty { throw NoSystemSession() }
       return found
     }
-    if let missing = selectors.first(where: { selector in !sessions.contains(where: selector.matches) }) {
+    if all {
+      if sessions.isEmpty { throw NoSession() }
+      return sessions
+    }
+    if let missing = wanted.first(where: { selector in !sessions.contains(where: selector.matches) }) {
       throw NoSession(selector: missing)
     }
-    return sessions.filter { session in selectors.contains { $0.matches(session) } }
+    return sessions.filter { session in wanted.contains { $0.matches(session) } }
   }
 
   /// Writes the rules when the sessions are set already: a failure is told beside what was done to them.

@@ -123,8 +123,36 @@ struct SetCommandTests {
 
   @Test(
     "So is one of tune",
-    arguments: [["1"], ["--profile", "diskless"], ["--profile", "x", "1"], ["--profile", "diskless", "--root", "1"]])
+    arguments: [
+      ["1"], ["--profile", "diskless"], ["--profile", "x", "1"], ["--profile", "diskless", "--root", "1"],
+      ["--profile", "diskless", "--all", "1"], ["--profile", "diskless", "--all", "--root"],
+      ["--profile", "diskless", "--all", "--session", "1"],
+    ])
   func tuneRefused(words: [String]) { #expect(throws: (any Error).self) { try TuneCommand.parse(words) } }
+
+  @Test(
+    "tune takes the options of set that name sessions",
+    arguments: [
+      (["--session", "9"], 2), (["--target", "iqn.2026-11.org.example:none"], 21), (["--session", "1"], 20),
+      (["--target", "iqn.2026-11.org.example:disk1"], 20), (["--all"], 20),
+    ] as [([String], UInt8)])
+  func tuneSelection(words: [String], status: UInt8) async throws {
+    let fixture = try RecordFixture.example()
+    let tree = try sysfsWithSession()
+    let (store, sysfs) = (fixture.store, tree.root.string)
+    let output = try await onOwnThread {
+      try TuneCommand.parse(["--sysfs-root", sysfs, "--socket", sysfs + "/none", "--profile", "default"] + words)
+        .output(on: store)
+    }
+    // What is found is for the daemon, which is not there.
+    #expect(output.status.rawValue == status)
+    let empty = try SysfsTree()
+    let root = empty.root.string
+    let none = try await onOwnThread {
+      try TuneCommand.parse(["--sysfs-root", root, "--profile", "default"] + words).output(on: store).status
+    }
+    #expect(none == (words.first == "--session" ? .sessionNotFound : .noObjectsFound))
+  }
 
   @Test("A value that cannot be ends with 7, before a daemon is asked")
   func badValue() async throws {

@@ -7,6 +7,18 @@ import Testing
 
 @Suite("Timeouts")
 struct TimeoutTests {
+  @Test(
+    "A name that is nearly one of a setting is told with the one that may be meant",
+    arguments: [
+      ("noop-intervall", "noop-interval"), ("replacement_timeout", "replacement-timeout"),
+      ("io-schedular", "io-scheduler"),
+      ("node.session.timeo.replacement_timout", "node.session.timeo.replacement_timeout"), ("x", nil), ("", nil),
+    ] as [(String, String?)])
+  func nearlyKnown(name: String, meant: String?) {
+    let expected = "there is no setting \(name.debugDescription)" + (meant.map { " (did you mean '\($0)'?)" } ?? "")
+    #expect(SettingRefusal.unknown(name).description == expected)
+  }
+
   @Test("A timeout is found by its own name and by its key in records", arguments: Timeout.allCases)
   func names(timeout: Timeout) {
     #expect(Timeout(name: timeout.rawValue) == timeout)
