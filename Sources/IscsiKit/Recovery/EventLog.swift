@@ -67,15 +67,16 @@ public final class EventLog: Sendable {
   func read(after sequence: UInt64?) -> EventReading {
     let (events, continuation) = AsyncStream.makeStream(
       of: SessionEvent.self, bufferingPolicy: .bufferingNewest(Self.capacity))
-    let (reader, start) = state.withLock { state in
+    let (reader, start, next) = state.withLock { state in
       let kept = state.kept[state.head...] + state.kept[..<state.head]
       let oldest = kept.first.map { $0.sequence - 1 } ?? state.last
       var start = sequence ?? state.last
       if start < oldest || start > state.last { start = oldest }
-      for event in kept where event.sequence > start { continuation.yield(event) }
+      let given = kept.filter { $0.sequence > start }
+      for event in given { continuation.yield(event) }
       state.lastReader += 1
       state.readers[state.lastReader] = continuation
-      return (state.lastReader, start)
+      return (state.lastReader, start, given.first)
     }
     continuation.onTermination = { [weak self] _ in
       self?.state.withLock { _ = $0.readers.removeValue(forKey: reader) }
@@ -84,7 +85,8 @@ public final class EventLog: Sendable {
     let known = sequence.flatMap { $0 == 0 ? nil : $0 } ?? start
     let missed =
       known == start
-      ? nil : MissedEvents(known: known, last: start, isOfOther: known < firstSequence - 1 || known > start)
+      ? nil
+      : MissedEvents(last: start, isOfOther: known < firstSequence - 1 || known > start, end: next?.time)
     return EventReading(start: start, missed: missed, events: events)
   }
 }
@@ -101,17 +103,17 @@ struct EventReading: Sendable {
 
 /// Events, or what may have been some, that a reader cannot be given.
 struct MissedEvents: Hashable, Sendable, CustomStringConvertible {
-  /// The number of the last event that the reader knows.
-  let known: UInt64
   /// The number of the last event that it misses.
   let last: UInt64
   /// Whether the number that it knows is another log's. Nobody knows then how many there were.
   let isOfOther: Bool
+  /// Until when they happened at the latest, in seconds since 1970: when the event behind them did, nil if there is none yet.
+  let end: Double?
 
   /// What is missed and why, in words.
   var description: String {
     isOfOther
-      ? "the daemon was started anew: what happened between event \(known) and that is not known"
-      : "there were more events than are kept: what happened between event \(known) and event \(last + 1) is not known"
+      ? "the daemon was started anew: what happened between the last event that is known and that cannot be told"
+      : "there were more events than are kept: what happened between the last event that is known and the next cannot be told"
   }
 }

@@ -198,7 +198,7 @@ struct InitiatorService: VarlinkService {
     for await event in reading.events {
       // A client that is slow has lost some.
       if event.sequence - last > 1 {
-        let missed = MissedEvents(known: last, last: event.sequence - 1, isOfOther: false)
+        let missed = MissedEvents(last: event.sequence - 1, isOfOther: false, end: event.time)
         try await tell(InitiatorTypes.Event(missed), call)
       }
       last = event.sequence

@@ -242,6 +242,8 @@ extension InitiatorTypes.Event {
   }
 
   init(_ missed: MissedEvents) {
-    self.init(sequence: missed.last, time: WallClock.now, kind: Self.missedKind, message: missed.description)
+    // Not later than the event that is told next.
+    self.init(
+      sequence: missed.last, time: missed.end ?? WallClock.now, kind: Self.missedKind, message: missed.description)
   }
 }

@@ -65,17 +65,29 @@ struct EventLogTests {
     #expect(log.firstSequence == 1000)
     func missed(_ known: UInt64?) -> MissedEvents? { log.read(after: known).missed }
     // Of an earlier log, or of one that was ahead when the clock was set back.
-    #expect(missed(57) == MissedEvents(known: 57, last: 999, isOfOther: true))
-    #expect(missed(1000) == MissedEvents(known: 1000, last: 999, isOfOther: true))
-    #expect(missed(.max) == MissedEvents(known: .max, last: 999, isOfOther: true))
+    let other = MissedEvents(last: 999, isOfOther: true, end: nil)
+    for known: UInt64 in [57, 1000, .max] { #expect(missed(known) == other) }
     for known: UInt64? in [nil, 0, 999] { #expect(missed(known) == nil) }
     for _ in 0..<EventLog.capacity + 10 { log.post(try event(1)) }
-    let oldest = MissedEvents(known: 1005, last: 1009, isOfOther: false)
-    #expect(missed(1005) == oldest && log.read(after: 1005).start == 1009)
-    #expect(oldest.description.contains("between event 1005 and event 1010"))
-    #expect(missed(57) == MissedEvents(known: 57, last: 1009, isOfOther: true))
-    #expect(missed(.max) == MissedEvents(known: .max, last: 1009, isOfOther: true))
+    let reading = log.read(after: 1005)
+    #expect(reading.start == 1009 && reading.missed?.last == 1009 && reading.missed?.isOfOther == false)
+    for known: UInt64 in [57, .max] {
+      let missed = try #require(missed(known))
+      #expect(missed.last == 1009 && missed.isOfOther)
+      // A number of the log says nothing to a reader.
+      #expect(!missed.description.contains { $0.isNumber })
+    }
     for known: UInt64? in [nil, 0, 1009, 1020, log.lastSequence] { #expect(missed(known) == nil) }
+  }
+
+  @Test("What is missed is told with a time that is not after that of the next event")
+  func missedTime() async throws {
+    let log = EventLog(startedAt: 0.001)
+    log.post(try event(1))
+    let reading = log.read(after: 57)
+    var events = reading.events.makeAsyncIterator()
+    let next = try #require(await events.next())
+    #expect(InitiatorTypes.Event(try #require(reading.missed)).time == next.time)
   }
 
   @Test("A reader whose number is ahead of the log gets all")
