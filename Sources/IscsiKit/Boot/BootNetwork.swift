@@ -25,8 +25,13 @@ public enum BootNetworkError: DiagnosableError, Hashable {
     default: false
     }
   }
-  /// 1, as open-iscsi's.
-  public var exitStatus: ExitStatus { .failure }
+  /// 13 for what only root may do, else 1, as open-iscsi's.
+  public var exitStatus: ExitStatus {
+    switch self {
+    case .failed(_, let errno), .refused(_, let errno): errno.isDenial ? .access : .failure
+    default: .failure
+    }
+  }
   /// The reason in words.
   public var description: String {
     switch self {
@@ -45,6 +50,7 @@ public enum BootNetworkError: DiagnosableError, Hashable {
     case .dhcp(let error): error.advice
     case .noDevice: "see that the driver of the network card is part of the initramfs"
     case .noAdvertisement: "see that the network has an IPv6 router, or give the address with ip="
+    case .failed(_, let errno) where errno.isDenial, .refused(_, let errno) where errno.isDenial: "do it as root"
     case .refused: "see that its gateway is on the network of the device"
     case .missing, .failed, .cancelled: nil
     }

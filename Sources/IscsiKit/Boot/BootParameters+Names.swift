@@ -220,6 +220,8 @@ extension BootParameters {
         problems.append(BootProblem(parameter: "\(file): \(assignment.name)", reason: "there is no such parameter"))
         continue
       }
+      if settingsFile == nil { settingsFile = SettingsFile(path: file) }
+      if settingsFile?.names.contains(assignment.name) == false { settingsFile?.names.append(assignment.name) }
       let values = parameter.isListInFile ? assignment.value.split(separator: " ").map(String.init) : [assignment.value]
       take(parameter, values, from: "\(file): \(assignment.name)")
     }

@@ -29,6 +29,14 @@ public struct BootParameters: Hashable, Sendable {
     public var customMirror: Mirror { Mirror(self, children: [:]) }
   }
 
+  /// A file that assigns parameters, such as Debian's `iscsi.initramfs`.
+  public struct SettingsFile: Hashable, Sendable {
+    /// Where it is.
+    public let path: String
+    /// The variables that it assigns and that are parameters, in their order. Their values may be secrets.
+    public internal(set) var names: [String] = []
+  }
+
   /// Whether a target is asked for, be it in words that cannot be understood.
   public var isAskedFor = false
   /// As whom we log in.
@@ -85,6 +93,10 @@ public struct BootParameters: Hashable, Sendable {
   public var usualInterface: BootInterface?
   /// Whether a network device was to be set up in a way that could not be understood.
   public var hasRefusedInterface = false
+  /// The file that says some of this; nil if none does.
+  public var settingsFile: SettingsFile?
+  /// Whether there is a file that may say some of this, and we are not allowed to read it.
+  public var lacksPermission = false
   /// What could not be understood, and is as if it had not been said.
   public var problems: [BootProblem] = []
 
@@ -107,6 +119,8 @@ public struct BootParameters: Hashable, Sendable {
     all.namesTargetElsewhere = namesTargetElsewhere || others.namesTargetElsewhere
     all.isMultipath = isMultipath || others.isMultipath
     all.hasRefusedInterface = hasRefusedInterface || (interfaces.isEmpty && others.hasRefusedInterface)
+    all.settingsFile = settingsFile ?? others.settingsFile
+    all.lacksPermission = lacksPermission || others.lacksPermission
     all.initiator = initiator ?? others.initiator
     // Who names a target does not want those that others name.
     if !namesTarget, takesTargets {

@@ -95,6 +95,8 @@ public struct BootPlan: Hashable, Sendable {
   public internal(set) var lacksInitiatorName = false
   /// Whether a DHCP server has named a root file system that is not on iSCSI.
   public internal(set) var hasOtherRootPath = false
+  /// Whether there is a file that may ask for more, and we are not allowed to read it.
+  public internal(set) var lacksPermission = false
   /// Whether all targets are ways to the same disks.
   public internal(set) var isMultipath = false
   /// Whether the name servers of the links are for the machine, too: who names one wants that, as from the kernel.
@@ -111,6 +113,7 @@ public struct BootPlan: Hashable, Sendable {
   /// The plan for an input.
   public init(_ input: Input) {
     problems = input.parameters.problems
+    lacksPermission = input.parameters.lacksPermission
     isMultipath = input.parameters.isMultipath
     let hasFirmware = input.firmware.contains { !$0.targets.isEmpty || !$0.problems.isEmpty }
     isAskedFor = input.parameters.isAskedFor || (input.usesFirmware && hasFirmware)

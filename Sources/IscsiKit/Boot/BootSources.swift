@@ -67,6 +67,7 @@ public struct BootSources: Sendable {
       // A name may come from elsewhere.
       if case .unreadable(_, .noSuchFileOrDirectory) = error {
       } else {
+        input.parameters.lacksPermission = input.parameters.lacksPermission || error.exitStatus == .access
         input.parameters.problems.append(BootProblem(parameter: nameFile.path.string, reason: error.description))
       }
     }
@@ -87,9 +88,16 @@ public struct BootSources: Sendable {
   private func settings() -> BootParameters {
     var settings = BootParameters()
     for file in Self.settingsFiles {
-      guard let text = text(of: file) else { continue }
-      settings = BootParameters(ShellAssignments(text), of: file.string)
-      break
+      do throws(Errno) {
+        settings = BootParameters(ShellAssignments(try contents(of: file)), of: file.string)
+        break
+      } catch {
+        guard error.isDenial else { continue }
+        // It is not there for nothing.
+        (settings.isAskedFor, settings.lacksPermission) = (true, true)
+        settings.problems.append(BootProblem(parameter: file.string, reason: "it cannot be read: \(error)"))
+        break
+      }
     }
     let configuration = ["/conf/initramfs.conf"] + files(in: "/conf/conf.d", withSuffix: "")
     settings.takeConfiguration(configuration.compactMap(text))
@@ -102,10 +110,17 @@ public struct BootSources: Sendable {
       .map(folder.appending)
   }
 
-  private func text(of file: FilePath) -> String? {
-    guard let contents = try? FileContents(of: path(file), limit: KernelCommandLine.sizeLimit) else { return nil }
+  private func text(of file: FilePath) -> String? { try? contents(of: file) }
+
+  private func contents(of file: FilePath) throws(Errno) -> String {
+    let contents = try FileContents(of: path(file), limit: KernelCommandLine.sizeLimit)
     return String(decoding: contents.octets, as: UTF8.self)
   }
 
   private func path(_ path: FilePath) -> FilePath { root.appending(path.removingRoot().components) }
+}
+
+extension Errno {
+  /// Whether somebody else would have been allowed to do it.
+  var isDenial: Bool { self == .permissionDenied || self == .notPermitted }
 }

@@ -58,9 +58,14 @@ struct BootNetworkOptions: ParsableArguments {
 struct NothingToBoot: DiagnosableError {
   /// What is wrong with what asks for one; nothing if nothing asks.
   let problems: [BootProblem]
+  /// Whether there is a file that may say otherwise, and we are not allowed to read it.
+  let lacksPermission: Bool
 
   /// Why a plan has nothing to do.
-  init(_ plan: BootPlan) { problems = plan.isAskedFor ? plan.problems : [] }
+  init(_ plan: BootPlan) {
+    problems = plan.isAskedFor ? plan.problems : []
+    lacksPermission = plan.isAskedFor && plan.lacksPermission
+  }
 
   var description: String {
     problems.isEmpty
@@ -68,9 +73,13 @@ struct NothingToBoot: DiagnosableError {
         + "/etc/iscsi/iscsi.initramfs nor boot firmware (iBFT)"
       : "no login can be made: " + problems.map(\.description).joined(separator: "; ")
   }
-  var exitStatus: IscsiKit.ExitStatus { problems.isEmpty ? .noObjectsFound : .invalidArgument }
+  var exitStatus: IscsiKit.ExitStatus {
+    lacksPermission ? .access : problems.isEmpty ? .noObjectsFound : .invalidArgument
+  }
   var advice: String? {
-    "iscsi-admin " + (problems.isEmpty ? "help boot tells what can name one" : "boot show tells what is understood")
+    lacksPermission
+      ? "ask as root"
+      : "iscsi-admin " + (problems.isEmpty ? "help boot tells what can name one" : "boot show tells what is understood")
   }
 }
 

@@ -46,7 +46,14 @@ struct BootPlanDocument: JSONDocument {
     let loginRetrySeconds: Int64?
   }
 
+  /// The file of assignments.
+  struct SettingsFile: Encodable {
+    let path: String
+    let names: [String]
+  }
+
   let firmware: [Firmware]
+  let settingsFile: SettingsFile?
   let network: [Link]
   let logins: [Login]
   let awaitsRootPath: Bool
@@ -58,6 +65,7 @@ struct BootPlanDocument: JSONDocument {
         source: boot.source.description, used: plan?.input.usesFirmware ?? false,
         initiator: boot.initiator?.name?.description, problems: boot.problems.map(\.description))
     }
+    settingsFile = (plan?.input.parameters.settingsFile).map { SettingsFile(path: $0.path, names: $0.names) }
     network = (plan?.plan.links ?? []).map(Link.init)
     logins = (plan?.plan.logins ?? []).map(Login.init)
     awaitsRootPath = plan?.plan.awaitsRootPath ?? false

@@ -9,6 +9,9 @@ func bootPlanText(_ input: BootPlan.Input, _ plan: BootPlan) -> String {
     let use = input.usesFirmware ? "" : ", not used: parameters name the target"
     lines.append("Firmware   \(boot.source)" + (maker.isEmpty ? "" : " (\(maker))") + use)
   }
+  if let file = input.parameters.settingsFile {
+    lines.append("Settings   \(file.path): \(file.names.joined(separator: ", "))")
+  }
   for link in plan.links { lines.append("Network    \(link.words)") }
   for login in plan.logins {
     lines.append("Login      \(login.record.target) at \(login.record.portal.address) (\(login.source))")

@@ -26,8 +26,13 @@ struct BootCommandTests {
 
   @Test("The plan is shown with what asks for each part of it, and without any secret")
   func show() throws {
+    var file = try input("quiet", firmware: false)
+    file.parameters = BootParameters(
+      ShellAssignments(
+        "ISCSI_TARGET_NAME=iqn.2026-11.org.example:disk\nISCSI_TARGET_IP=10.0.0.1\nISCSI_PASSWORD=wonderland12"),
+      of: "/etc/iscsi/iscsi.initramfs")
     for (name, input) in [
-      ("firmware", try input("quiet")), ("parameters", try input(Self.parameters)),
+      ("firmware", try input("quiet")), ("parameters", try input(Self.parameters)), ("file", file),
       ("dhcp", try input("root=dhcp BOOTIF=01-52-54-00-12-34-56", firmware: false)),
     ] {
       let plan = BootPlan(input)
@@ -68,6 +73,8 @@ struct BootCommandTests {
     #expect(output.text.contains("Login      iqn.2026-11.org.example:disk at 10.0.0.1:3261 (iscsi_target_name)\n"))
     #expect(output.text.contains("as iqn.2026-11.org.example:file") && output.text.contains("Network    eth0: DHCP"))
     #expect(
+      output.text.contains("Settings   /etc/iscsi/iscsi.initramfs: ISCSI_TARGET_NAME, ISCSI_TARGET_IP, ISCSI_IP\n"))
+    #expect(
       output.diagnostics == "iscsi-admin: warning: /etc/iscsi/iscsi.initramfs: ISCSI_X: there is no such parameter\n")
     #expect(output.status == .success)
   }
@@ -95,6 +102,21 @@ struct BootCommandTests {
     ])
     let told = try await run(["connect", "--if-configured"], in: tree)
     #expect(told.status == .invalidArgument && told.diagnostics.contains("no login can be made"))
+  }
+
+  @Test("Who may not read what asks for a boot is told that, and not that nothing does")
+  func denied() throws {
+    var parameters = BootParameters()
+    (parameters.isAskedFor, parameters.lacksPermission) = (true, true)
+    parameters.problems = [BootProblem(parameter: "/etc/iscsi/iscsi.initramfs", reason: "it cannot be read")]
+    let nothing = NothingToBoot(BootPlan(BootPlan.Input(parameters: parameters)))
+    #expect(nothing.exitStatus == .access && nothing.advice == "ask as root")
+    #expect(nothing.description.contains("/etc/iscsi/iscsi.initramfs: it cannot be read"))
+    // The name alone asks for none.
+    parameters.isAskedFor = false
+    #expect(NothingToBoot(BootPlan(BootPlan.Input(parameters: parameters))).exitStatus == .noObjectsFound)
+    #expect(BootNetworkError.failed(device: "eth0", .notPermitted).exitStatus == .access)
+    #expect(BootNetworkError.failed(device: "eth0", .timedOut).exitStatus == .failure)
   }
 
   @Test("A login that nobody can make is missed, whatever other targets have")

@@ -69,7 +69,10 @@ struct BootParametersTests {
         return "rd.iscsi.\(parts)=\(value)"
       }.joined(separator: " "))
     let text = values.map { "ISCSI_\($0.uppercased())=\"\($1)\"\n" }.joined()
-    let file = BootParameters(ShellAssignments(text), of: "iscsi.initramfs")
+    var file = BootParameters(ShellAssignments(text), of: "iscsi.initramfs")
+    #expect(Set(file.settingsFile?.names ?? []) == Set(values.keys.map { "ISCSI_\($0.uppercased())" }))
+    // All else is the same.
+    file.settingsFile = nil
     #expect(debian == dracut && debian == file && debian.problems == [])
     #expect(
       debian.targetHosts.map(\.description) == ["10.0.0.1"] && debian.targetPort == 3261 && debian.targetGroup == 2)
