@@ -47,6 +47,8 @@ public struct BootLink: Hashable, Sendable {
   public var routes: [BootRoute] = []
   /// Whether it is done only if there is no way to the targets: nobody has asked for it.
   public var isFallback = false
+  /// Whether nobody has asked for the device at this boot: another one will do, if it is not there.
+  var isUsualDevice = false
   /// Whether its gateway is for all of the world: who names one in `ip=` wants that, as from the kernel.
   public var makesDefaultRoute = false
   /// Whether a DHCP server is to tell where the root file system is.

@@ -131,8 +131,11 @@ public struct BootNetwork: Sendable {
   /// The network of this namespace.
   ///
   /// - Parameter client: Asks for addresses.
-  public init(client: DHCPClient = DHCPClient()) {
-    devices = NetworkDevices()
+  public init(client: DHCPClient = DHCPClient()) { self.init(NetworkDevices(), client: client) }
+
+  /// The network of these devices.
+  init(_ devices: NetworkDevices, client: DHCPClient = DHCPClient()) {
+    self.devices = devices
     self.client = client
   }
 
@@ -157,10 +160,9 @@ public struct BootNetwork: Sendable {
     if link.isFallback, let report = await reachable(link) { return report }
     // Before the device is switched on, so that its link is not missed.
     let monitor = try? NetworkMonitor()
-    guard link.device == .any else {
-      return try await setUp(link, on: try await find(link.device, link.identity, by: monitor), by: monitor)
-    }
-    return try await setUpAny(link, by: monitor)
+    if link.device == .any { return try await setUpAny(link, by: monitor) }
+    if link.isUsualDevice, await !comes(link.device, by: monitor) { return try await setUpAny(link, by: monitor) }
+    return try await setUp(link, on: try await find(link.device, link.identity, by: monitor), by: monitor)
   }
 
   /// Sets the link up on one of all devices: on one with a carrier, and, should it want an address from elsewhere, on the first

@@ -29,6 +29,7 @@ extension BootPlan {
     let device = named ?? parameters.bootDevice.map(BootDevice.hardwareAddress) ?? .any
     var link = BootLink(source: "ip", device: device, addressing: interface.addressing)
     link.name = called
+    link.isUsualDevice = interface.device == nil && named != nil
     link.vlan = vlan
     link.mtu = interface.mtu
     link.hardwareAddress = interface.hardwareAddress

@@ -52,6 +52,24 @@ struct BootDeviceTests {
     #expect(BootDevice.named("san0").name(among: devices, odd) == nil)
   }
 
+  @Test("A device that images are configured with, and that nobody has asked for, is not waited for as one in ip=")
+  func usual() async throws {
+    let tree = try machine(["enp1s0": Self.first], hardware: ["enp1s0"])
+    var network = BootNetwork(NetworkDevices(sysfs: tree.root))
+    network.patience.name = .zero
+    #expect(await network.comes(.named("enp1s0"), by: nil))
+    #expect(await !network.comes(.named("eth0"), by: nil))
+    func link(_ line: String) throws -> BootLink {
+      var parameters = BootParameters(
+        KernelCommandLine("netroot=iscsi:10.0.0.1::::iqn.2026-11.org.example:disk \(line)"))
+      parameters.initiator = try InitiatorName("iqn.2026-11.org.example:machine")
+      parameters.takeConfiguration(["DEVICE=eth0"])
+      return try #require(BootPlan(BootPlan.Input(parameters: parameters)).links.first)
+    }
+    #expect(try link("").isUsualDevice && link("").device == .named("eth0"))
+    #expect(try !link("ip=eth0:dhcp").isUsualDevice)
+  }
+
   @Test("A card that is on is switched off for another MAC address, which most drivers take only then")
   func hardwareAddress() throws {
     let tree = try machine(["eth0": Self.first], hardware: ["eth0"])
