@@ -90,6 +90,16 @@ static inline int clinux_wait_for_termination(void) {
   return sigwait(&signals, &number) == 0 ? number : 0;
 }
 
+// Lets a signal that is blocked have its way with the process; returns if that is nothing.
+static inline void clinux_raise(int number) {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, number);
+  (void)kill(getpid(), number);
+  (void)pthread_sigmask(SIG_UNBLOCK, &signals, 0);
+  (void)pthread_sigmask(SIG_BLOCK, &signals, 0);
+}
+
 // Starts a thread with a stack of this size; 0 is the default of the process.
 static inline int clinux_start_thread(pthread_t *thread, size_t stack, void *(*body)(void *), void *context) {
   pthread_attr_t attributes;

@@ -19,6 +19,8 @@ public final class TerminationSignals: Sendable {
   private struct State {
     var handlers: [Int: @Sendable () -> Void] = [:]
     var lastNumber = 0
+    /// What ends the process at once.
+    var atOnce: (@Sendable (Int32) -> Void)?
     var isWatched = false
     var hasCalled = false
   }
@@ -44,30 +46,54 @@ public final class TerminationSignals: Sendable {
   /// - Parameter handler: Is called at the first SIGINT or SIGTERM, on a thread that must not wait.
   /// - Returns: By what to clear it.
   public func set(_ handler: @escaping @Sendable () -> Void) -> Handler {
-    let (set, isWatched) = state.withLock { state in
+    let set = state.withLock { state in
       state.lastNumber += 1
       state.handlers[state.lastNumber] = handler
-      defer { state.isWatched = true }
-      return (Handler(number: state.lastNumber), state.isWatched)
+      return Handler(number: state.lastNumber)
     }
-    if !isWatched {
-      // Without the thread the signals stay held, the work goes on to its end, and the next handler tries again.
-      do throws(Errno) {
-        try DedicatedThread.start(named: "iscsi-signals") { self.watch() }
-      } catch {
-        state.withLock { $0.isWatched = false }
-      }
-    }
+    beWatched()
     return set
   }
 
   /// Clears a handler; nothing happens the second time.
   public func clear(_ handler: Handler) { state.withLock { $0.handlers[handler.number] = nil } }
 
+  /// Ends the process at each signal, whatever handlers are set: for a program that leaves nothing half made. Set it before other
+  /// threads are started.
+  ///
+  /// - Parameter end: Gets the number of the signal. If it returns, the process goes on.
+  public func endAtOnce(by end: @escaping @Sendable (Int32) -> Void) {
+    state.withLock { $0.atOnce = end }
+    beWatched()
+  }
+
+  /// Does to the process what a signal does by default, or what the one that has started the process has set; returns if
+  /// that is nothing.
+  public static func raise(_ number: Int32) { clinux_raise(number) }
+
+  /// Starts the thread that takes the signals, if it does not run yet.
+  private func beWatched() {
+    let isWatched = state.withLock { state in
+      defer { state.isWatched = true }
+      return state.isWatched
+    }
+    guard !isWatched else { return }
+    // Without the thread the signals stay held, the work goes on to its end, and the next handler tries again.
+    do throws(Errno) {
+      try DedicatedThread.start(named: "iscsi-signals") { self.watch() }
+    } catch {
+      state.withLock { $0.isWatched = false }
+    }
+  }
+
   private func watch() {
     while true {
       let number = wait()
       guard number != 0 else { return }
+      if let atOnce = state.withLock(\.atOnce) {
+        atOnce(number)
+        continue
+      }
       let handlers = state.withLock { state in
         defer { state.hasCalled = true }
         return state.hasCalled ? [] : Array(state.handlers.values)

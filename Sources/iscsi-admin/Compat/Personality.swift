@@ -19,7 +19,9 @@ enum Personality: String {
   /// - Returns: The exit code.
   func run(_ arguments: [String], program: String) -> ExitStatus {
     switch self {
-    case .iscsiadm: return Iscsiadm().run(arguments, program: program)
+    case .iscsiadm:
+      Iscsiadm.endAtSignals()
+      return Iscsiadm().run(arguments, program: program)
     case .iscsid:
       do throws(GetOptMistake) {
         return try Iscsid(arguments).run()

@@ -93,4 +93,16 @@ struct TerminationSignalsTests {
     await script.send(15)
     #expect(script.waits == 2)
   }
+
+  @Test("A program that leaves nothing half made ends at each signal, whatever is under way")
+  func atOnce() async {
+    let script = Script()
+    let signals = await script.signals()
+    signals.endAtOnce { script.tell("at once \($0)") }
+    let handler = signals.set { script.tell("cancelled") }
+    await script.send(2)
+    await script.send(15)
+    #expect(script.told == ["at once 2", "at once 15"])
+    signals.clear(handler)
+  }
 }

@@ -11,7 +11,7 @@ struct DiscoveryFailure {
 
   init(_ error: OperationError, host: PortalHost) {
     switch error.cause {
-    case .transport(.cancelled):
+    case .cancelled:
       self.init([], .failure)
     case .transport(.unresolvable(let reason)):
       self.init(

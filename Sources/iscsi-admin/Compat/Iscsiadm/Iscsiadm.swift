@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Glibc
 import IscsiKit
 import SystemPackage
 
@@ -27,6 +28,21 @@ struct Iscsiadm {
 
   var machine = Machine()
   var console = IscsiadmConsole.standard
+
+  /// Ends the process at SIGINT and SIGTERM as open-iscsi's does, which takes the first alone. Call it before all else.
+  ///
+  /// There is nothing to undo: a discovery is a connection of our own, the daemon breaks off what it is not asked for any
+  /// more, and a record is the old or the new one.
+  static func endAtSignals() {
+    TerminationSignals.hold()
+    TerminationSignals.shared.endAtOnce { number in
+      guard number == SIGINT else { return TerminationSignals.raise(number) }
+      _exit(Int32(IscsiadmConsole.standard.report(interruption).rawValue))
+    }
+  }
+
+  /// What is told at SIGINT.
+  static let interruption = IscsiadmError(.failure, "caught SIGINT, exiting...")
 
   /// Does what the arguments say.
   ///
