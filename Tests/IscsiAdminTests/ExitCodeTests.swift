@@ -94,13 +94,27 @@ struct ExitCodeTests {
     #expect(rows.map(\.name) == ExitStatus.allCases.map { "`\($0)`" })
   }
 
-  @Test("A code that the documentation calls unused has no error here, and the others have one")
-  func use() throws {
-    let unused = try Golden.contents(Golden.root + "/docs/exit-codes.md").split(separator: "\n")
+  /// The codes that the documentation calls unused.
+  private func unused() throws -> [Int] {
+    try Golden.contents(Golden.root + "/docs/exit-codes.md").split(separator: "\n")
       .filter { $0.hasSuffix("| not used yet |") }
       .compactMap { $0.split(separator: "|").first.flatMap { Int($0.filter(\.isNumber)) } }
+  }
+
+  @Test("A code that the documentation calls unused has no error here, and the others have one")
+  func use() throws {
+    let unused = try unused()
     let used = Set(try Self.errors().map(\.1) + [0])
     #expect(used.isDisjoint(with: unused))
     #expect(used.union(unused) == Set(ExitStatus.allCases.map { Int($0.rawValue) }))
+  }
+
+  @Test("The manual page has every code that is used, in order")
+  func manual() throws {
+    let lines = try Golden.contents(Golden.root + "/docs/manual.mdoc").split(separator: "\n")
+    let section = lines.drop { $0 != ".Sh \"EXIT STATUS\"" }.prefix { $0 != ".Sh EXAMPLES" }
+    let codes = section.filter { $0.hasPrefix(".It ") }.compactMap { Int($0.dropFirst(4)) }
+    let unused = try unused()
+    #expect(codes == ExitStatus.allCases.map { Int($0.rawValue) }.filter { !unused.contains($0) })
   }
 }
