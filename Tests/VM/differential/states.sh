@@ -169,6 +169,20 @@ state_no_daemon() { tool_stop; }
 disks_appear() {
   grep -qx "$1" /sys/class/iscsi_session/session*/targetname 2>/dev/null && wait_for 50 disk_is_there "$1"
 }
+# interrupted SIGNAL PORT ARGUMENT...: iscsiadm gets a signal when it is connected to this port of the target; its status. Job control,
+# without which what is in the background ignores SIGINT.
+interrupted() {
+  local signal=$1 port=$2 status=0
+  shift 2
+  set -m
+  iscsiadm "$@" &
+  set +m
+  wait_for 50 is_connected "$port"
+  kill -s "$signal" $!
+  wait $! 2>/dev/null || status=$?
+  return $status
+}
+is_connected() { busybox netstat -tn | grep -q ":$1 .*ESTABLISHED"; }
 # sessions_are COUNT: soon there are so many, for what is not waited for.
 sessions_are() { wait_for 100 session_count_is "$1"; }
 session_count_is() { [[ $(session_count) == "$1" ]]; }

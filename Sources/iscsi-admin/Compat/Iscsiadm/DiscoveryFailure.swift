@@ -9,20 +9,31 @@ struct DiscoveryFailure {
   /// Whether another attempt may do better.
   let mayPass: Bool
 
-  init(_ error: OperationError, host: PortalHost) {
+  /// A failure.
+  ///
+  /// - Parameters:
+  ///   - error: It.
+  ///   - name: The host as it was given. All that comes after its name was looked up tells of the address.
+  init(_ error: OperationError, host name: PortalHost) {
+    // The last error of the system is shown, whatever it is of: a look-up leaves that its cache does not run.
+    let (host, lastError) = name.numeric.map { ($0, "Success") } ?? (name.addresses.first, "No such file or directory")
+    self.init(error, host: name, at: host.map(\.description) ?? name.description, lastError: lastError)
+  }
+
+  private init(_ error: OperationError, host name: PortalHost, at host: String, lastError: String) {
     switch error.cause {
     case .cancelled:
       self.init([], .failure)
     case .transport(.unresolvable(let reason)):
       self.init(
         [
-          "Cannot resolve host \(host). getaddrinfo error: [\(reason)]", "cannot resolve host name \(host)",
-          "cannot resolve host name \(host)",
+          "Cannot resolve host \(name). getaddrinfo error: [\(reason)]", "cannot resolve host name \(name)",
+          "cannot resolve host name \(name)",
         ], .transport)
     case .transport(.noSuchHardwareAddress(let address)):
       self.init(
-        ["Cannot match \(address) to net/scsi interface.", "cannot make connection to \(host): Success"], .pduTimeout,
-        mayPass: true)
+        ["Cannot match \(address) to net/scsi interface.", "cannot make connection to \(host): \(lastError)"],
+        .pduTimeout, mayPass: true)
     case .transport(.timedOut):
       self.init(["connect to \(host) timed out"], .pduTimeout, mayPass: true)
     case .transport(let reason):

@@ -10,14 +10,22 @@ extension DiscoveryMode {
   ) throws(IscsiadmError) -> ExitStatus {
     var found: [(InterfaceRecord, [DiscoveredTarget])] = []
     for interface in interfaces {
-      let targets = record.kind == .isns ? try askISNS(record, as: interface) : try ask(record, over: interface)
-      found.append((interface, targets))
+      do throws(IscsiadmError) {
+        let targets = record.kind == .isns ? try askISNS(record, as: interface) : try ask(record, over: interface)
+        found.append((interface, targets))
+      } catch {
+        // A name that is not known is passed over, unless no interface is asked for.
+        if error.status != .transport || (options.interfaces.isEmpty && interfaces == [.standard]) { throw error }
+      }
     }
+    guard !found.isEmpty else { throw Self.nothingFound }
     let answers = found
+    // What was not asked may be there still.
+    let effects = found.count == interfaces.count ? effects : effects.subtracting(.remove)
     let nodes = try machine.changing { (changes) throws(DatabaseError) in
       try changes.merge(answers, foundBy: record, machine.configuration, effects)
     }
-    guard !nodes.isEmpty else { throw IscsiadmError(.noObjectsFound, "No portals found") }
+    guard !nodes.isEmpty else { throw Self.nothingFound }
     switch max(options.printLevel ?? 0, 0) {
     case 0: console.say(nodes.map { NodeText.line($0, tag: .signed) }.joined())
     case 1: console.say(NodeText.tree(nodes))
@@ -121,6 +129,8 @@ extension DiscoveryMode {
       throw IscsiadmError(status, "\(error)", Self.failure(status))
     }
   }
+
+  private static var nothingFound: IscsiadmError { IscsiadmError(.noObjectsFound, "No portals found") }
 
   private static func failure(_ status: ExitStatus) -> String {
     "Could not perform SendTargets discovery: \(status.openISCSIText)"

@@ -87,7 +87,8 @@ struct DiscoveryMode {
     }
     var trees: [DiscoveryText.Found] = []
     for discovery in discoveries { trees.append((discovery, try nodes(from: .discovery(discovery)))) }
-    let (isns, byHand, firmware) = (try nodes(from: .isns), try nodes(from: .byHand), try nodes(from: .firmware))
+    let (isns, firmware) = (try nodes(from: .isns), try nodes(from: .firmware))
+    let byHand = try olderNodes() + nodes(from: .byHand)
     console.say(DiscoveryText.tree(trees, isns: isns, byHand: byHand, firmware: firmware))
     let isEmpty = discoveries.isEmpty && isns.isEmpty && byHand.isEmpty && firmware.isEmpty
     return isEmpty ? .noObjectsFound : .success
@@ -97,6 +98,12 @@ struct DiscoveryMode {
     let listing = try machine.reading { () throws(DatabaseError) in try machine.database.nodes(from: origin) }
     console.warn(of: listing.problems)
     return listing.records.map(\.record)
+  }
+
+  /// The nodes that were made by hand whose records are in the older form: they have no links.
+  private func olderNodes() throws(IscsiadmError) -> [NodeRecord] {
+    let listing = try machine.reading { () throws(DatabaseError) in try machine.database.nodes() }
+    return listing.records.filter(\.isInOlderForm).map(\.record).filter { $0.discoveryKind == .byHand }
   }
 
   // MARK: - On a record
