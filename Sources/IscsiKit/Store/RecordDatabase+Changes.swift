@@ -30,6 +30,11 @@ extension RecordDatabase {
     ///   - isNew: Whether it is made anew: others who were let read the old one may not read it.
     public mutating func save(_ record: NodeRecord, over stored: Stored<NodeRecord>? = nil, isNew: Bool = false) {
       let location = NodeLocation(of: record)
+      let text = Self.text(of: record, over: stored?.text) { NodeRecord.keys[$0] != nil }
+      // What is changed in its place has its link, and of thousands nothing else has to be looked at.
+      if !isNew, let stored, stored.path == location.path, stored.record.isSameNode(as: record) {
+        return pending.append(.put(stored.path, text))
+      }
       // The link first: one that leads nowhere for a moment is better than a record that its discovery does not know.
       let links = self.links(to: record), old = stored.map { self.links(to: $0.record) } ?? []
       pending += (old.filter { !links.contains($0) } + links.dropFirst()).map { .remove($0) }
@@ -37,7 +42,6 @@ extension RecordDatabase {
         let folder = location.path.dropLast().joined(separator: "/")
         pending.append(.link(link, to: database.root.appending(folder)))
       }
-      let text = Self.text(of: record, over: stored?.text) { NodeRecord.keys[$0] != nil }
       if isNew, stored != nil { pending.append(.restrict(location.path)) }
       pending.append(.put(location.path, text))
       if let older = location.inOlderForm { pending.append(.remove(older.path)) }
@@ -134,5 +138,14 @@ extension RecordDatabase {
     } catch {
       return false
     }
+  }
+}
+
+extension NodeRecord {
+  /// Whether another record is of the same node, found by the same discovery.
+  fileprivate func isSameNode(as other: NodeRecord) -> Bool {
+    target == other.target && portal == other.portal && interface.name == other.interface.name
+      && discoveryKind == other.discoveryKind && discoveryAddress == other.discoveryAddress
+      && discoveryPort == other.discoveryPort
   }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
+import IscsiKitTesting
 import SystemPackage
 import Testing
 
@@ -174,6 +175,43 @@ struct RecordDatabaseTests {
     try database.change { (changes) throws(DatabaseError) in records.forEach { changes.save($0) } }
     #expect(try database.nodes().records.count == 100)
     #expect(try files.entries().contains { $0.hasPrefix(".iscsi-admin") } == false)
+  }
+
+  @Test("Thousands of records are read in the database's order, changed and removed")
+  func thousands() throws {
+    let targets = (0..<1100).map { "disk\(1000 + $0)" }
+    try database.change { changes throws(DatabaseError) in
+      for target in targets { if let record = try? NodeRecord.example(target) { changes.save(record) } }
+    }
+    for target in [targets[3], targets[1050]] {
+      try files.write("", to: "nodes/iqn.2026-11.org.example:\(target)/stray")
+    }
+    #expect(try names() == targets.map { "\($0) 10.0.0.1:3260,1 default" })
+    let problems = try database.nodes().problems.map(\.path)
+    #expect(problems == [targets[3], targets[1050]].map { "nodes/iqn.2026-11.org.example:\($0)/stray" })
+    let stored = try database.nodes().records
+    try database.change { changes throws(DatabaseError) in
+      for var record in stored {
+        record.record.queueDepth = 7
+        changes.save(record.record, over: record)
+      }
+    }
+    #expect(try database.nodes().records.map(\.record.queueDepth) == targets.map { _ in 7 })
+    #expect(try names() == targets.map { "\($0) 10.0.0.1:3260,1 default" })
+    try database.change { changes throws(DatabaseError) in stored.forEach { changes.delete($0) } }
+    let left = [targets[3], targets[1050]].map { "nodes/iqn.2026-11.org.example:\($0)/" }
+    #expect(try files.entries() == ["nodes/"] + left.flatMap { [$0, $0 + "stray"] } + ["static/"])
+  }
+
+  @Test("A record that is changed in its place gets no link that somebody has taken away")
+  func missingLink() throws {
+    try save(.example())
+    let stored = try #require(try database.nodes().records.first)
+    _ = try TestProcess.run(["rm", "-r", files.root.appending("static").string])
+    for (isNew, count) in [(false, 0), (true, 1)] {
+      try database.change { changes throws(DatabaseError) in changes.save(stored.record, over: stored, isNew: isNew) }
+      #expect(try files.entries().count { $0.contains(" -> ") } == count)
+    }
   }
 
   @Test("What a writer has left behind that died is cleared away by the next")

@@ -22,8 +22,11 @@ both() {
   for who in theirs ours; do measure $who "$task" "${PROGRAM[$who]}" "$@"; done
 }
 
-# make_records COUNT: as open-iscsi writes them, from one that it has made, but without links; no process a record.
+# make_records COUNT: as open-iscsi writes them, from one that it has made, for root alone, but without links; no process a record.
 make_records() {
+  local mask
+  mask=$(umask)
+  umask 077
   rm -rf /etc/iscsi/{nodes,static,send_targets}
   "${PROGRAM[theirs]}" -m node -T "$IQN-0" -p 10.0.0.1:3260,1 -o new >/dev/null 2>&1
   seq $(($1 - 1)) | sed "s|.*|$nodes/$IQN-&/10.0.0.1,3260,1|" | xargs mkdir -p
@@ -39,6 +42,7 @@ make_records() {
         close(file)
       }
     }' "$nodes/$IQN-0/10.0.0.1,3260,1/default"
+  umask "$mask"
 }
 
 start_iscsid
