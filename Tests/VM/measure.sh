@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # Times of ours and of open-iscsi's beside each other, for the benchmarks.
 
-declare -A RESULT
+declare -A RESULT ALL
 
 # daemon_ms: CPU time of the daemon, theirs or ours, and of the children it has reaped, in milliseconds (its clock ticks 100 times a second).
 daemon_ms() {
@@ -14,18 +14,28 @@ daemon_ms() {
   echo "$sum"
 }
 
-# measure WHO TASK COMMAND...: wall clock and CPU (of the command, its children and the daemon) into RESULT.
+# measure WHO TASK COMMAND...: wall clock and CPU (of the command, its children and the daemon) into RESULT. What is measured several
+# times has the median of each.
 measure() {
-  local who=$1 task=$2 daemon status=0 wall user system
+  local who=$1 task=$2 daemon status=0 wall cpu user system
   shift 2
   daemon=$(daemon_ms)
   TIMEFORMAT='%3R %3U %3S'
   { time "$@" >"$OUT/stdout" 2>"$OUT/stderr" || status=$?; } 2>"$OUT/time"
   read -r wall user system <"$OUT/time"
   ((status == 0)) || fail "$who, $task: status $status: $(tail -3 "$OUT/stderr")"
-  RESULT[$who:$task:wall]=$((10#${wall/./}))
-  RESULT[$who:$task:cpu]=$((10#${user/./} + 10#${system/./} + $(daemon_ms) - daemon))
-  echo "$who, $task: ${RESULT[$who:$task:wall]} ms, CPU ${RESULT[$who:$task:cpu]} ms"
+  wall=$((10#${wall/./})) cpu=$((10#${user/./} + 10#${system/./} + $(daemon_ms) - daemon))
+  echo "$who, $task: $wall ms, CPU $cpu ms"
+  note "$who:$task:wall" "$wall"
+  note "$who:$task:cpu" "$cpu"
+}
+
+# note WHAT NUMBER: one more result.
+note() {
+  local sorted
+  ALL[$1]="${ALL[$1]:-} $2"
+  read -r -a sorted <<<"$(tr ' ' '\n' <<<"${ALL[$1]# }" | sort -n | tr '\n' ' ')"
+  RESULT[$1]=${sorted[(${#sorted[@]} - 1) / 2]}
 }
 
 # many COUNT COMMAND...: runs it so often.

@@ -69,6 +69,8 @@ public struct Sysfs: Sendable {
     /// What is agreed on and set besides, without the state of the protocol and what the devices are: what the trees of
     /// `iscsiadm` show.
     case parameters
+    /// What the devices are besides: type, vendor, product, revision and size.
+    case devices
     /// All of ``SessionSnapshot`` that the kernel tells without waiting for I/O: all but the schedulers of disks.
     case full
     /// The schedulers too. Before Linux 6.11 whoever reads one waits as long as somebody changes it, and that is until all I/O

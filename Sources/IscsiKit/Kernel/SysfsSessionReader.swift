@@ -181,7 +181,7 @@ struct SysfsSessionReader {
   /// Fills in a device; false if it is gone.
   private func read(_ device: inout DeviceSnapshot, in directory: borrowing SysfsDirectory) throws(Errno) -> Bool {
     device.blockDevice = try directory.names(in: "block").min()
-    if detail >= .full {
+    if detail >= .devices {
       device.type = try directory.number("type")
       device.vendor = try directory.trimmedText("vendor")
       device.model = try directory.trimmedText("model")
@@ -191,6 +191,8 @@ struct SysfsSessionReader {
         let (octets, overflow) = sectors.multipliedReportingOverflow(by: 512)
         device.size = overflow ? nil : octets
       }
+    }
+    if detail >= .full {
       device.timeout = try directory.number("timeout")
       device.errorHandlingTimeout = try directory.number("eh_timeout")
       device.queueDepth = try directory.number("queue_depth")

@@ -55,16 +55,18 @@ extension SysfsWriter {
   ) {
     let isScheduler = outcome.setting == IOScheduler.settingName
     do throws(Errno) {
-      outcome.old = try Self.read(attribute, in: sessions, isScheduler: isScheduler)
+      let text = try sessions.text(attribute)
+      outcome.old = isScheduler ? SysfsSessionReader.chosen(in: text) : text
       if outcome.old == outcome.new {
         outcome.result = .unchanged
       } else if isTrial {
         // Asked now, as nothing would tell before the write is refused.
-        let isTaken = isScheduler ? isAvailable(outcome.new, by: try sessions.text(attribute)) : true
+        let isTaken = isScheduler ? isAvailable(outcome.new, by: text) : true
         if isTaken { outcome.result = .changed } else { outcome.note = .noScheduler }
       } else {
         try sessions.write(outcome.new, to: attribute)
-        let now = try Self.read(attribute, in: sessions, isScheduler: isScheduler)
+        let text = try sessions.text(attribute)
+        let now = isScheduler ? SysfsSessionReader.chosen(in: text) : text
         if now == outcome.new {
           outcome.result = .changed
         } else {
@@ -86,12 +88,5 @@ extension SysfsWriter {
   private func isAvailable(_ scheduler: String, by list: String?) -> Bool {
     if SysfsSessionReader.choices(in: list).contains(scheduler) { return true }
     return TransportModule.canLoad("\(scheduler)-iosched", modprobe: modprobe, until: .now + Self.modprobePatience)
-  }
-
-  private static func read(
-    _ attribute: String, in sessions: borrowing SysfsDirectory, isScheduler: Bool
-  ) throws(Errno) -> String? {
-    let text = try sessions.text(attribute)
-    return isScheduler ? SysfsSessionReader.chosen(in: text) : text
   }
 }

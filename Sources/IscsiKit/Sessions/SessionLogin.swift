@@ -33,7 +33,7 @@ public struct LoginReport: Hashable, Sendable {
   public var portal: Portal
   /// What the two sides agreed on.
   public var login: LoginResult
-  /// The devices that the scan found.
+  /// The devices that the scan found: what they are, without their timers.
   public var devices: [DeviceSnapshot] = []
   /// Why the scan did not end well; the session is up all the same.
   public var scanFailure: OperationError?

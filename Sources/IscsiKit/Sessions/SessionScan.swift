@@ -131,7 +131,7 @@ struct SessionScan {
 
   private func devices(of session: SessionID) throws(OperationError.Cause) -> [DeviceSnapshot] {
     let found: (state: KernelSessionState?, devices: [DeviceSnapshot])?
-    do throws(SysfsError) { found = try sysfs.devices(of: session) } catch { throw .sysfs(error) }
+    do throws(SysfsError) { found = try sysfs.devices(of: session, .devices) } catch { throw .sysfs(error) }
     guard let found else { throw .noSession }
     try Self.check(found.state)
     return found.devices

@@ -11,7 +11,7 @@ public struct SessionScanner: Sendable {
   public init(sysfs: Sysfs = Sysfs()) { self.sysfs = sysfs }
 
   /// Reads the size and properties of the sessions' devices again, revives devices that error handling gave up, and
-  /// scans for new logical units. Returns each session's devices, in the order of the sessions.
+  /// scans for new logical units. Returns what each session's devices are, without their timers, in the order of the sessions.
   public func rescan(_ sessions: [SessionID]) async -> [Result<[DeviceSnapshot], OperationError>] {
     await rescan(sessions) { _ in nil }
   }

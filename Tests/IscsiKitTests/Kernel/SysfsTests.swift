@@ -53,6 +53,20 @@ struct SysfsTests {
     #expect(try Sysfs(root: tree.root).sessions(.summary) == [expected])
   }
 
+  @Test("the detail of devices has what they are, and none of their timers")
+  func devicesAlone() throws {
+    let tree = try SysfsTree()
+    try tree.add(.example(1))
+    var expected = SessionSnapshot.example(1).devices
+    for index in expected.indices {
+      (expected[index].timeout, expected[index].errorHandlingTimeout) = (nil, nil)
+      (expected[index].queueDepth, expected[index].scheduler) = (nil, nil)
+    }
+    let sysfs = Sysfs(root: tree.root)
+    #expect(try sysfs.sessions(.devices).map(\.devices) == [expected])
+    #expect(try sysfs.sessions(.devices).map(\.targetNumber) == [nil])
+  }
+
   @Test("the detail of parameters leaves out the protocol's numbers and what the devices are")
   func parameters() throws {
     let tree = try SysfsTree()
@@ -262,7 +276,7 @@ struct SysfsTests {
 
   @Test(
     "one answer opens each file at most once, and never one with a secret",
-    arguments: [Sysfs.Detail.complete, .full, .parameters, .summary])
+    arguments: [Sysfs.Detail.complete, .full, .devices, .parameters, .summary])
   func opens(_ detail: Sysfs.Detail) throws {
     let tree = try SysfsTree()
     var first = SessionSnapshot.example(1)

@@ -5,7 +5,7 @@
 # default: no
 # limit: 1000
 
-SESSIONS=64 TARGETS=1000 STARTS=50
+SESSIONS=64 TARGETS=1000 STARTS=50 TIMES=3
 # shellcheck source=Tests/VM/measure.sh
 source /vm/measure.sh
 
@@ -36,15 +36,19 @@ for ((number = 1; number <= SESSIONS; number++)); do
   target_start lio --name "$IQN-$number" --lun 1
 done
 start_iscsid
-measure theirs "$login" their_login
-measure theirs "$logout" iscsiadm -m node -u
+for ((time = 0; time < TIMES; time++)); do
+  measure theirs "$login" their_login
+  measure theirs "$logout" iscsiadm -m node -u
+done
 measure theirs "$start" many $STARTS iscsiadm -V
 stop_iscsid
 expect_sessions 0
 if [[ -x /usr/bin/iscsi-admin ]]; then
   daemon_start
-  measure ours "$login" our_login
-  measure ours "$logout" iscsi-admin logout --all
+  for ((time = 0; time < TIMES; time++)); do
+    measure ours "$login" our_login
+    measure ours "$logout" iscsi-admin logout --all
+  done
   daemon_stop
   measure ours "$start" many $STARTS iscsi-admin version
 fi
@@ -63,6 +67,7 @@ if [[ -x /usr/bin/iscsi-admin ]]; then
 fi
 
 {
+  echo "Logins and logouts: the median of $TIMES runs."
   heading
   for task in "$login" "$logout" "$discover" "$record" "$start"; do row "$task"; done
 } | tee "$OUT/table"
