@@ -102,6 +102,8 @@ public final class ScriptedKernel: KernelChannel {
   public var requests: [ScriptedRequest] { state.withLock { $0.requests } }
   /// How many datagrams the requests came in.
   public var datagramCount: Int { state.withLock { $0.datagramCount } }
+  /// How many faults were injected whose request has not come yet.
+  public var faultsToCome: Int { state.withLock { $0.faults.count } }
   /// What a real kernel would not have survived, or would have misunderstood.
   public var violations: [String] { state.withLock { $0.violations } }
   /// The sessions that exist.

@@ -88,15 +88,19 @@ struct LoopbackTargetTests {
   @Test("A closed target has closed its connections and takes no more")
   func close() throws {
     let node = try testTarget()
-    let target = try LoopbackTarget { _ in node }
-    let client = try Client(target.portal)
-    defer { client.close() }
-    try client.send(request)
-    _ = try client.receive()
-    target.close()
-    target.close()
-    #expect(try client.receive() == nil)
-    #expect(throws: Errno.self) { try Client(target.portal) }
+    // Somebody else may have its port at once, but not each time.
+    let isRefused = try (0..<5).contains { _ in
+      let target = try LoopbackTarget { _ in node }
+      let client = try Client(target.portal)
+      defer { client.close() }
+      try client.send(request)
+      _ = try client.receive()
+      target.close()
+      target.close()
+      #expect(try client.receive() == nil)
+      return (try? Client(target.portal))?.close() == nil
+    }
+    #expect(isRefused)
   }
 
   @Test("A target that goes away closes its connections")
