@@ -19,11 +19,9 @@ extension BootNetwork {
     throw .noDevice("\(device)")
   }
 
-  /// Whether a device is there, or soon, which need not be that one.
+  /// Whether a device is there, or comes in time, which need not be that one.
   func comes(_ device: BootDevice, by monitor: NetworkMonitor?) async -> Bool {
-    var network = self
-    network.patience.device = patience.name
-    return (try? await network.find(device, by: monitor)) != nil
+    (try? await find(device, by: monitor)) != nil
   }
 
   /// The names that devices have when udev, if it runs, is done with them: it gives most of them another name, which it cannot

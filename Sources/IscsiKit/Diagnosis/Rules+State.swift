@@ -20,9 +20,10 @@ extension DiagnosisRule {
     guard let first = stuck.first else { return nil }
     let limit = first.0.snapshot.timeout.map { " for \($0) s" } ?? " for the device timeout"
     return Match(
-      .problem,
-      "I/O of \(first.0.name) does not end: the target hangs, or the network loses what is sent, and without NOP-Outs nothing "
-        + "notices yet",
+      // A flush or an UNMAP of a target that lives may take as long.
+      .warning,
+      "I/O of \(first.0.name) does not end: should the target hang, or the network lose what is sent, nothing notices yet without "
+        + "NOP-Outs",
       evidence: stuck.map { device, stall in
         let requests = "\(stall.requests) request\(stall.requests == 1 ? " is" : "s are")"
         return "\(requests) with \(device.name), and in \(Int(stall.seconds)) s none has ended"

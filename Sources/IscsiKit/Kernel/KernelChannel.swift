@@ -31,8 +31,8 @@ public struct KernelDatagram: Hashable, Sendable {
 public protocol KernelChannel: Sendable {
   /// Sends a datagram of one or more messages. May block as long as the kernel executes them.
   func send(_ datagram: [UInt8]) throws(Errno)
-  /// Takes the next datagram; nil if there is none. What has come since the last `send` or `wait` may be found only after the
-  /// next.
+  /// Takes the next datagram; nil if there is none. What has come since the last `send`, `wait` or `expectMore` may be found only
+  /// after the next.
   ///
   /// Throws `noBufferSpace` once after datagrams were lost; those that were not lost can still be received.
   func receive() throws(Errno) -> KernelDatagram?
@@ -41,6 +41,13 @@ public protocol KernelChannel: Sendable {
   func wait()
   /// Ends a present or the next `wait`.
   func wake()
+  /// Makes `receive` look for what has come meanwhile, for who must leave nothing unread.
+  func expectMore()
   /// The socket's port, by which the kernel notes in sysfs who made a session; nil if there is none.
   var port: UInt32? { get }
+}
+
+extension KernelChannel {
+  /// Does nothing, as a channel needs that always looks.
+  public func expectMore() {}
 }

@@ -167,6 +167,7 @@ final class LinkCore: Sendable {
     for datagram in batch.datagrams {
       // With a full receive buffer the kernel would try to multicast the answer to GET_STATS for ever, and hold up every
       // iSCSI request of the machine with it.
+      if batch.entries[datagram.entries].contains(where: { $0.type == .getStatistics }) { channel.expectMore() }
       drain(&pending)
       if let end { return batch.fail(end) }
       pending.append(contentsOf: datagram.entries.map { Pending(batch: batch, index: $0) })

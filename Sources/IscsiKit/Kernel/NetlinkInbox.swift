@@ -14,7 +14,8 @@ internal import SystemPackage
   private let buffer: UnsafeMutablePointer<UInt8>
   /// What was taken off the socket, the oldest last.
   private var taken: [NetlinkDatagram] = []
-  /// Whether something may wait at the socket. A call that takes fewer than it could has taken all that there was.
+  /// Whether something may wait at the socket. A call that takes fewer than it could has taken all that there was, unless the socket
+  /// has an error to tell, which shows at the next look.
   private var mayHaveMore = true
 
   /// An inbox of a socket, which outlives it.

@@ -119,7 +119,7 @@ internal import SystemPackage
       if sent >= 0 {
         if ProcessDeath.canFollow(octets.span) { ProcessDeath.follow(by: statDescriptor) }
         // The answers are here by now.
-        inbox.withLock { $0.expectMore() }
+        expectMore()
         return
       }
       // The kernel executes a datagram before sendto returns; a signal can interrupt only before it starts.
@@ -127,7 +127,6 @@ internal import SystemPackage
     }
   }
 
-  /// What comes between the calls of `wait` and `send` is there after the next.
   func receive() throws(Errno) -> KernelDatagram? {
     while let datagram = try inbox.withLock({ (inbox) throws(Errno) in try inbox.next() }) {
       // No message for us is longer than the limit, so a longer one cannot be read anyway.
@@ -151,12 +150,14 @@ internal import SystemPackage
       ProcessDeath.follow(by: statDescriptor)
       nextLook.store(ProcessDeath.nextLook(after: look), ordering: .relaxed)
     }
-    if descriptors[0].revents != 0 { inbox.withLock { $0.expectMore() } }
+    if descriptors[0].revents != 0 { expectMore() }
     if descriptors[1].revents != 0 {
       var count: eventfd_t = 0
       _ = unsafe eventfd_read(wakeDescriptor, &count)
     }
   }
+
+  func expectMore() { inbox.withLock { $0.expectMore() } }
 
   func wake() {
     _ = eventfd_write(wakeDescriptor, 1)

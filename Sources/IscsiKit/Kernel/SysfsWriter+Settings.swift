@@ -86,7 +86,7 @@ extension SysfsWriter {
   /// Whether a disk would take a scheduler. The kernel lists those that it has, and loads the module of another one when that
   /// is written.
   private func isAvailable(_ scheduler: String, by list: String?) -> Bool {
-    if SysfsSessionReader.choices(in: list).contains(scheduler) { return true }
+    guard let modprobe, !SysfsSessionReader.choices(in: list).contains(scheduler) else { return true }
     return TransportModule.canLoad("\(scheduler)-iosched", modprobe: modprobe, until: .now + Self.modprobePatience)
   }
 }

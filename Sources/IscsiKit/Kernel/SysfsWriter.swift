@@ -10,8 +10,8 @@ public import SystemPackage
 public struct SysfsWriter: Sendable {
   /// Where sysfs is mounted.
   public let root: FilePath
-  /// Where modprobe is looked for, which tells what the kernel could load.
-  var modprobe = TransportModule.modprobePaths
+  /// Where modprobe is looked for, which tells what the kernel could load; nil asks nobody, and takes it for granted.
+  var modprobe: [String]? = TransportModule.modprobePaths
   /// How long modprobe may take: less than who waits for the writer.
   static let modprobePatience = Duration.seconds(5)
 

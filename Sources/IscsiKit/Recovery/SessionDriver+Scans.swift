@@ -13,7 +13,7 @@ extension SessionDriver {
     }
     let scan = SessionScan(
       sysfs: environment.sysfs, settings: request.options.devices,
-      refused: { [weak self] reason in Task { await self?.note(.settingFailed(reason)) } },
+      hasSet: { [weak self] settings, refused in Task { await self?.scanHasSet(settings, refused) } },
       group: request.portal.host.description, timeout: environment.scanTimeout)
     guard scanning == nil else {
       isScanDue = true
@@ -32,16 +32,20 @@ extension SessionDriver {
     }
     scanTimer?.cancel()
     let mode = request.options.scan
+    scannedScheduler = scan.settings.scheduler
     scanning = Task {
       do throws(OperationError.Cause) {
-        let devices = isFirst ? try await scan.scan(session, mode) : try await scan.rescan(session, mode)
-        // It has set it; what disks did not take of it is told.
-        if due.scheduler == scan.settings.scheduler { due.scheduler = nil }
-        scanEnded(devices, nil)
+        scanEnded(isFirst ? try await scan.scan(session, mode) : try await scan.rescan(session, mode), nil)
       } catch {
         scanEnded([], error, mayBeRepeated: !isFirst)
       }
     }
+  }
+
+  /// A scan has set disks to what they are to have. What they did not take of it is told, and not due any more.
+  private func scanHasSet(_ settings: DeviceSettings, _ refused: [String]) {
+    if due.scheduler == settings.scheduler { due.scheduler = nil }
+    for reason in refused { note(.settingFailed(reason)) }
   }
 
   private func scanEnded(

@@ -63,8 +63,10 @@ extension SessionDriver {
     for outcome in outcomes where outcome.result == .failed {
       note(.settingFailed("\(outcome.setting)=\(outcome.new)" + (outcome.note.map { ": \($0)" } ?? "")))
     }
-    // Of a session that has come back a scan is under way; one that was found up has none.
-    if due.scheduler != nil, scanning == nil, machine.isUp { scan(isFirst: false) }
+    // Of a session that has come back a scan is under way; one that was found up has none, and one that has begun before somebody
+    // wanted another scheduler sets the former.
+    let isComing = scanning != nil && scannedScheduler == due.scheduler
+    if due.scheduler != nil, !isComing, machine.isUp { scan(isFirst: false) }
   }
 
   // MARK: - Session and connection
@@ -219,7 +221,9 @@ extension SessionDriver {
     var others = settings
     others.scheduler = nil
     let outcomes = await set(others, of: session, isTrial: isTrial)
-    return outcomes + (await set(DeviceSettings(scheduler: scheduler), of: session, isTrial: true)).map(\.whenBack)
+    // The disk that modprobe is on may be the one that is away: what it would say shows when the session is back.
+    let trial = await set(DeviceSettings(scheduler: scheduler), of: session, isTrial: true, asksModprobe: false)
+    return outcomes + trial.map(\.whenBack)
   }
 
   /// Whether disks are set to a scheduler that somebody wanted, or wait to be let go of it.
@@ -247,24 +251,29 @@ extension SessionDriver {
 
   /// What would become of disks that are let go of.
   private func tryReset(of session: SessionID, isLost: Bool) async -> [SettingOutcome] {
-    let outcomes = await resetScheduler(of: session, isTrial: true)
+    let outcomes = await resetScheduler(of: session, isTrial: true, asksModprobe: !isLost)
     return isLost ? outcomes.map(\.whenBack) : outcomes
   }
 
-  private func resetScheduler(of session: SessionID, isTrial: Bool) async -> [SettingOutcome] {
-    await set(DeviceSettings(scheduler: .kernelChoice), of: session, isTrial: isTrial)
+  private func resetScheduler(
+    of session: SessionID, isTrial: Bool, asksModprobe: Bool = true
+  ) async -> [SettingOutcome] {
+    await set(DeviceSettings(scheduler: .kernelChoice), of: session, isTrial: isTrial, asksModprobe: asksModprobe)
       // Where the kernel does not have it, nothing is what it gives.
       .filter { $0.note != .noScheduler }
   }
 
   /// Sets each disk for itself, all at the same time: one that cannot be set, or takes too long, keeps no other from its turn.
-  private func set(_ settings: DeviceSettings, of session: SessionID, isTrial: Bool) async -> [SettingOutcome] {
+  private func set(
+    _ settings: DeviceSettings, of session: SessionID, isTrial: Bool, asksModprobe: Bool = true
+  ) async -> [SettingOutcome] {
     guard !settings.isEmpty else { return [] }
     let disks = ((try? environment.sysfs.devices(of: session)?.devices) ?? []).filter(\.isDisk)
-    let writer = SysfsWriter(root: environment.sysfs.root)
+    var writer = SysfsWriter(root: environment.sysfs.root)
+    if !asksModprobe { writer.modprobe = nil }
     return await withTaskGroup(of: (Int, [SettingOutcome]).self) { group in
       for (index, disk) in disks.enumerated() {
-        group.addTask { [portalHost] in
+        group.addTask { [portalHost, writer] in
           (index, await Self.set(settings, of: disk, session, by: writer, isTrial: isTrial, in: portalHost))
         }
       }

@@ -74,6 +74,8 @@ actor SessionDriver {
   private var operation: Task<Void, Never>?
   private var listening: Task<Void, Never>?
   var scanning: Task<Void, Never>?
+  /// What the scan that runs sets disks to.
+  var scannedScheduler: IOScheduler?
   var reviving: Task<Void, Never>?
   /// Whether one more scan is wanted when the one that runs has ended.
   var isScanDue = false

@@ -196,7 +196,7 @@ extension InitiatorTypes.Recovery {
       removingSince: supervision.removingSince.map(WallClock.time(of:)))
   }
 
-  /// What is to be set when the session is back; what this program does not know of it is left out.
+  /// What is to be set when the session is back. A scheduler that this program does not know is left out, and all timeouts if one is none.
   public var due: TimeoutSettings {
     var settings = dueTimeouts.flatMap { try? $0.settings() } ?? TimeoutSettings()
     settings.scheduler = dueScheduler.flatMap(IOScheduler.init)

@@ -10,8 +10,8 @@ struct SessionScan {
   let sysfs: Sysfs
   /// What disks are set to when a scan has found them.
   var settings = DeviceSettings()
-  /// Is told, in words, what has kept disks from that: a scan has found what it looked for all the same.
-  var refused: @Sendable (String) -> Void = { _ in }
+  /// Is told that disks were set to that, and in words what has kept some from it: a scan has found what it looked for all the same.
+  var hasSet: @Sendable (_ settings: DeviceSettings, _ refused: [String]) -> Void = { _, _ in }
   /// What the session shares its turns with, such as the host of its portal: what hangs there holds up no others.
   var group: String?
   /// How long a scan may take; the kernel's own timers are shorter.
@@ -98,14 +98,24 @@ struct SessionScan {
     guard !settings.isEmpty else { return }
     let writer = SysfsWriter(root: sysfs.root)
     let (disks, deadline) = (devices.filter(\.isDisk), ContinuousClock.now + settingsTimeout)
+    let refusals = Mutex<[String]>([])
     let failure = await each(disks, by: .rescans, until: deadline) { (device) throws(SysfsError) in
-      _ = try writer.set(settings, of: device, session)
+      let failed = try writer.set(settings, of: device, session).filter { $0.result == .failed }
+      refusals.withLock { list in list += failed.map { Self.words($0, device) } }
     }
+    var refused = refusals.withLock(\.self)
     switch failure {
-    case nil, .cancelled?: return
-    case .scanTimedOut?, .scanNotBegun?: refused("a disk did not take its settings in time")
-    case .some(let failure): refused("a disk does not take its settings: \(failure)")
+    case nil: break
+    case .cancelled?: return
+    case .scanTimedOut?, .scanNotBegun?: refused.append("a disk did not take its settings in time")
+    case .some(let failure): refused.append("a disk does not take its settings: \(failure)")
     }
+    hasSet(settings, refused)
+  }
+
+  private static func words(_ outcome: SettingOutcome, _ device: DeviceSnapshot) -> String {
+    "\(device.blockDevice ?? device.address) does not take \(outcome.setting)=\(outcome.new)"
+      + (outcome.note.map { ": \($0)" } ?? "")
   }
 
   private func blocking(

@@ -31,8 +31,11 @@ extension RecordDatabase {
     public mutating func save(_ record: NodeRecord, over stored: Stored<NodeRecord>? = nil, isNew: Bool = false) {
       let location = NodeLocation(of: record)
       let text = Self.text(of: record, over: stored?.text) { NodeRecord.keys[$0] != nil }
-      // What is changed in its place has its link, and of thousands nothing else has to be looked at.
-      if !isNew, let stored, stored.path == location.path, stored.record.isSameNode(as: record) {
+      // What is changed in its place has its link, and of thousands nothing else has to be looked at. The link of what an iSNS server
+      // has told of moves when the server gets a record.
+      if !isNew, let stored, stored.path == location.path, stored.record.isSameNode(as: record),
+        record.discoveryKind != .isns
+      {
         return pending.append(.put(stored.path, text))
       }
       // The link first: one that leads nowhere for a moment is better than a record that its discovery does not know.

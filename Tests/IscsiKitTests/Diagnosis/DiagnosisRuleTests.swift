@@ -159,14 +159,14 @@ struct DiagnosisRuleTests {
       "the last answer came 7 s ago", "waits for 5 s"),
     Case(.targetSilent, "it answers", silent(nil), nil),
     Case(
-      .ioStuck, "NOP-Outs are off", stuck(0), .problem, "I/O of sd1 does not end", "3 requests are with sd1",
+      .ioStuck, "NOP-Outs are off", stuck(0), .warning, "I/O of sd1 does not end", "3 requests are with sd1",
       "begins when a command has waited for 30 s", "iscsi-admin set 1 noop-interval=5 noop-timeout=5"),
     Case(
-      .ioStuck, "NOP-Outs are not sent yet", stuck(5, isIdle: true), .problem, "starts their timer with a login",
+      .ioStuck, "NOP-Outs are not sent yet", stuck(5, isIdle: true), .warning, "starts their timer with a login",
       "look at the target"),
     Case(
       .ioStuck, "a disk that NOP-Outs are off for with good reason",
-      changed(stuck(0)) { $0.devices[0].uses = [DeviceUse(disk: "sd1", through: [], .swap)] }, .problem,
+      changed(stuck(0)) { $0.devices[0].uses = [DeviceUse(disk: "sd1", through: [], .swap)] }, .warning,
       "look at the target"),
     Case(.ioStuck, "NOP-Outs tell", stuck(5), nil),
     Case(.ioStuck, "I/O ends", session { $0.connection?.noopInterval = 0 }, nil),

@@ -126,13 +126,27 @@ struct SessionScanTests {
     let tree = try makeTree()
     let refusals = Mutex<[String]>([])
     var scan = SessionScan(sysfs: Sysfs(root: tree.root), settings: DeviceSettings(timeout: 90))
-    scan.refused = { reason in refusals.withLock { $0.append(reason) } }
+    scan.hasSet = { _, refused in refusals.withLock { $0 += refused } }
     #expect(try await scan.scan(id, .all).map(\.lun) == [1, 2])
     #expect(try tree.contents("\(path(2))/timeout")?.hasPrefix("90") == true && refusals.withLock(\.isEmpty))
     scan.settingsTimeout = .zero
     for mode in [ScanMode.all, .none] { #expect(try await scan.rescan(id, mode).map(\.lun) == [1, 2]) }
     #expect(
       refusals.withLock(\.self) == Array(repeating: "a disk did not take its settings in time", count: 2))
+  }
+
+  @Test("A disk that refuses a setting is told of, and which settings were made")
+  func refusedSetting() async throws {
+    let tree = try makeTree()
+    // Files are not cut when they are written to: what this one has afterwards is not what was wanted.
+    try tree.set("\(path(2))/timeout", to: .text("12345"))
+    let told = Mutex<[(DeviceSettings, [String])]>([])
+    let settings = DeviceSettings(timeout: 90)
+    var scan = SessionScan(sysfs: Sysfs(root: tree.root), settings: settings)
+    scan.hasSet = { settings, refused in told.withLock { $0.append((settings, refused)) } }
+    #expect(try await scan.scan(id, .all).map(\.lun) == [1, 2])
+    #expect(told.withLock { $0.map(\.0) } == [settings])
+    #expect(told.withLock { $0.flatMap(\.1).map { $0.hasPrefix("sdz does not take device-timeout=90: ") } } == [true])
   }
 
   @Test("A scan that hangs in the kernel is left to it after its time")

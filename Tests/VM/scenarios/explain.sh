@@ -84,7 +84,7 @@ expect_exit 0 iscsi-admin session set "$SID" --noop-interval 0 --noop-timeout 0 
 read_frozen
 wait_until 20 finds io-stuck
 expect_exit 0 iscsi-admin explain "$DISK"
-expect_stdout "PROBLEM  I/O of $DISK does not end"
+expect_stdout "WARNING  I/O of $DISK does not end"
 target_thaw tgt
 wait $! || true
 wait_until 30 explained "$SID"

@@ -15,6 +15,13 @@ struct DiscoveryFailure {
   ///   - error: It.
   ///   - name: The host as it was given. All that comes after its name was looked up tells of the address.
   init(_ error: OperationError, host name: PortalHost) {
+    switch error.cause {
+    case .cancelled, .transport(.unresolvable):
+      // Neither tells of an address, and another look-up would take as long as the one that failed.
+      self.init(error, host: name, at: name.description, lastError: "Success")
+      return
+    default: break
+    }
     // The last error of the system is shown, whatever it is of: a look-up leaves that its cache does not run.
     let (host, lastError) = name.numeric.map { ($0, "Success") } ?? (name.addresses.first, "No such file or directory")
     self.init(error, host: name, at: host.map(\.description) ?? name.description, lastError: lastError)
