@@ -78,8 +78,10 @@ public final class EventLog: Sendable {
       state.readers[state.lastReader] = continuation
       return (state.lastReader, start, given.first)
     }
+    // Not here and now: a task that is being cancelled is locked by the one that cancels it, and `post`, which holds our lock, may be
+    // about to resume that task. Each would wait for the other.
     continuation.onTermination = { [weak self] _ in
-      self?.state.withLock { _ = $0.readers.removeValue(forKey: reader) }
+      Task { self?.state.withLock { _ = $0.readers.removeValue(forKey: reader) } }
     }
     // Who knows no number misses nothing.
     let known = sequence.flatMap { $0 == 0 ? nil : $0 } ?? start

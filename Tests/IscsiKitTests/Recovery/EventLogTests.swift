@@ -134,6 +134,22 @@ struct EventLogTests {
     #expect(await eventually { log.readerCount == 0 })
   }
 
+  @Test("A reader that is cancelled while an event is on its way to it holds up nobody")
+  func cancelledReader() async throws {
+    let log = EventLog(startedAt: 0)
+    let template = try event(1)
+    for _ in 0..<1000 {
+      let reading = Task { for await _ in log.events(after: nil) {} }
+      while log.readerCount == 0 { await Task.yield() }
+      async let posting: Void = log.post(template)
+      reading.cancel()
+      await posting
+      await reading.value
+      while log.readerCount > 0 { await Task.yield() }
+    }
+    #expect(log.lastSequence == 1000)
+  }
+
   @Test("Events of many tasks have numbers without gaps, and readers see them in order")
   func tasks() async throws {
     let log = EventLog(startedAt: 0)
