@@ -196,7 +196,8 @@ extension InitiatorTypes.Recovery {
       removingSince: supervision.removingSince.map(WallClock.time(of:)))
   }
 
-  /// What is to be set when the session is back. A scheduler that this program does not know is left out, and all timeouts if one is none.
+  /// What is to be set when the session is back. A scheduler that this program does not know is left out, and so are all timeouts if
+  /// one of them cannot be.
   public var due: TimeoutSettings {
     var settings = dueTimeouts.flatMap { try? $0.settings() } ?? TimeoutSettings()
     settings.scheduler = dueScheduler.flatMap(IOScheduler.init)

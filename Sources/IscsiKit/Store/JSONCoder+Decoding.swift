@@ -98,7 +98,8 @@ extension ValueDecoder: SingleValueDecodingContainer {
   }
 }
 
-/// The members of an object. What is plain is read without a decoder of its own.
+/// The members of an object. A function for each plain type, since the one for all types has the value make a container to read
+/// itself from, which costs more than the value.
 private struct KeyedValues<Key: CodingKey>: KeyedDecodingContainerProtocol {
   let members: [String: JSONValue]
   let path: JSONPath?

@@ -137,7 +137,7 @@ extension JSONValue {
   }
 }
 
-/// The members of an object. What is plain is added as it is; all else could be, at the cost of an encoder and a node each.
+/// The members of an object. A function for each plain type, since the one for all types needs a node and an encoder for each value.
 private struct KeyedNodes<Key: CodingKey>: KeyedEncodingContainerProtocol {
   let node: JSONNode
   let path: JSONPath?
