@@ -15,25 +15,6 @@ public final class KernelEvents: AsyncSequence, Sendable {
   /// The sequence itself does not throw: it ends when the link ends or the task is cancelled.
   public typealias Failure = Never
 
-  /// Which events a reader is told of: who passes most of them over is not woken for those.
-  enum Interest: Sendable {
-    /// All.
-    case everything
-    /// What nobody has asked for: no answers to a login, a text request or a logout of ours, and nothing of steps that are
-    /// taken here.
-    case unsolicited
-
-    /// Whether an event is one of those.
-    func includes(_ event: KernelEvent) -> Bool {
-      guard case .unsolicited = self else { return true }
-      return switch event {
-      case .received(let header, _): header.first.map(PDUOpcode.init) == .asyncMessage
-      case .connectionFailed, .sessionDestroyed, .overrun: true
-      case .devicesRemoved, .sessionCreated, .loginState: false
-      }
-    }
-  }
-
   /// The session.
   public let session: SessionID
   private let queue: EventQueue
@@ -94,14 +75,10 @@ final class EventQueue: Sendable {
   /// A target decides how many PDUs come; this is how many of them may use memory.
   private static let limit = 512
 
-  private let interest: KernelEvents.Interest
   private let state = Mutex(State())
-
-  init(_ interest: KernelEvents.Interest) { self.interest = interest }
 
   /// Adds an event, or gives it to the first reader that waits.
   func post(_ event: KernelEvent) {
-    guard interest.includes(event) else { return }
     let reader = state.withLock { state -> CheckedContinuation<Outcome, Never>? in
       guard state.readers.isEmpty else { return state.readers.removeFirst().continuation }
       if state.waiting.count >= Self.limit {

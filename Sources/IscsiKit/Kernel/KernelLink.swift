@@ -84,11 +84,8 @@ public final class KernelLink: Sendable {
   public func close() { core.close() }
 
   /// The events of a session from now on, of whoever drives it.
-  public func events(for session: SessionID) -> KernelEvents { events(for: session, .everything) }
-
-  /// Those events of a session that are of interest.
-  func events(for session: SessionID, _ interest: KernelEvents.Interest) -> KernelEvents {
-    let (ticket, queue) = core.subscribe(to: session, interest)
+  public func events(for session: SessionID) -> KernelEvents {
+    let (ticket, queue) = core.subscribe(to: session)
     return KernelEvents(session: session, queue: queue) { [core] in core.unsubscribe(ticket, from: session) }
   }
 

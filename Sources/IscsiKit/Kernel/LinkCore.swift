@@ -65,8 +65,8 @@ final class LinkCore: Sendable {
   }
 
   /// Adds a subscriber to the events of a session.
-  func subscribe(to session: SessionID, _ interest: KernelEvents.Interest) -> (ticket: UInt64, queue: EventQueue) {
-    let queue = EventQueue(interest)
+  func subscribe(to session: SessionID) -> (ticket: UInt64, queue: EventQueue) {
+    let queue = EventQueue()
     let (ticket, ended) = state.withLock { state in
       state.lastTicket += 1
       state.subscribers[session, default: []].append((state.lastTicket, queue))

@@ -311,7 +311,7 @@ actor SessionDriver {
   /// Listens to the session's events from now on.
   func listen() {
     guard let session, listening == nil else { return }
-    let events = environment.link.events(for: session, .unsolicited)
+    let events = environment.link.events(for: session)
     listening = Task { [weak self] in
       for await event in events { await self?.received(event, of: session) }
     }
@@ -324,6 +324,7 @@ actor SessionDriver {
     case .sessionDestroyed: handle(.sessionDestroyed)
     case .overrun: handle(.eventsLost)
     case .received(let header, let data):
+      // A login or a logout takes its own answers.
       guard case .asyncMessage(let message)? = try? PDU(header: header, data: data) else { return }
       handle(.message(message))
     case .devicesRemoved, .sessionCreated, .loginState: return

@@ -31,21 +31,6 @@ private let two = SessionID(rawValue: 2)
     #expect(try await first.next(until: .now) == nil)
   }
 
-  @Test func `Who wants what nobody asked for is told of no answers, and of no steps that are taken here`() async throws
-  {
-    let (link, kernel) = try await KernelLink.scripted(sessions: 1)
-    let events = link.events(for: one, .unsolicited)
-    for opcode in [PDUOpcode.loginResponse, .logoutResponse, .asyncMessage] {
-      kernel.deliver(ScriptedPDU(header: [opcode.rawValue] + [UInt8](repeating: 0, count: 47), data: []), to: one)
-    }
-    kernel.multicast(.sessionUnbound, words: [1, 2])
-    kernel.failConnection(of: one)
-    guard case .received(let header, _)? = try await events.next(until: soon) else { throw KernelError.closed }
-    #expect(header.first == PDUOpcode.asyncMessage.rawValue)
-    #expect(try await events.next(until: soon) == .connectionFailed(.connectionClosed))
-    #expect(try await events.next(until: .now) == nil)
-  }
-
   @Test func `A PDU arrives without the kernel's padding`() async throws {
     let (link, kernel) = try await KernelLink.scripted(sessions: 1)
     let events = link.events(for: one)

@@ -41,7 +41,7 @@ struct RecoveryEventTests {
     #expect(fixture.requests(after: count) == ["19 46", "18 flag 3", "15", "19 43", "17"])
     #expect(fixture.supervision(session)?.lastOutage?.cause == .message(.logoutRequested))
     #expect(await fixture.happened(.recovered))
-    #expect(fixture.kinds == [.loggedIn, .messageReceived, .lost, .recovered])
+    #expect(fixture.kinds == [.loggedIn, .messageReceived, .lost, .recovered], "\(fixture.events.map(\.message))")
     #expect(fixture.kernel.violations == [])
   }
 
