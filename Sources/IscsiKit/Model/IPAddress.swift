@@ -61,7 +61,7 @@ public enum IPAddress: Hashable, Sendable, CustomStringConvertible {
   /// Dotted decimal, or IPv6 as RFC 5952 writes it (lower case, longest run of zeros compressed).
   public var description: String {
     switch self {
-    case .v4: octets.map(String.init).joined(separator: ".")
+    case .v4(let value): "\(value >> 24).\(value >> 16 & 0xFF).\(value >> 8 & 0xFF).\(value & 0xFF)"
     case .v6(let groups): Self.format(groups)
     }
   }
@@ -79,16 +79,17 @@ public enum IPAddress: Hashable, Sendable, CustomStringConvertible {
   public func hash(into hasher: inout Hasher) { hasher.combine(octets) }
 
   private static func parseV4(_ text: some StringProtocol) -> UInt32? {
-    let parts = text.split(separator: ".", omittingEmptySubsequences: false)
-    guard parts.count == 4 else { return nil }
-    var value: UInt32 = 0
-    for part in parts {
-      guard (1...3).contains(part.utf8.count), part.utf8.allSatisfy(\.isDigit), let octet = UInt8(part) else {
-        return nil
+    var (value, octet, digits, dots): (UInt32, UInt32, Int, Int) = (0, 0, 0, 0)
+    for character in text.utf8 {
+      if character.isDigit {
+        (octet, digits) = (octet * 10 + UInt32(character - 0x30), digits + 1)
+        guard digits <= 3, octet <= 255 else { return nil }
+      } else {
+        guard character == UInt8(ascii: "."), digits > 0, dots < 3 else { return nil }
+        (value, octet, digits, dots) = (value << 8 | octet, 0, 0, dots + 1)
       }
-      value = value << 8 | UInt32(octet)
     }
-    return value
+    return digits > 0 && dots == 3 ? value << 8 | octet : nil
   }
 
   private static func parseV6(_ text: some StringProtocol) -> [8 of UInt16]? {

@@ -99,18 +99,19 @@ public struct ISCSIName: Hashable, Sendable, CustomStringConvertible {
 
   private static func checkFormat(_ text: String) throws(ISCSINameError) {
     let octets = Array(text.utf8)
-    let rest = Array(octets.dropFirst(4))
-    // The type is written in either case.
-    switch String(decoding: octets.prefix(4).map { $0 >= 0x41 && $0 <= 0x5A ? $0 | 0x20 : $0 }, as: UTF8.self) {
-    case "iqn.":
+    guard octets.count >= 4, octets[3] == UInt8(ascii: ".") else { throw .unknownFormat }
+    let rest = octets[4...]
+    // The type is written in either case; the characters are known to be letters, digits or marks.
+    switch (octets[0] | 0x20, octets[1] | 0x20, octets[2] | 0x20) {
+    case (UInt8(ascii: "i"), UInt8(ascii: "q"), UInt8(ascii: "n")):
       // yyyy-mm. and at least one character of the naming authority
       let isDate =
-        rest.count > 8 && rest[0..<4].allSatisfy(\.isDigit) && rest[4] == UInt8(ascii: "-")
-        && rest[5..<7].allSatisfy(\.isDigit) && rest[7] == UInt8(ascii: ".")
-      guard isDate, rest[8] != UInt8(ascii: ":") else { throw .malformedIQN }
-    case "eui.":
+        rest.count > 8 && rest[4..<8].allSatisfy(\.isDigit) && rest[8] == UInt8(ascii: "-")
+        && rest[9].isDigit && rest[10].isDigit && rest[11] == UInt8(ascii: ".")
+      guard isDate, rest[12] != UInt8(ascii: ":") else { throw .malformedIQN }
+    case (UInt8(ascii: "e"), UInt8(ascii: "u"), UInt8(ascii: "i")):
       guard rest.count == 16, rest.allSatisfy(\.isHexDigit) else { throw .malformedEUI }
-    case "naa.":
+    case (UInt8(ascii: "n"), UInt8(ascii: "a"), UInt8(ascii: "a")):
       guard rest.count == 16 || rest.count == 32, rest.allSatisfy(\.isHexDigit) else { throw .malformedNAA }
     default:
       throw .unknownFormat

@@ -38,14 +38,14 @@ public enum PortalHost: Hashable, Sendable, CustomStringConvertible {
   /// Parses an address with optional `%scope`, or a host name of RFC 1123 (underscores let through).
   public init(_ text: String) throws(PortalError) {
     guard !text.isEmpty else { throw .noHost }
+    if let address = IPAddress(text) {
+      self = .address(address, scope: nil)
+      return
+    }
     let parts = text.split(separator: "%", maxSplits: 1, omittingEmptySubsequences: false)
-    if let address = IPAddress(parts[0]) {
-      if parts.count == 2 {
-        guard address.isIPv6, Self.isInterfaceName(parts[1]) else { throw .badHost(text) }
-        self = .address(address, scope: String(parts[1]))
-      } else {
-        self = .address(address, scope: nil)
-      }
+    if parts.count == 2, let address = IPAddress(parts[0]) {
+      guard address.isIPv6, Self.isInterfaceName(parts[1]) else { throw .badHost(text) }
+      self = .address(address, scope: String(parts[1]))
       return
     }
     let isName =

@@ -300,9 +300,10 @@ enum DirectoryListing {
     while end - start > 19 {
       let length = unsafe Int(entries[start + 16]) | Int(entries[start + 17]) << 8
       guard length > 19, length <= end - start else { return }
-      let octets = unsafe entries[(start + 19)..<(start + length)]
-      let name = unsafe String(decoding: octets.prefix { $0 != 0 }, as: UTF8.self)
-      if name != ".", name != ".." { names.append(name) }
+      let octets = unsafe UnsafeRawBufferPointer(rebasing: entries[(start + 19)..<(start + length)])
+      let count = unsafe octets.firstIndex(of: 0) ?? octets.count
+      let isDots = unsafe count <= 2 && octets[..<count].allSatisfy { $0 == UInt8(ascii: ".") }
+      if !isDots { unsafe names.append(String(decoding: octets[..<count], as: UTF8.self)) }
       start += length
     }
   }

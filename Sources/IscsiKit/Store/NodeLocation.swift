@@ -63,13 +63,17 @@ struct PortalFileName: Hashable, Sendable, CustomStringConvertible {
 
   /// Reads a name; nil if it is none of a portal.
   init?(_ name: String) {
-    let parts = name.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
-    guard parts.count == 2 || parts.count == 3, !parts[0].isEmpty, let port = UInt16(parts[1]) else { return nil }
-    if parts.count == 3 {
-      guard let tag = PortalGroupTag(parts[2]) else { return nil }
-      self.init(address: parts[0], port: port, tag: tag)
+    let comma = UInt8(ascii: ","), octets = name.utf8
+    guard let first = octets.firstIndex(of: comma), first > name.startIndex else { return nil }
+    let address = String(name[..<first]), rest = name[octets.index(after: first)...]
+    if let second = rest.utf8.firstIndex(of: comma) {
+      guard let port = UInt16(rest[..<second]), let tag = PortalGroupTag(rest[octets.index(after: second)...]) else {
+        return nil
+      }
+      self.init(address: address, port: port, tag: tag)
     } else {
-      self.init(address: parts[0], port: port)
+      guard let port = UInt16(rest) else { return nil }
+      self.init(address: address, port: port)
     }
   }
 

@@ -10,7 +10,8 @@ extension NodeRecord: KeyedRecord {
 
   private static let interfaceKeys = InterfaceRecord.keys.all.map { key in
     RecordKey<NodeRecord>(
-      key, { $0.text(in: &$1.interface) }, { $0.isSame(in: &$1.interface, &$2.interface) },
+      key, of: { $0.interface == $1.interface }, { $0.text(in: &$1.interface) },
+      { $0.isSame(in: &$1.interface, &$2.interface) },
       { $0.take($2, into: &$1.interface) })
   }
 

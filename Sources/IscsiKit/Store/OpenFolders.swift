@@ -15,7 +15,9 @@ final class OpenFolders {
   /// The folder that paths begin at.
   let root: Directory
   /// A top folder may be a link that an administrator has made; below there are none. At most one chain of each top folder.
-  private var chains: [String: [(name: String, folder: OpenFolder)]] = [:]
+  private var chains: [Chain] = []
+
+  private typealias Chain = [(name: String, folder: OpenFolder)]
 
   init(root: consuming Directory) { self.root = root }
 
@@ -29,29 +31,41 @@ final class OpenFolders {
   /// - Throws: What the system says.
   func folder(_ path: some Collection<String>, makingIt makesIt: Bool, isFlushed: Bool) throws(Errno) -> OpenFolder {
     guard let top = path.first else { throw .invalidArgument }
-    var chain = chains.removeValue(forKey: top) ?? []
-    let known = zip(chain, path).prefix { $0.name == $1 }.count
-    chain.removeLast(chain.count - known)
-    defer { chains[top] = chain }
-    for name in path.dropFirst(known) {
-      let folder =
-        if let parent = chain.last?.folder {
-          try Self.open(name, in: parent.directory, makingIt: makesIt, isFlushed, throughLinks: false)
-        } else {
-          try Self.open(name, in: root, makingIt: makesIt, isFlushed, throughLinks: true)
-        }
-      chain.append((name, folder))
+    let place: Int
+    if let known = index(of: top) {
+      place = known
+    } else {
+      let folder = try Self.open(top, in: root, makingIt: makesIt, isFlushed, throughLinks: true)
+      place = chains.count
+      chains.append([(top, folder)])
     }
-    guard let last = chain.last else { throw .invalidArgument }
-    return last.folder
+    let known = Self.commonCount(chains[place], path)
+    chains[place].removeLast(chains[place].count - known)
+    var folder = chains[place][known - 1].folder
+    for name in path.dropFirst(known) {
+      folder = try Self.open(name, in: folder.directory, makingIt: makesIt, isFlushed, throughLinks: false)
+      chains[place].append((name, folder))
+    }
+    return folder
+  }
+
+  private func index(of top: String) -> Int? { chains.firstIndex { $0.first?.name == top } }
+
+  /// How many folders of a chain are the first ones of a path.
+  private static func commonCount(_ chain: Chain, _ path: some Collection<String>) -> Int {
+    var count = 0
+    for name in path {
+      guard count < chain.count, chain[count].name == name else { break }
+      count += 1
+    }
+    return count
   }
 
   /// Forgets a folder that is gone.
   func forget(_ path: [String]) {
-    guard let top = path.first, let chain = chains[top], chain.count >= path.count,
-      zip(chain, path).allSatisfy({ $0.name == $1 })
-    else { return }
-    chains[top]?.removeLast(chain.count - path.count + 1)
+    guard let place = path.first.flatMap(index), Self.commonCount(chains[place], path) == path.count else { return }
+    chains[place].removeLast(chains[place].count - path.count + 1)
+    if chains[place].isEmpty { chains.remove(at: place) }
   }
 
   private static func open(

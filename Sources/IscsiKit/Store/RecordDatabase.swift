@@ -251,7 +251,7 @@ public struct RecordDatabase: Sendable {
   ) throws(DatabaseError) -> [String] {
     do throws(Errno) {
       let names = try folder.names()
-      return order == .byName ? names.sorted() : names
+      return order == .byName && names.count > 1 ? names.sorted() : names
     } catch {
       throw .failed("read", path: root.appending(path.joined(separator: "/")).string, error)
     }

@@ -58,6 +58,13 @@ public final class RecordKey<Record: Sendable>: Sendable {
   /// Whether listings leave it out where it has no value: keys that open-iscsi 2.1.8 does not have.
   public let isLeftOutIfUnset: Bool
 
+  /// Compares the part of two records that this is a key of; nil for a key of the whole. Most parts of most records are as
+  /// they are without any setting, and a comparison for each key of each of thousands takes long.
+  let partComparer: PartComparer?
+
+  /// Tells whether a part of two records, which are left as they are, is the same.
+  typealias PartComparer = @Sendable (inout Record, inout Record) -> Bool
+
   private let checker: @Sendable (String) -> Bool
   // Records are handed on in place: they are large, and a copy for each key of each record takes longer than all the rest.
   private let getter: @Sendable (inout Record) -> String
@@ -84,6 +91,7 @@ public final class RecordKey<Record: Sendable>: Sendable {
     self.formerNames = formerNames
     self.role = role
     values = format.values
+    partComparer = nil
     self.isLeftOutIfUnset = isLeftOutIfUnset
     checker = { format.parse($0) != nil }
     self.getter = { format.print(getter(&$0)) }
@@ -99,11 +107,13 @@ public final class RecordKey<Record: Sendable>: Sendable {
   ///
   /// - Parameters:
   ///   - key: The part's key.
+  ///   - partComparer: Compares the part as a whole.
   ///   - getter: Asks the key for the part's text.
   ///   - comparer: Has the key compare the parts of two records.
   ///   - setter: Has the key take a text over into the part.
   init<Part>(
-    _ key: RecordKey<Part>, _ getter: @escaping @Sendable (RecordKey<Part>, inout Record) -> String,
+    _ key: RecordKey<Part>, of partComparer: @escaping PartComparer,
+    _ getter: @escaping @Sendable (RecordKey<Part>, inout Record) -> String,
     _ comparer: @escaping @Sendable (RecordKey<Part>, inout Record, inout Record) -> Bool,
     _ setter: @escaping @Sendable (RecordKey<Part>, inout Record, String) -> Bool
   ) {
@@ -112,6 +122,7 @@ public final class RecordKey<Record: Sendable>: Sendable {
     role = key.role
     values = key.values
     isLeftOutIfUnset = key.isLeftOutIfUnset
+    self.partComparer = partComparer
     checker = key.checker
     self.getter = { getter(key, &$0) }
     self.comparer = { comparer(key, &$0, &$1) }
@@ -152,13 +163,11 @@ public struct RecordKeys<Record: Sendable>: Sendable {
   /// All keys.
   public let all: [RecordKey<Record>]
   private let positions: [String: Int]
-  /// The names as they stand in files, by key; former ones behind the present ones.
-  private let names: [(octets: [UInt8], position: Int)]
-  /// How long they are, which tells most of them apart.
-  private let lengths: [Int]
+  /// The names as they stand in files, former ones too, by their length, which tells most of them apart.
+  private let names: [[(octets: [UInt8], position: Int)]]
   /// A record without any setting.
   let standardRecord: Record?
-  /// The lines of such a record, by key. They say nothing.
+  /// The lines of such a record, by key. They say nothing. A key without a value has none, as in files.
   private let standard: RecordLines
   private let standardValues: [[UInt8]]
 
@@ -173,13 +182,17 @@ public struct RecordKeys<Record: Sendable>: Sendable {
     let present = all.enumerated().map { (name: $1.name, position: $0) }
     let former = all.enumerated().flatMap { position, key in key.formerNames.map { (name: $0, position: position) } }
     positions = Dictionary((present + former).map { ($0.name, $0.position) }) { $1 }
-    names = (present + former).map { (Array($0.name.utf8), $0.position) }
-    lengths = names.map(\.octets.count)
+    let longest = (present + former).map(\.name.utf8.count).max() ?? 0
+    var names: [[(octets: [UInt8], position: Int)]] = Array(repeating: [], count: longest + 1)
+    for (name, position) in present + former { names[name.utf8.count].append((Array(name.utf8), position)) }
+    self.names = names
     // What says which record it is counts in any case.
     var values: [String] = []
     if var record = standard { values = all.map { $0.role == .identity ? "" : $0.text(in: &record) } }
     var lines = RecordLines()
-    for (key, value) in zip(all, values) { lines.append(key: key.name, value: value) }
+    for (key, value) in zip(all, values) {
+      if value.isEmpty { lines.appendNothing() } else { lines.append(key: key.name, value: value) }
+    }
     self.standard = lines
     standardValues = values.map { Array($0.utf8) }
   }
@@ -193,6 +206,13 @@ public struct RecordKeys<Record: Sendable>: Sendable {
     fileprivate(set) var values: [(position: Int, value: Range<Int>)] = []
     /// Whether the text has any key, be it one of these or not.
     fileprivate(set) var isEmpty = true
+    /// The last of the keys that have come with a value of their own.
+    fileprivate var last = -1
+
+    /// Forgets the values of keys that come again, with the standard one: the last one holds.
+    fileprivate mutating func forget(where isMeant: (_ position: Int) -> Bool) {
+      if !values.isEmpty { values.removeAll { isMeant($0.position) } }
+    }
   }
 
   /// What a text says.
@@ -201,33 +221,27 @@ public struct RecordKeys<Record: Sendable>: Sendable {
     var (start, next) = (0, 0)
     while true {
       // Files have the keys in our order and most of their values as they are without any setting, so that most lines are
-      // known whole: the next key's standard one. Empty values do not stand in files.
-      var candidate = next
-      while candidate < standardValues.count, standardValues[candidate].isEmpty { candidate += 1 }
-      if candidate < standard.count, let end = standard.end(of: candidate, at: start, in: text.octets) {
-        note(candidate, nil, in: &settings)
-        (start, next) = (end, candidate + 1)
-        continue
+      // known whole, many at a time.
+      let run = standard.run(from: next, at: start, in: text.octets)
+      if run.end > start {
+        settings.isEmpty = false
+        if run.lines.lowerBound <= settings.last {
+          settings.forget { run.lines.contains($0) && !standardValues[$0].isEmpty }
+        }
+        (start, next) = (run.end, run.lines.upperBound)
       }
       guard let (line, content) = text.line(at: start) else { return settings }
       start = line.upperBound + 1
       guard case .entry(let key, let value) = content else { continue }
       settings.isEmpty = false
-      guard let index = index(ofKeyAt: key, in: text, from: next) else { continue }
-      next = index + 1
-      let position = names[index].position
-      let isStandard = position < standardValues.count && text.isAt(value, standardValues[position])
-      note(position, value, isStandard: isStandard, in: &settings)
-    }
-  }
-
-  private func note(_ position: Int, _ value: Range<Int>?, isStandard: Bool = true, in settings: inout Settings) {
-    settings.isEmpty = false
-    // A key may come twice: the last value holds, also the standard one.
-    if isStandard {
-      if !settings.values.isEmpty { settings.values.removeAll { $0.position == position } }
-    } else if let value {
-      settings.values.append((position, value))
+      guard let position = position(ofKeyAt: key, in: text) else { continue }
+      next = position + 1
+      if position < standardValues.count, text.isAt(value, standardValues[position]) {
+        settings.forget { $0 == position }
+      } else {
+        settings.last = max(settings.last, position)
+        settings.values.append((position, value))
+      }
     }
   }
 
@@ -266,12 +280,10 @@ public struct RecordKeys<Record: Sendable>: Sendable {
     return settings.values.last { $0.position == position }.map { text.text($0.value) }
   }
 
-  /// Which of the names stands in a part of a file, looking at one of them first.
-  private func index(ofKeyAt range: Range<Int>, in text: RecordText, from first: Int) -> Int? {
-    func isThere(_ index: Int) -> Bool { lengths[index] == range.count && text.isAt(range, names[index].octets) }
-    for index in first..<max(first, lengths.count) where isThere(index) { return index }
-    for index in 0..<min(first, lengths.count) where isThere(index) { return index }
-    return nil
+  /// Which key has its name in a part of a file.
+  private func position(ofKeyAt range: Range<Int>, in text: RecordText) -> Int? {
+    guard range.count < names.count else { return nil }
+    return names[range.count].first { text.isAt(range, $0.octets) }?.position
   }
 
   /// What in a text is no value of one of these keys.

@@ -13,6 +13,8 @@ public final class RecordLayout<Record: Sendable>: Sendable {
   /// A record without any setting, and its lines; none if that is not known.
   private let standard: Record?
   private let standardLines: RecordLines
+  /// The keys, those of a part of the record together with what compares that part.
+  private let sections: [(keys: Range<Int>, isSame: RecordKey<Record>.PartComparer?)]
 
   /// A layout.
   ///
@@ -31,6 +33,7 @@ public final class RecordLayout<Record: Sendable>: Sendable {
       for key in keys { Self.append(key, key.text(in: &record), to: &lines, showsUnset: showsUnset) }
     }
     standardLines = lines
+    sections = Self.sections(of: keys)
   }
 
   /// The octets of a record's lines.
@@ -63,8 +66,25 @@ public final class RecordLayout<Record: Sendable>: Sendable {
   private func unusualKeys(of record: inout Record) -> [Int] {
     guard var standard else { return Array(keys.indices) }
     var unusual: [Int] = []
-    for (index, key) in keys.enumerated() where !key.isSame(in: &record, &standard) { unusual.append(index) }
+    for section in sections where section.isSame?(&record, &standard) != true {
+      for index in section.keys where !keys[index].isSame(in: &record, &standard) { unusual.append(index) }
+    }
     return unusual
+  }
+
+  /// The stretches of keys of a part, and those between them. There is one part at most, but its keys may be in pieces.
+  private static func sections(
+    of keys: [RecordKey<Record>]
+  ) -> [(keys: Range<Int>, isSame: RecordKey<Record>.PartComparer?)] {
+    var sections: [(keys: Range<Int>, isSame: RecordKey<Record>.PartComparer?)] = []
+    for (index, key) in keys.enumerated() {
+      if let last = sections.last, (last.isSame == nil) == (key.partComparer == nil) {
+        sections[sections.count - 1].keys = last.keys.lowerBound..<(index + 1)
+      } else {
+        sections.append((index..<(index + 1), key.partComparer))
+      }
+    }
+    return sections
   }
 
   private static func append(

@@ -40,13 +40,17 @@ struct RecordLines: Sendable {
   }
 
   /// The octets of a line.
-  subscript(index: Int) -> ArraySlice<UInt8> { octets[range(index)] }
+  subscript(index: Int) -> ArraySlice<UInt8> { octets[(index == 0 ? 0 : ends[index - 1])..<ends[index]] }
 
-  /// Where in a text a line ends if it begins at an offset; nil if another one stands there.
-  func end(of index: Int, at start: Int, in text: borrowing [UInt8]) -> Int? {
-    let range = range(index)
-    return OctetComparison.areEqual(octets, range, text, at: start) ? start + range.count : nil
+  /// Which lines from one on stand in a text from an offset on, one behind the other.
+  ///
+  /// - Returns: The lines, and where the last of them ends in the text. Lines without octets stand everywhere.
+  func run(from index: Int, at start: Int, in text: borrowing [UInt8]) -> (lines: Range<Int>, end: Int) {
+    guard index < ends.count else { return (index..<index, start) }
+    let first = index == 0 ? 0 : ends[index - 1]
+    let common = OctetScan.commonCount(octets, from: first, text, from: start)
+    var (next, length) = (index, 0)
+    while next < ends.count, ends[next] - first <= common { (next, length) = (next + 1, ends[next] - first) }
+    return (index..<next, start + length)
   }
-
-  private func range(_ index: Int) -> Range<Int> { (index == 0 ? 0 : ends[index - 1])..<ends[index] }
 }

@@ -45,11 +45,10 @@ extension RecordText {
       var (start, next) = (0, 0)
       while true {
         // Files mostly have the keys in their order, and as they are to be but for one or two.
-        while next < lines.count, lines[next].isEmpty { next += 1 }
-        if next < lines.count, let end = lines.end(of: next, at: start, in: text.octets) {
+        let run = lines.run(from: next, at: start, in: text.octets)
+        if run.end > start {
           place(before: next)
-          (start, next) = (end, next + 1)
-          continue
+          (start, next) = (run.end, run.lines.upperBound)
         }
         guard let (line, content) = text.line(at: start) else { break }
         start = line.upperBound + 1
@@ -58,7 +57,7 @@ extension RecordText {
           continue
         }
         let name = text.text(key)
-        if let index = keys.firstIndex(of: name) {
+        if let index = keys[next...].firstIndex(of: name) ?? keys[..<next].firstIndex(of: name) {
           place(before: index)
           next = index + 1
         } else if isKnown(name) {

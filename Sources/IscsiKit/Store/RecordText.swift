@@ -113,7 +113,7 @@ public struct RecordText: Hashable, Sendable, CustomStringConvertible, CustomRef
 
   /// Whether a part of the file is the same octets.
   func isAt(_ range: Range<Int>, _ other: [UInt8]) -> Bool {
-    range.count == other.count && OctetComparison.areEqual(octets, range, other, at: 0)
+    range.count == other.count && OctetScan.areEqual(octets, range, other, at: 0)
   }
 
   private func forEachLine(_ body: (_ line: Range<Int>, _ content: Content) -> Void) {
@@ -127,25 +127,17 @@ public struct RecordText: Hashable, Sendable, CustomStringConvertible, CustomRef
   /// The line that begins at an offset, without its end, and what stands in it; nil at the end of the file, and for a line that
   /// has no end.
   func line(at start: Int) -> (line: Range<Int>, content: Content)? {
-    var (end, hasNUL, isASCII) = (start, false, true)
-    while end < octets.count, octets[end] != UInt8(ascii: "\n") {
-      if octets[end] == 0 { hasNUL = true }
-      if octets[end] >= 0x80 { isASCII = false }
-      end += 1
-    }
-    guard end < octets.count else { return nil }
-    return (start..<end, content(of: start..<end, hasNUL: hasNUL, isASCII: isASCII))
+    guard let end = OctetScan.firstIndex(of: UInt8(ascii: "\n"), in: octets, from: start) else { return nil }
+    return (start..<end, content(of: start..<end))
   }
 
-  private func content(of line: Range<Int>, hasNUL: Bool, isASCII: Bool) -> Content {
+  private func content(of line: Range<Int>) -> Content {
     guard line.count < Self.longestLine else { return .unreadable(.tooLong) }
     var (start, end) = (line.lowerBound, line.upperBound)
     while start < end, octets[start].isBlank { start += 1 }
     while start < end, octets[end - 1].isBlank { end -= 1 }
     guard start < end, octets[start] != UInt8(ascii: "#") else { return .comment }
-    guard !hasNUL, isASCII || String(validating: octets[start..<end], as: UTF8.self) != nil else {
-      return .unreadable(.notText)
-    }
+    guard OctetScan.isASCIIText(octets, start..<end) || isText(start..<end) else { return .unreadable(.notText) }
     var keyEnd = start
     while keyEnd < end, !octets[keyEnd].isBlank, octets[keyEnd] != UInt8(ascii: "=") { keyEnd += 1 }
     var value = keyEnd
@@ -154,6 +146,10 @@ public struct RecordText: Hashable, Sendable, CustomStringConvertible, CustomRef
     value += 1
     while value < end, octets[value].isBlank { value += 1 }
     return .entry(key: start..<keyEnd, value: value..<end)
+  }
+
+  private func isText(_ range: Range<Int>) -> Bool {
+    !octets[range].contains(0) && String(validating: octets[range], as: UTF8.self) != nil
   }
 
   /// The version of open-iscsi whose records these are; their first line has it.

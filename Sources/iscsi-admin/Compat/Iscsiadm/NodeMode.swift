@@ -133,7 +133,7 @@ struct NodeMode {
       text.removeAll(keepingCapacity: true)
     }
     try forEachRecord(selection) { record in
-      text += RecordDump.octets(of: record, showsSecrets: options.flags.contains(.showSecrets))
+      RecordDump.append(record, to: &text, showsSecrets: options.flags.contains(.showSecrets))
       if text.count >= 1 << 16 { say() }
     }
     if !text.isEmpty { say() }

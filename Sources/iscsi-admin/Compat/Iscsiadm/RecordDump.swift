@@ -3,19 +3,25 @@ import IscsiKit
 
 /// A record as `iscsiadm` shows it: all keys, also those without a value.
 enum RecordDump {
-  /// The lines from `# BEGIN RECORD` to `# END RECORD`.
+  /// Appends the lines from `# BEGIN RECORD` to `# END RECORD`, with their ends.
   ///
   /// - Parameters:
   ///   - record: The record.
+  ///   - octets: What its text is appended to.
   ///   - showsSecrets: Whether passwords are shown (`-S`), or stars in their place.
-  /// - Returns: The octets of the text, with the last line's end.
-  static func octets(of record: some KeyedRecord, showsSecrets: Bool) -> [UInt8] {
-    Array("# BEGIN RECORD \(RecordText.version)\n".utf8)
-      + record.listing(hidesSecrets: !showsSecrets) + Array("# END RECORD\n".utf8)
+  static func append(_ record: some KeyedRecord, to octets: inout [UInt8], showsSecrets: Bool) {
+    octets += beginning
+    octets += record.listing(hidesSecrets: !showsSecrets)
+    octets += ending
   }
 
   /// The same as text.
   static func text(of record: some KeyedRecord, showsSecrets: Bool) -> String {
-    String(decoding: octets(of: record, showsSecrets: showsSecrets), as: UTF8.self)
+    var octets: [UInt8] = []
+    append(record, to: &octets, showsSecrets: showsSecrets)
+    return String(decoding: octets, as: UTF8.self)
   }
+
+  private static let beginning = Array("# BEGIN RECORD \(RecordText.version)\n".utf8)
+  private static let ending = Array("# END RECORD\n".utf8)
 }
