@@ -54,7 +54,7 @@ public final class RecordKey<Record: Sendable>: Sendable {
   /// What the key is to users.
   public let role: RecordKeyRole
   /// What its values are, in words.
-  public let values: String
+  public var values: String { describeValues() }
   /// Whether listings leave it out where it has no value: keys that open-iscsi 2.1.8 does not have.
   public let isLeftOutIfUnset: Bool
 
@@ -65,6 +65,7 @@ public final class RecordKey<Record: Sendable>: Sendable {
   /// Tells whether a part of two records, which are left as they are, is the same.
   typealias PartComparer = @Sendable (inout Record, inout Record) -> Bool
 
+  private let describeValues: @Sendable () -> String
   private let checker: @Sendable (String) -> Bool
   // Records are handed on in place: they are large, and a copy for each key of each record takes longer than all the rest.
   private let getter: @Sendable (inout Record) -> String
@@ -90,7 +91,7 @@ public final class RecordKey<Record: Sendable>: Sendable {
     self.name = name
     self.formerNames = formerNames
     self.role = role
-    values = format.values
+    describeValues = { format.values }
     partComparer = nil
     self.isLeftOutIfUnset = isLeftOutIfUnset
     checker = { format.parse($0) != nil }
@@ -120,7 +121,7 @@ public final class RecordKey<Record: Sendable>: Sendable {
     name = key.name
     formerNames = key.formerNames
     role = key.role
-    values = key.values
+    describeValues = key.describeValues
     isLeftOutIfUnset = key.isLeftOutIfUnset
     self.partComparer = partComparer
     checker = key.checker
@@ -162,7 +163,6 @@ public final class RecordKey<Record: Sendable>: Sendable {
 public struct RecordKeys<Record: Sendable>: Sendable {
   /// All keys.
   public let all: [RecordKey<Record>]
-  private let positions: [String: Int]
   /// The names as they stand in files, former ones too, by their length, which tells most of them apart.
   private let names: [[(octets: [UInt8], position: Int)]]
   /// A record without any setting.
@@ -181,7 +181,6 @@ public struct RecordKeys<Record: Sendable>: Sendable {
     standardRecord = standard
     let present = all.enumerated().map { (name: $1.name, position: $0) }
     let former = all.enumerated().flatMap { position, key in key.formerNames.map { (name: $0, position: position) } }
-    positions = Dictionary((present + former).map { ($0.name, $0.position) }) { $1 }
     let longest = (present + former).map(\.name.utf8.count).max() ?? 0
     var names: [[(octets: [UInt8], position: Int)]] = Array(repeating: [], count: longest + 1)
     for (name, position) in present + former { names[name.utf8.count].append((Array(name.utf8), position)) }
@@ -198,7 +197,13 @@ public struct RecordKeys<Record: Sendable>: Sendable {
   }
 
   /// The key of a present or former name; nil if there is none.
-  public subscript(name: String) -> RecordKey<Record>? { positions[name].map { all[$0] } }
+  public subscript(name: String) -> RecordKey<Record>? { position(of: name).map { all[$0] } }
+
+  private func position(of name: String) -> Int? {
+    let name = Array(name.utf8)
+    guard name.count < names.count else { return nil }
+    return names[name.count].first { $0.octets == name }?.position
+  }
 
   /// What a text says of a record.
   struct Settings {
@@ -276,7 +281,7 @@ public struct RecordKeys<Record: Sendable>: Sendable {
 
   /// The value of a key in what a text says; nil if it is not there, or is as it is without any setting.
   func value(of name: String, in settings: Settings, of text: RecordText) -> String? {
-    guard let position = positions[name] else { return nil }
+    guard let position = position(of: name) else { return nil }
     return settings.values.last { $0.position == position }.map { text.text($0.value) }
   }
 

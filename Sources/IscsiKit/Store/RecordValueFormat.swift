@@ -5,12 +5,24 @@ struct RecordValueFormat<Value: Sendable>: Sendable {
   /// The most octets of a value (open-iscsi's `VALUE_MAXVAL` without its NUL).
   static var longest: Int { 255 }
 
-  /// What the values are, in words that follow "must be".
-  let values: String
+  private let describe: @Sendable () -> String
   /// Reads a value; nil for a text that is none.
   let parse: @Sendable (String) -> Value?
   /// The text of a value; empty for one that does not stand in files.
   let print: @Sendable (Value) -> String
+
+  /// A format. The words for its values are made when somebody asks for them: most programs go by all keys and want none.
+  init(
+    values: @escaping @autoclosure @Sendable () -> String, parse: @escaping @Sendable (String) -> Value?,
+    print: @escaping @Sendable (Value) -> String
+  ) {
+    describe = values
+    self.parse = parse
+    self.print = print
+  }
+
+  /// What the values are, in words that follow "must be".
+  var values: String { describe() }
 }
 
 extension RecordValueFormat where Value == String? {

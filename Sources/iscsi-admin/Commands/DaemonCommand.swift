@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import ArgumentParser
-import FoundationEssentials
 import IscsiKit
 import Logging
 import SystemPackage
@@ -80,6 +79,6 @@ extension RecordSource {
   static func ofMachine(configurationFile: FilePath = InitiatorConfiguration.standardPath) -> RecordSource {
     RecordSource(
       configurationFile: configurationFile,
-      databaseOverride: ProcessInfo.processInfo.environment[RecordStore.variable])
+      databaseOverride: ProcessEnvironment.value(of: RecordStore.variable))
   }
 }

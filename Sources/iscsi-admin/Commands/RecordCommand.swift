@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import ArgumentParser
-import FoundationEssentials
 import IscsiKit
 import SystemPackage
 
@@ -16,11 +15,11 @@ struct RecordStore: Sendable {
 
   /// The machine's.
   static func ofMachine(
-    environment: [String: String] = ProcessInfo.processInfo.environment
+    override: String? = ProcessEnvironment.value(of: variable)
   ) throws(DatabaseError) -> RecordStore {
     let configuration = try InitiatorConfiguration(path: InitiatorConfiguration.standardPath)
     return RecordStore(
-      database: RecordDatabase(override: environment[variable], configuration: configuration),
+      database: RecordDatabase(override: override, configuration: configuration),
       configuration: configuration)
   }
 }

@@ -4,7 +4,7 @@
 /// options, `-oX`, `-o X`, `--name=value`, `--name value`, and long names cut as short as they stay unique.
 ///
 /// A mistake is an item like others, as getopt tells it and goes on; what it means is the program's matter.
-struct GetOpt<Option: Hashable & Sendable>: Sendable {
+struct GetOpt<Option: Sendable>: Sendable {
   /// One option of a program.
   struct Rule: Sendable {
     /// What it is to the program.
@@ -18,7 +18,7 @@ struct GetOpt<Option: Hashable & Sendable>: Sendable {
   }
 
   /// What stands at one place of a command line.
-  enum Item: Hashable {
+  enum Item {
     /// An option, with its value if it takes one.
     case option(Option, value: String?)
     /// A word that is no option.
@@ -90,6 +90,8 @@ struct GetOpt<Option: Hashable & Sendable>: Sendable {
     return .option(rule.option, value: value)
   }
 }
+
+extension GetOpt.Item: Equatable where Option: Equatable {}
 
 /// What is wrong with a command line.
 enum GetOptMistake: Error, Hashable {

@@ -94,6 +94,6 @@ struct RecordArgumentTests {
 
   @Test("The database is where the environment says")
   func environment() throws {
-    #expect(try RecordStore.ofMachine(environment: ["ISCSI_DBROOT": "/srv/iscsi"]).database.root == "/srv/iscsi")
+    #expect(try RecordStore.ofMachine(override: "/srv/iscsi").database.root == "/srv/iscsi")
   }
 }

@@ -4,7 +4,12 @@ import Synchronization
 
 /// Which hosts are the same for `-p`: those that have an address in common, where one of them is a name.
 final class HostNames: Sendable {
-  private let known = Mutex<[PortalHost: Set<IPAddress>]>([:])
+  /// What was looked up. Most commands look nothing up.
+  private let known = Mutex<Table?>(nil)
+
+  private final class Table {
+    var addresses: [PortalHost: Set<IPAddress>] = [:]
+  }
 
   /// Whether two hosts are the same. A name is looked up once.
   func areSame(_ one: PortalHost, _ other: PortalHost) -> Bool {
@@ -14,9 +19,13 @@ final class HostNames: Sendable {
   }
 
   private func addresses(of host: PortalHost) -> Set<IPAddress> {
-    if let addresses = known.withLock({ $0[host] }) { return addresses }
+    if let addresses = known.withLock({ $0?.addresses[host] }) { return addresses }
     let addresses = Set(host.addresses)
-    known.withLock { $0[host] = addresses }
+    known.withLock { known in
+      let table = known ?? Table()
+      table.addresses[host] = addresses
+      known = table
+    }
     return addresses
   }
 }

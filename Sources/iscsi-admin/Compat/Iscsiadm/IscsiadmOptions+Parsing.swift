@@ -53,8 +53,8 @@ extension IscsiadmOptions {
       case .mistake(let mistake):
         throw .refused(Refusal(lines: [mistake.line(of: program), mode.refusal(of: "?")]))
       case .option(let option, _):
-        if !mode.letters.contains(option.letter) {
-          throw .refused(Refusal(lines: [mode.refusal(of: option.letter)]))
+        if !mode.letters.contains(option.rawValue) {
+          throw .refused(Refusal(lines: [mode.refusal(of: option.rawValue)]))
         }
       }
     }
@@ -141,14 +141,14 @@ extension IscsiadmOptions {
 
 extension IscsiadmOptions.Mode {
   /// The short names of the options that the mode takes.
-  var letters: Set<Character> {
+  var letters: String {
     switch self {
-    case .discovery, .discoverydb: Set("DSIPdmntplov")
-    case .node: Set("RsPIdmlSonvupTULW")
-    case .session: Set("PiRdrmusonSv")
-    case .host: Set("CHdmPotnvxA")
-    case .iface: Set("HIdnvmPoCabci")
-    case .fw: Set("dmlWnv")
+    case .discovery, .discoverydb: "DSIPdmntplov"
+    case .node: "RsPIdmlSonvupTULW"
+    case .session: "PiRdrmusonSv"
+    case .host: "CHdmPotnvxA"
+    case .iface: "HIdnvmPoCabci"
+    case .fw: "dmlWnv"
     }
   }
 
@@ -160,37 +160,36 @@ extension IscsiadmOptions.Mode {
 }
 
 extension IscsiadmOptions {
-  /// The options by what they are.
-  enum Option: Hashable {
-    case mode, portal, target, interface, operation, type, name, value, host, session, rescan, print, discover, login
-    case loginAll, logout, logoutAll, statistics, kill, debug, showSecrets, version, help, submode, pingAddress
-    case pingSize, pingCount, pingInterval, index, portalType, noWait
-
-    fileprivate var letter: Character { Self.letters[self] ?? "?" }
-
-    private static let letters = Dictionary(uniqueKeysWithValues: rules.map { ($0.option, $0.letter) })
+  /// The options, by their short names.
+  enum Option: Character {
+    case mode = "m", portal = "p", target = "T", interface = "I", operation = "o", type = "t"
+    case name = "n", value = "v", host = "H", session = "r", rescan = "R", print = "P"
+    case discover = "D", login = "l", loginAll = "L", logout = "u", logoutAll = "U"
+    case statistics = "s", kill = "k", debug = "d", showSecrets = "S", version = "V", help = "h"
+    case submode = "C", pingAddress = "a", pingSize = "b", pingCount = "c", pingInterval = "i"
+    case index = "x", portalType = "A", noWait = "W"
   }
 
   private static let grammar = GetOpt(rules)
 
   private static let rules: [GetOpt<Option>.Rule] = [
-    rule(.portal, "p", "portal"), rule(.target, "T", "targetname"), rule(.interface, "I", "interface"),
-    rule(.operation, "o", "op"), rule(.type, "t", "type"), rule(.name, "n", "name"), rule(.value, "v", "value"),
-    rule(.host, "H", "host"), rule(.session, "r", "sid"), flag(.rescan, "R", "rescan"), rule(.print, "P", "print"),
-    flag(.discover, "D", "discover"), flag(.login, "l", "login"), rule(.loginAll, "L", "loginall"),
-    flag(.logout, "u", "logout"), rule(.logoutAll, "U", "logoutall"), flag(.statistics, "s", "stats"),
-    rule(.kill, "k", "killiscsid"), rule(.debug, "d", "debug"), rule(.mode, "m", "mode"),
-    flag(.showSecrets, "S", "show"), flag(.version, "V", "version"), flag(.help, "h", "help"),
-    rule(.submode, "C", "submode"), rule(.pingAddress, "a", "ip"), rule(.pingSize, "b", "packetsize"),
-    rule(.pingCount, "c", "count"), rule(.pingInterval, "i", "interval"), rule(.index, "x", "index"),
-    rule(.portalType, "A", "portal_type"), flag(.noWait, "W", "no_wait"),
+    rule(.portal, "portal"), rule(.target, "targetname"), rule(.interface, "interface"),
+    rule(.operation, "op"), rule(.type, "type"), rule(.name, "name"), rule(.value, "value"),
+    rule(.host, "host"), rule(.session, "sid"), flag(.rescan, "rescan"), rule(.print, "print"),
+    flag(.discover, "discover"), flag(.login, "login"), rule(.loginAll, "loginall"),
+    flag(.logout, "logout"), rule(.logoutAll, "logoutall"), flag(.statistics, "stats"),
+    rule(.kill, "killiscsid"), rule(.debug, "debug"), rule(.mode, "mode"),
+    flag(.showSecrets, "show"), flag(.version, "version"), flag(.help, "help"),
+    rule(.submode, "submode"), rule(.pingAddress, "ip"), rule(.pingSize, "packetsize"),
+    rule(.pingCount, "count"), rule(.pingInterval, "interval"), rule(.index, "index"),
+    rule(.portalType, "portal_type"), flag(.noWait, "no_wait"),
   ]
 
-  private static func rule(_ option: Option, _ letter: Character, _ name: String) -> GetOpt<Option>.Rule {
-    GetOpt.Rule(option: option, letter: letter, name: name, takesValue: true)
+  private static func rule(_ option: Option, _ name: String) -> GetOpt<Option>.Rule {
+    GetOpt.Rule(option: option, letter: option.rawValue, name: name, takesValue: true)
   }
 
-  private static func flag(_ option: Option, _ letter: Character, _ name: String) -> GetOpt<Option>.Rule {
-    GetOpt.Rule(option: option, letter: letter, name: name, takesValue: false)
+  private static func flag(_ option: Option, _ name: String) -> GetOpt<Option>.Rule {
+    GetOpt.Rule(option: option, letter: option.rawValue, name: name, takesValue: false)
   }
 }

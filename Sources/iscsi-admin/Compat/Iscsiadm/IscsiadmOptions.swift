@@ -25,17 +25,22 @@ struct IscsiadmOptions: Hashable, Sendable {
     static let login = Operations(rawValue: 1 << 7)
     static let logout = Operations(rawValue: 1 << 8)
 
-    private static let words: [String: Operations] = [
-      "new": .new, "delete": .delete, "update": .update, "show": .show, "nonpersistent": .nonpersistent,
-      "apply": .apply, "applyall": .applyAll, "login": .login, "logout": .logout,
-    ]
-
     init(rawValue: UInt16) { self.rawValue = rawValue }
 
     /// The operation of a word; nil if there is none.
     init?(word: String) {
-      guard let operation = Self.words[word] else { return nil }
-      self = operation
+      switch word {
+      case "new": self = .new
+      case "delete": self = .delete
+      case "update": self = .update
+      case "show": self = .show
+      case "nonpersistent": self = .nonpersistent
+      case "apply": self = .apply
+      case "applyall": self = .applyAll
+      case "login": self = .login
+      case "logout": self = .logout
+      default: return nil
+      }
     }
   }
 
@@ -120,11 +125,19 @@ struct IscsiadmOptions: Hashable, Sendable {
   /// -A: `ipv4` or `ipv6`; any text.
   var portalType: String?
   /// -l, -u, -R, -s, -D, -S and -W.
-  var flags: Set<Flag> = []
+  var flags: Flags = []
 
   /// Options without a value.
-  enum Flag: Hashable, Sendable {
-    case login, logout, rescan, statistics, discover, showSecrets, noWait
+  struct Flags: OptionSet, Hashable, Sendable {
+    let rawValue: UInt8
+
+    static let login = Flags(rawValue: 1 << 0)
+    static let logout = Flags(rawValue: 1 << 1)
+    static let rescan = Flags(rawValue: 1 << 2)
+    static let statistics = Flags(rawValue: 1 << 3)
+    static let discover = Flags(rawValue: 1 << 4)
+    static let showSecrets = Flags(rawValue: 1 << 5)
+    static let noWait = Flags(rawValue: 1 << 6)
   }
 
   private(set) var names: [String] = []

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import FoundationEssentials
 import IscsiKit
 
 /// What the modes work on that go by records.
@@ -19,7 +18,7 @@ struct RecordMachine {
     }
     var database =
       base.database
-      ?? RecordDatabase(override: ProcessInfo.processInfo.environment["ISCSI_DBROOT"], configuration: configuration)
+      ?? RecordDatabase(override: ProcessEnvironment.value(of: RecordStore.variable), configuration: configuration)
     database.order = .asStored
     self.database = database
   }

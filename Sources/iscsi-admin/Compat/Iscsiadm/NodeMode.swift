@@ -42,7 +42,7 @@ struct NodeMode {
     }
   }
 
-  private static let actions: Set<IscsiadmOptions.Flag> = [.login, .logout, .rescan, .statistics]
+  private static let actions: IscsiadmOptions.Flags = [.login, .logout, .rescan, .statistics]
 
   // MARK: - Which nodes
 
