@@ -15,8 +15,8 @@ struct ExplainCommand: ReportingCommand {
   @Argument(
     help: ArgumentHelp(
       "A session's number, a target's name, a disk (sda, /dev/sda, a link to it, what is made of it) or a mount point.",
-      valueName: "sid|target|device"), completion: SessionCompletion.selectors)
-  var subject: String
+      valueName: "sid|target|device"), completion: SessionCompletion.selectors, transform: SessionSubject.init)
+  var subject: SessionSubject
 
   @Flag(help: "Print JSON.")
   var json = false
@@ -31,7 +31,6 @@ struct ExplainCommand: ReportingCommand {
     let sysfs = location.sysfs
     let all = try sysfs.sessions()
     let inventory = try? location.inventory()
-    let subject = try SessionSubject(subject)
     let sessions = subject.sessions(among: all, inventory, sysfs: sysfs.root)
     // Records add to what is known, and need not be there to be read.
     let records = Self.records(of: subject.targets(of: sessions), in: try? RecordStore.ofMachine().database)

@@ -8,14 +8,15 @@ struct RecoveryCommand: ReportingCommand {
     commandName: "recovery", abstract: "Tell which sessions are not operational, why, and what becomes of I/O.",
     discussion: """
       Prints a line for each such session: since when, until when I/O waits, and which disks and mounts are concerned. \
-      Ends with 0 and without a line if all are operational, with 1 if one is not, and with 2 if one of the named \
-      sessions does not exist. Works without the daemon, but then causes and deadlines are not known.
+      Ends with 0 and without a line if all are operational, or there is no session, with 1 if one is not, with 2 if one \
+      of the named sessions does not exist, and with 21 if a target or a device has none. Works without the daemon, but then causes and deadlines are not known.
       """)
 
   @Argument(
-    help: ArgumentHelp("The sessions' numbers; all sessions if none is given.", valueName: "sid"),
-    completion: SessionCompletion.ids, transform: parseSessionID)
-  var ids: [SessionID] = []
+    help: ArgumentHelp(
+      "Sessions' numbers, targets' names, disks and mount points, as explain takes them; all sessions if none is given.",
+      valueName: "sid|target|device"), completion: SessionCompletion.selectors, transform: SessionSubject.init)
+  var subjects: [SessionSubject] = []
 
   @Flag(help: "Wait until all of them are operational.")
   var wait = false
@@ -37,13 +38,18 @@ struct RecoveryCommand: ReportingCommand {
   }
 
   func perform(for terminal: Terminal) throws -> CommandOutput {
-    try output(
-      of: wait ? waitedFor() : location.sysfs.reports(of: ids, daemon.recoveries()), at: WallClock.now, for: terminal)
+    var output = CommandOutput()
+    let ids = try location.ids(of: subjects, &output)
+    let isNothing = ids.isEmpty && !subjects.isEmpty
+    let reports =
+      try isNothing ? [] : wait ? waited(for: ids) : location.sysfs.reports(of: ids, daemon.recoveries())
+    try show(reports, at: WallClock.now, in: &output, for: terminal)
+    return output
   }
 
   /// What the sessions are like when all are operational, or the wait is over.
-  private func waitedFor() throws -> [SessionReport] {
-    let (initiator, ids, sysfs) = (daemon.initiator, ids, location.sysfs)
+  private func waited(for ids: [SessionID]) throws -> [SessionReport] {
+    let (initiator, sysfs) = (daemon.initiator, location.sysfs)
     let deadline = timeout.map { ContinuousClock.now + .seconds($0) }
     return try runBlocking {
       let reports = try await initiator.waitUntilOperational(ids, sysfs: sysfs, until: deadline)
@@ -53,8 +59,9 @@ struct RecoveryCommand: ReportingCommand {
   }
 
   /// What the command prints.
-  func output(of reports: [SessionReport], at now: Double, for terminal: Terminal) throws -> CommandOutput {
-    var output = CommandOutput()
+  func show(
+    _ reports: [SessionReport], at now: Double, in output: inout CommandOutput, for terminal: Terminal
+  ) throws {
     for report in reports where report.session == nil { output.fail(NoSession(selector: .id(report.id))) }
     let found = reports.filter { $0.session != nil }
     let impaired = try found.filter { !$0.status.state.isOperational }.map(detailed)
@@ -67,7 +74,6 @@ struct RecoveryCommand: ReportingCommand {
     } else if !impaired.isEmpty {
       output.text = recoveryTable(impaired, disks, at: now, for: terminal)
     }
-    return output
   }
 
   /// The same with the timers of error handling, which are not worth reading of other sessions; if it has ended meanwhile,

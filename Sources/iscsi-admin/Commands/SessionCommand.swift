@@ -102,32 +102,12 @@ struct SessionShowCommand: ReportingCommand {
 
   func perform(for terminal: Terminal) throws -> CommandOutput {
     var output = CommandOutput()
-    let ids = try ids(&output)
+    let ids = try location.ids(of: subjects, &output)
     let reports = try ids.isEmpty && !subjects.isEmpty ? [] : reports(of: ids)
     if subjects.isEmpty, reports.isEmpty { output.fail(NoSession(), isSilent: report.quiet) }
     for report in reports where report.session == nil { output.fail(NoSession(selector: .id(report.id))) }
     try show(reports, at: WallClock.now, in: &output, for: terminal)
     return output
-  }
-
-  /// The sessions that are named, each once, in the order of their naming; what names none is told.
-  private func ids(_ output: inout CommandOutput) throws(SysfsError) -> [SessionID] {
-    var ids: [SessionID] = []
-    // Most often a number is given, and nothing has to be looked for.
-    let isSearch = subjects.contains { if case .session = $0 { false } else { true } }
-    let all = isSearch ? try location.sysfs.sessions(.summary) : []
-    let inventory = isSearch ? try? location.inventory() : nil
-    for subject in subjects {
-      var found: [SessionID] = []
-      if case .session(let id) = subject {
-        found = [id]
-      } else {
-        found = subject.sessions(among: all, inventory, sysfs: location.sysfs.root).map(\.id)
-        if found.isEmpty { output.fail(subject.nothing) }
-      }
-      ids += found.filter { !ids.contains($0) }
-    }
-    return ids
   }
 
   private func reports(of ids: [SessionID]) throws(SysfsError) -> [SessionReport] {

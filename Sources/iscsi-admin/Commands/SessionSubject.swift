@@ -119,6 +119,28 @@ enum SessionSubject: Hashable, Sendable {
   }
 }
 
+extension SysfsLocation {
+  /// The sessions that are named, each once, in the order of their naming; what names none is told.
+  func ids(of subjects: [SessionSubject], _ output: inout CommandOutput) throws(SysfsError) -> [SessionID] {
+    var (ids, known): ([SessionID], Set<SessionID>) = ([], [])
+    // Most often a number is given, and nothing has to be looked for.
+    let isSearch = subjects.contains { if case .session = $0 { false } else { true } }
+    let all = isSearch ? try sysfs.sessions(.summary) : []
+    let inventory = isSearch ? try? inventory() : nil
+    for subject in subjects {
+      var found: [SessionID] = []
+      if case .session(let id) = subject {
+        found = [id]
+      } else {
+        found = subject.sessions(among: all, inventory, sysfs: sysfs.root).map(\.id)
+        if found.isEmpty { output.fail(subject.nothing) }
+      }
+      ids += found.filter { known.insert($0).inserted }
+    }
+    return ids
+  }
+}
+
 extension NodeRecord {
   /// What its connection is bound to.
   fileprivate var binding: InterfaceBinding {

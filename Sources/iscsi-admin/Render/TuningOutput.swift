@@ -147,6 +147,9 @@ func timeoutTable(for terminal: Terminal) -> String {
     if let meaning = details.offMeaning { lines.append("    off: \(meaning)") }
     lines.append("    takes effect \(details.effect)")
   }
+  lines += [
+    "", "Besides, \(IOScheduler.settingName)=NAME gives the disks of a session another I/O scheduler, at once.",
+  ]
   return lines.map { $0 + "\n" }.joined()
 }
 

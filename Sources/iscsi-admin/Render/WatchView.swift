@@ -16,6 +16,7 @@ struct WatchView: Sendable {
   /// What lines have not told yet, and what they have.
   private var untold: [InitiatorTypes.Event] = []
   private var told: [SessionID: String] = [:]
+  private var toldSilence: String?
 
   /// What goes through a session in a second.
   struct Rates: Hashable, Sendable {
@@ -113,6 +114,11 @@ struct WatchView: Sendable {
   mutating func takeLines() -> [String] {
     var lines = untold.map(eventText)
     untold = []
+    let silence = survey.silence?.description.printable
+    if silence != toldSilence {
+      lines.append("\(clockText(survey.time)) \(silence ?? "the daemon answers again")")
+      toldSilence = silence
+    }
     for session in survey.sessions {
       let status = survey.status(of: session)
       let text = status.state.cell.text + (status.io.map { ", I/O \($0.name)" } ?? "")

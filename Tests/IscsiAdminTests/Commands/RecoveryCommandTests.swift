@@ -102,8 +102,16 @@ struct RecoveryCommandTests {
   private func output(_ arguments: [String] = [], _ terminal: Terminal = .plain) throws -> (CommandOutput, String) {
     let trouble = try Trouble()
     let command = try RecoveryCommand.parse(trouble.roots + arguments)
-    let output = try command.output(of: trouble.reports(), at: Trouble.now, for: terminal)
+    let output = try Self.output(of: command, trouble.reports(), terminal)
     return (output, trouble.hidingRoot(output.text))
+  }
+
+  private static func output(
+    of command: RecoveryCommand, _ reports: [SessionReport], _ terminal: Terminal = .plain
+  ) throws -> CommandOutput {
+    var output = CommandOutput()
+    try command.show(reports, at: Trouble.now, in: &output, for: terminal)
+    return output
   }
 
   @Test("Each session that is not operational has a line, with cause, deadline, disks and mounts")
@@ -133,7 +141,7 @@ struct RecoveryCommandTests {
   func well(arguments: [String]) throws {
     let trouble = try Trouble()
     let command = try RecoveryCommand.parse(trouble.roots + arguments)
-    let output = try command.output(of: trouble.reports([1]), at: Trouble.now, for: .plain)
+    let output = try Self.output(of: command, trouble.reports([1]))
     #expect(output.status == .success && output.diagnostics == "")
     if arguments == ["--json"] {
       try Golden.expect(output.text, is: "recovery-none.json")
@@ -159,6 +167,17 @@ struct RecoveryCommandTests {
     #expect(output.diagnosticLines.count == 1)
   }
 
+  @Test("A target and a disk stand for their sessions, each once; one without sessions ends with 21")
+  func named() throws {
+    let trouble = try Trouble()
+    let target = try #require(trouble.reports([2]).first?.session?.targetName)
+    let arguments = trouble.roots + ["-q", "--socket", trouble.tree.root.string + "/none"]
+    let output = try RecoveryCommand.parse(arguments + [target, "2", "sd3"]).output(for: .plain)
+    #expect(output.text == "2\n3\n" && output.status == .failure)
+    let none = try RecoveryCommand.parse(arguments + ["iqn.2026-11.org.example:nobody", "--wait"]).output(for: .plain)
+    #expect(none.text == "" && none.status == .noObjectsFound)
+  }
+
   @Test("How many are not operational is told as a number of sessions is", arguments: [(1, 1), (1, 2), (2, 2)])
   func count(count: Int, total: Int) {
     let expected = ["1 of 1 session is", "1 of 2 sessions is", "2 of 2 sessions are"].map { $0 + " not operational" }
@@ -169,7 +188,7 @@ struct RecoveryCommandTests {
   func unreadableMounts() throws {
     let trouble = try Trouble()
     trouble.tree.remove("proc")
-    let output = try RecoveryCommand.parse(trouble.roots).output(of: trouble.reports([2]), at: Trouble.now, for: .plain)
+    let output = try Self.output(of: RecoveryCommand.parse(trouble.roots), trouble.reports([2]))
     #expect(output.text.contains("sd2") && output.status == .failure)
     #expect(output.diagnostics.contains("warning: users and names of disks are left out: "))
   }
@@ -177,7 +196,8 @@ struct RecoveryCommandTests {
   @Test("A timeout is for a wait")
   func arguments() throws {
     #expect(throws: (any Error).self) { try RecoveryCommand.parse(["--timeout", "3"]) }
-    #expect(try RecoveryCommand.parse(["--wait", "--timeout", "3", "7"]).ids == [SessionID(rawValue: 7)])
+    #expect(
+      try RecoveryCommand.parse(["--wait", "--timeout", "3", "7"]).subjects == [.session(SessionID(rawValue: 7))])
   }
 
   @Test("A wait ends when all are operational, and when its time is over")

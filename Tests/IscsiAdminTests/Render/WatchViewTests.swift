@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import IscsiKitTesting
+import SystemPackage
 import Testing
 
 @testable import IscsiKit
@@ -73,6 +74,20 @@ struct WatchViewTests {
     view.note(SessionSurvey(time: 1_795_000_023, sessions: [SessionMetricsTests.survey().sessions[0]]))
     #expect(
       view.takeLines() == ["2026-11-18T11:07:03.000Z session 2: gone", "2026-11-18T11:07:03.000Z session 3: gone"])
+  }
+
+  @Test("Lines tell when the daemon does not answer, once, and when it does again")
+  func silence() {
+    var view = WatchView()
+    var survey = SessionSurvey(time: 1_795_000_000, sessions: [])
+    let silence = InitiatorError.daemon(.notConnected("/run/none", .connectionRefused))
+    survey.silence = silence
+    view.note(survey)
+    #expect(view.takeLines() == ["2026-11-18T11:06:40.000Z \(silence)"])
+    view.note(survey)
+    #expect(view.takeLines() == [])
+    view.note(SessionSurvey(time: 1_795_000_001, sessions: []))
+    #expect(view.takeLines() == ["2026-11-18T11:06:41.000Z the daemon answers again"])
   }
 
   @Test("Numbers of a daemon that are no times and no rates are shown, and do no harm")
