@@ -74,6 +74,26 @@ public struct BootHandover: Sendable {
       Note(path: "run/systemd/network/05-iscsi-admin-\(name).network", text: networkd),
       Note(path: "run/NetworkManager/conf.d/05-iscsi-admin-\(name).conf", text: networkManager),
       Note(path: "run/network/ifstate.\(name)", text: Self.ifupdownState + "\n"),
+      // udev starts this unit for `allow-hotplug`. Of a device that is up and none of ifupdown's own it says that it has
+      // failed, so it is left out as long as there is the state: ifdown leaves an empty file. By a folder `system` beside
+      // this one programs know that systemd runs, which is not for us to say (`sd_booted(3)`).
+      Note(
+        path: "run/systemd/system.control/ifup@\(name.escapedForUnits).service.d/05-iscsi-admin.conf",
+        text: reason + "[Unit]\nConditionFileNotEmpty=!/run/network/ifstate.%I\n"),
     ]
+  }
+}
+
+extension String {
+  /// A text as part of the name of a unit (`systemd-escape(1)`).
+  var escapedForUnits: String {
+    utf8.enumerated().map { place, octet in
+      let character = Character(Unicode.Scalar(octet))
+      if character == "/" { return "-" }
+      let isPlain = character.isASCII && (character.isLetter || character.isNumber || "_:".contains(character))
+      if isPlain || (character == "." && place > 0) { return String(character) }
+      let digits = String(octet, radix: 16)
+      return "\\x" + (digits.count < 2 ? "0" : "") + digits
+    }.joined()
   }
 }

@@ -40,7 +40,19 @@ struct BootHandoverTests {
       manager.hasSuffix("[keyfile]\nunmanaged-devices+=mac:52:54:00:12:34:56;interface-name:eth0\n"))
     #expect(try text("run/network/ifstate.eth0.5", tree) == "iscsi-admin-boot\n")
     #expect(try text("run/network/ifstate.eth0", tree) == "iscsi-admin-boot\n")
+    let unit = try text("run/systemd/system.control/ifup@eth0.5.service.d/05-iscsi-admin.conf", tree)
+    #expect(unit.hasSuffix("\n[Unit]\nConditionFileNotEmpty=!/run/network/ifstate.%I\n"))
+    // That would say that systemd runs.
+    #expect(try !SysfsDirectory(path: tree.root.appending("run/systemd")).names().contains("system"))
   }
+
+  @Test(
+    "Names of units have the names of devices in them as systemd writes them",
+    arguments: [
+      ("eth0", "eth0"), ("eth0.5", "eth0.5"), ("br-lan_1:2", #"br\x2dlan_1:2"#), (".a@", #"\x2ea\x40"#),
+      ("a\u{1}é", #"a\x01\xc3\xa9"#),
+    ])
+  func units(device: String, escaped: String) { #expect(device.escapedForUnits == escaped) }
 
   @Test("Others than root can read the notes, as those do who have to")
   func readable() throws {
