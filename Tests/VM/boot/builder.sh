@@ -16,18 +16,23 @@ prepare_builder() {
   unpack_packages "$VM_DIR/builder-network" "${NETWORK_PACKAGES[@]}"
 }
 
-# builder_tree TREE: a root with these packages, the kernel's modules, our executable, and BOOT_FILE as the file of the boot if it is set.
-builder_tree() {
+# merge_usr TREE: as in every system of today.
+merge_usr() {
   local tree=$1 name
-  cp -a --reflink=auto "$VM_DIR/builder" "$tree"
-  cp -a --reflink=auto "$VM_DIR/kernel-$KERNEL"/{boot,lib} "$tree/"
-  # As in every system of today.
   for name in bin sbin lib lib64; do
     mkdir -p "$tree/usr/$name"
     cp -a "$tree/$name/." "$tree/usr/$name/"
     rm -rf "${tree:?}/$name"
     ln -s "usr/$name" "$tree/$name"
   done
+}
+
+# builder_tree TREE: a root with these packages, the kernel's modules, our executable, and BOOT_FILE as the file of the boot if it is set.
+builder_tree() {
+  local tree=$1
+  cp -a --reflink=auto "$VM_DIR/builder" "$tree"
+  cp -a --reflink=auto "$VM_DIR/kernel-$KERNEL"/{boot,lib} "$tree/"
+  merge_usr "$tree"
   mkdir -p "$tree"/{proc,sys,dev,run,tmp,var/tmp,etc/iscsi,usr/sbin}
   printf "root:x:0:0:root:/root:/bin/bash\n" >"$tree/etc/passwd"
   printf "root:x:0:\n" >"$tree/etc/group"

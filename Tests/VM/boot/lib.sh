@@ -96,10 +96,12 @@ daemon_answers() { in_root iscsi-admin session list; }
 
 # diskless_ends [poweroff|reboot]: an orderly end, with the file system written and the session still there, in so many seconds at most.
 diskless_ends() {
-  local signal=USR2 started=$EPOCHREALTIME
-  [[ ${1:-poweroff} == poweroff ]] || signal=TERM
+  # busybox's signals, and systemd's.
+  local signals='USR2 38' started=$EPOCHREALTIME
+  [[ ${1:-poweroff} == poweroff ]] || signals='TERM 39'
   # A moment later, so that this is answered.
-  diskless "setsid sh -c 'sleep 0.3; kill -$signal 1' </dev/null >/dev/null 2>&1 &"
+  diskless "grep -qx systemd /proc/1/comm && signal=${signals#* } || signal=${signals% *}
+    setsid sh -c \"sleep 0.3; kill -\$signal 1\" </dev/null >/dev/null 2>&1 &"
   wait_until 30 diskless_is_off
   echo "ended in $(((${EPOCHREALTIME/./} - ${started/./}) / 1000)) ms"
   grep -a '^stop: ' "$RUN_DIRECTORY/diskless-console" | tr -d '\r'

@@ -19,13 +19,23 @@ in_target() { "$@"; }
 network_up() { :; }
 
 # serve_root KIND [OPTION...]: a target whose first disk has the root file system; options as target_start's, --name above all.
-serve_root() {
-  local kind=$1 name=$IQN number
-  shift
+serve_root() { serve_copy /dev/vda '' "$@"; }
+# serve_system SETUP KIND [OPTION...]: the same with the root file system of a real system, in which SETUP, a command line, is done before.
+serve_system() { serve_copy /dev/vdc "$@"; }
+# serve_copy DISK SETUP KIND [OPTION...]
+serve_copy() {
+  local disk=$1 setup=$2 kind=$3 name=$IQN number
+  shift 3
   number=$(first_lun "$kind")
   [[ ${1:-} != --name ]] || name=$2
   mkdir -p "$TARGET_FILES"
-  cp /dev/vda "$(backing_file "$name" "$number")"
+  cp "$disk" "$(backing_file "$name" "$number")"
+  if [[ -n $setup ]]; then
+    mkdir -p /tmp/mounted
+    mount -o loop "$(backing_file "$name" "$number")" /tmp/mounted || return
+    (cd /tmp/mounted && set -e && eval "$setup") || return
+    umount /tmp/mounted || return
+  fi
   target_start "$kind" "$@" --lun $(($(stat -c %s "$(backing_file "$name" "$number")") >> 20))
 }
 

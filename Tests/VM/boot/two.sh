@@ -70,16 +70,19 @@ ask() {
 }
 
 # server_start: it stays for all scenarios of a run. The root file system is a disk of its own to make copies of, and what it is to give out
-# by HTTP and TFTP another.
+# by HTTP and TFTP another; so is the root file system of a real system, where one has been made.
 server_start() {
-  local directory=$RUN_DIRECTORY/server started=$SECONDS
+  local directory=$RUN_DIRECTORY/server started=$SECONDS disk disks=()
+  for disk in root.img served.tar system.img; do
+    [[ ! -e $RUN_DIRECTORY/$disk ]] || disks+=(-drive "file=$disk,if=virtio,format=raw,readonly=on")
+  done
   mkdir -p "$directory"
   : >"$directory/plan"
   # shellcheck disable=SC2153 # set by machines
   make_initramfs "$KERNEL" "$directory" "$directory/plan" boot
   VM_CPUS=1 machine_start server "$VM_DIR/kernel-$KERNEL" server/initramfs \
     -append "console=ttyS0 quiet loglevel=5 panic=-1 net.ifnames=0 vm.server $QUICK_KERNEL" \
-    -drive file=root.img,if=virtio,format=raw,readonly=on -drive file=served.tar,if=virtio,format=raw,readonly=on
+    "${disks[@]}"
   ask server 90 true || { tail -20 "$RUN_DIRECTORY/server-console" "$RUN_DIRECTORY/server-qemu.log" >&2; die "the server did not start: $REASON"; }
   note "the server is up after $((SECONDS - started)) s"
 }

@@ -32,7 +32,7 @@ source "$VM_SOURCE/host/extras.sh"
 prepare() {
   local kernel extra
   if [[ ${1:-} == --refresh ]]; then
-    rm -rf "$VM_DIR"/{debs,tools,layers,kernel-*,extra-*,firmware,builder}
+    rm -rf "$VM_DIR"/{debs,tools,layers,kernel-*,extra-*,firmware,builder,builder-network,system}
   elif (($#)); then
     die "prepare: unknown argument $1"
   fi
