@@ -9,12 +9,18 @@ serve() {
   server serve_dhcp --interface=eth1 --dhcp-range=10.0.0.50,10.0.0.60,10m --dhcp-range=10.0.1.50,10.0.1.60,10m
 }
 
+# What notes the connections of the boot, in an image.
+# shellcheck disable=SC2016 # awk's
+NOTE_CONNECTIONS='busybox netstat -tn | busybox awk '\''$5 ~ /:3260$/ && $6 == "ESTABLISHED" { print $4, $5 }'\'' >/run/connections-of-the-boot'
+
 # system_start [PARAMETER...]: the machine boots by what the kernel's parameters say, as our hooks do.
 system_start() {
-  initramfs <<'SCRIPT'
-iscsi-admin boot connect --if-configured
-netstat -tn | awk '$5 ~ /:3260$/ && $6 == "ESTABLISHED" { print $4, $5 }' | sort >/run/connections-of-the-boot
-SCRIPT
+  initramfs <<<"iscsi-admin boot connect --if-configured
+$NOTE_CONNECTIONS"
+  system_goes_on "$@"
+}
+# system_goes_on [PARAMETER...]: the same with the image that there is.
+system_goes_on() {
   diskless_start ip=10.0.0.2::10.0.0.1:255.255.255.0:diskless:eth0:off rd.iscsi.initiator=iqn.2026-11.org.example:boot \
     "netroot=iscsi:10.0.0.1:::1:$IQN" "$@"
 }

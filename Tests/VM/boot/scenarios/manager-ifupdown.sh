@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# The same with ifupdown, which has the card by `auto` and by `allow-hotplug`; without the notes it gives it another address, and switches it off.
+# A real system with ifupdown, which has the card of the root file system by `auto` and by `allow-hotplug`, leaves it as it is; without the notes it gives it another address, and switches it off.
 # limit: 200
 # memory: 768
 # root: system

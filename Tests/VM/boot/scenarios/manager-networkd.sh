@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# A real system with systemd-networkd, which leaves the card of the root file system as the boot has left it; without the notes it takes the address away.
+# The same with systemd-networkd; without the notes it takes the card's address away at once.
 # limit: 200
 # memory: 768
 # root: system

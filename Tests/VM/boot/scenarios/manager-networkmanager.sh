@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# The same with NetworkManager. Without the notes it takes the card as it is, but takes the address away when it is told to have no network.
+# The same with NetworkManager; without the notes it takes the card as it is, but its address away when it is told to have no network.
 # limit: 200
 # memory: 768
 # root: system
