@@ -33,8 +33,8 @@ extension RecordDatabase {
       let text = Self.text(of: record, over: stored?.text) { NodeRecord.keys[$0] != nil }
       // What is changed in its place has its link, and of thousands nothing else has to be looked at. The link of what an iSNS server
       // has told of moves when the server gets a record.
-      if !isNew, let stored, stored.path == location.path, stored.record.isSameNode(as: record),
-        record.discoveryKind != .isns
+      if !isNew, let stored, stored.path == location.path, !(stored.mayBeBesideOlderForm && !stored.isInOlderForm),
+        stored.record.isSameNode(as: record), record.discoveryKind != .isns
       {
         return pending.append(.put(stored.path, text))
       }

@@ -26,14 +26,20 @@ extension RecordDatabase {
     for target in targets {
       let path = path + [target]
       guard let folder = open(target, in: nodes, path, &listing) else { continue }
-      for name in try names(in: folder, path) {
-        guard let portal = PortalFileName(name) else {
+      let entries = try names(in: folder, path).map { (name: $0, portal: PortalFileName($0)) }
+      let older = entries.compactMap(\.portal).filter { $0.tag == nil }
+      for (name, portal) in entries {
+        guard let portal else {
           listing.note(path + [name], .stray)
           continue
         }
         guard portal.matches(filter) else { continue }
         try readNodes(of: target, at: portal, in: folder, filter.interface, &listing)
-        for record in listing.records { body(record) }
+        let isBesideOlder = older.contains { $0.address == portal.address && $0.port == portal.port }
+        for var record in listing.records {
+          record.mayBeBesideOlderForm = isBesideOlder
+          body(record)
+        }
         listing.records.removeAll(keepingCapacity: true)
       }
     }

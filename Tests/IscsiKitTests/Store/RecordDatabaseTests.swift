@@ -124,6 +124,29 @@ struct RecordDatabaseTests {
     #expect(try database.nodes(.init(target: TargetName("iqn.2026-11.org.example:z"))).problems == [])
   }
 
+  @Test("A record in the older form goes when the one beside it is written, and stays when only others are")
+  func besideOlderForm() throws {
+    try save(.example("a", at: "10.0.0.1:3260"))
+    let text = try files.read("nodes/iqn.2026-11.org.example:a/10.0.0.1,3260")
+    try save(.example("a", at: "10.0.0.1:3260,1"))
+    try save(.example("a", at: "10.0.0.2:3260,1"))
+    try files.write(text, to: "nodes/iqn.2026-11.org.example:a/10.0.0.1,3260")
+    for (host, names) in [("10.0.0.2", ["10.0.0.1,3260", "10.0.0.1,3260,1"]), ("10.0.0.1", ["10.0.0.1,3260,1"])] {
+      try database.change { (changes) throws(DatabaseError) in
+        for stored in try database.nodes().records where "\(stored.record.portal.host)" == host && !stored.isInOlderForm
+        {
+          var record = stored.record
+          record.queueDepth = 7
+          changes.save(record, over: stored)
+        }
+      }
+      let found = try files.entries().filter {
+        $0.contains("10.0.0.1") && !$0.hasSuffix("default") && !$0.contains(" -> ")
+      }
+      #expect(Set(found.compactMap { $0.split(separator: "/").last.map(String.init) }) == Set(names))
+    }
+  }
+
   @Test("Symbolic links in the place of folders and records are not followed")
   func links() throws {
     try save(.example("a"))
