@@ -45,21 +45,18 @@ struct DiscoveryMode {
   // MARK: - Without a type
 
   private func runWithoutType() throws(IscsiadmError) -> ExitStatus {
-    if !isOnRecord, options.operations.contains(.delete) {
-      throw IscsiadmError(.invalidArgument, "Invalid operation.")
-    }
     guard let text = options.portal, !text.host.isEmpty else {
-      if isOnRecord, !options.operations.isDisjoint(with: [.new, .delete, .update, .apply, .applyAll]) {
+      if !isOnRecord, options.operations.contains(.delete) {
+        throw IscsiadmError(.invalidArgument, "Invalid operation.")
+      }
+      if isOnRecord, !options.operations.isSubset(of: .show) {
         throw IscsiadmError(.invalidArgument, "Invalid operation. Operation not supported.")
       }
       return try list()
     }
-    if isOnRecord, !options.operations.isDisjoint(with: [.new, .delete, .update, .nonpersistent]) {
-      throw IscsiadmError(.invalidArgument, "Invalid command. Possibly missing discovery --type.")
-    }
     if isOnRecord {
-      throw IscsiadmError(
-        .invalidArgument, "Invalid command. Portal not needed or Possibly missing discovery --type.")
+      let suspicion = options.operations.isEmpty ? "Portal not needed or Possibly" : "Possibly"
+      throw IscsiadmError(.invalidArgument, "Invalid command. \(suspicion) missing discovery --type.")
     }
     let portal = try text.checked()
     guard let stored = try record(.sendTargets, portal) else {
@@ -67,6 +64,7 @@ struct DiscoveryMode {
     }
     switch options.operations {
     case [], .show: return show(stored.record)
+    case .delete: return try delete(.sendTargets, portal)
     case .new, .update:
       throw IscsiadmError(
         .invalidArgument, "Operations new and update for discovery mode is not supported. Use discoverydb mode.")
