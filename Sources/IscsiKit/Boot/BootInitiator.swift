@@ -68,11 +68,8 @@ public final class BootInitiator: Sendable {
     let reporting = Task { for await event in events.events(after: 0) { report(event) } }
     await withTaskGroup(of: Step.self) { group in
       for (index, request) in requests.enumerated() {
-        var request = request
-        request.options.leavesSecrets = true
-        let login = request
         group.addTask {
-          .ended(index, await manager.login([login], owner: owner).first ?? .failure(Self.nothing(login)))
+          .ended(index, await manager.login([request], owner: owner).first ?? .failure(Self.nothing(request)))
         }
       }
       var running = requests.count

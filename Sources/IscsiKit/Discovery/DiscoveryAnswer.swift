@@ -42,7 +42,7 @@ struct DiscoveryAnswer: Sendable {
     _ record: DiscoveryRecord, over interface: InterfaceRecord, as name: InitiatorName, _ sysfs: FilePath
   ) async throws -> ([DiscoveredTarget], Bool) {
     var discovery = SendTargetsDiscovery(initiator: name)
-    discovery.authentication = try record.authentication.authentication(of: "discovery.sendtargets.auth")
+    discovery.authentication = record.authentication.authentication
     discovery.binding = try LoginDescription.InterfaceDescription(interface).binding()
     discovery.timeout = record.loginTimeout + record.activeTimeout
     discovery.loginTimeout = record.loginTimeout

@@ -183,10 +183,6 @@ public struct SessionOptions: Hashable, Sendable {
   /// `node.session.nr_sessions`: how many sessions of one target, portal and interface there may be, 1 or more.
   public var sessionCount = 1
 
-  /// Whether the kernel is given the CHAP secrets, which root can read in sysfs then: for a session that has to be logged in
-  /// again by a program that has nothing else to go by, such as one of an early boot.
-  public var leavesSecrets = false
-
   /// The defaults.
   public init() {}
 }

@@ -23,6 +23,8 @@ public enum CHAPWarning: Hashable, Sendable, CustomStringConvertible {
   case shortOutgoingSecret(octets: Int)
   /// The secret that the target proves has this many octets only.
   case shortIncomingSecret(octets: Int)
+  /// We have a secret to prove and no name to prove it for.
+  case nameless
 
   /// The warning in words.
   public var description: String {
@@ -30,6 +32,7 @@ public enum CHAPWarning: Hashable, Sendable, CustomStringConvertible {
     case .shortOutgoingSecret(let octets): "the CHAP secret has \(octets) octets; RFC 7143 wants 12 at least"
     case .shortIncomingSecret(let octets):
       "the CHAP secret of the target has \(octets) octets; RFC 7143 wants 12 at least"
+    case .nameless: "there is a CHAP secret and no name: if the target wants CHAP the login fails"
     }
   }
 }
@@ -48,7 +51,8 @@ extension Authentication {
   }
 
   /// Refuses what must not be sent. Equal secrets would let a target answer our challenge with what it can have us
-  /// compute (RFC 7143, section 9.2.1). An incoming name that is empty lets the target have any name.
+  /// compute (RFC 7143, section 9.2.1). With a name that is empty CHAP is offered all the same, for
+  /// targets that do not take it up; no login by it succeeds.
   ///
   /// - Throws: `incompleteCredentials`, `noAlgorithms`, `badCHAPName` or `equalSecrets`.
   public func validate() throws(LoginFailure) {
@@ -57,14 +61,12 @@ extension Authentication {
       return
     }
     guard !algorithms.isEmpty else { throw .noAlgorithms }
-    guard Self.isName(outgoing.name), incoming.map({ $0.name.isEmpty || Self.isName($0.name) }) ?? true else {
-      throw .badCHAPName
-    }
+    guard Self.isName(outgoing.name), incoming.map({ Self.isName($0.name) }) ?? true else { throw .badCHAPName }
     if let incoming, incoming.secret.octets.isEqualInConstantTime(to: outgoing.secret.octets) { throw .equalSecrets }
   }
 
   private static func isName(_ name: String) -> Bool {
-    CHAP.nameLengths.contains(name.utf8.count) && !name.utf8.contains(0)
+    name.isEmpty || CHAP.nameLengths.contains(name.utf8.count) && !name.utf8.contains(0)
   }
 }
 

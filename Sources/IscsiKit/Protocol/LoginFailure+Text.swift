@@ -7,7 +7,7 @@ extension LoginFailure {
     case .equalSecrets: "the CHAP secrets of both directions are equal"
     case .incompleteCredentials: "the target is to prove itself by CHAP, but there are no credentials of our own"
     case .noAlgorithms: "no CHAP algorithm is configured"
-    case .badCHAPName: "a CHAP name must have 1 to 255 octets and no NUL"
+    case .badCHAPName: "a CHAP name must have at most 255 octets and no NUL"
     case .invalidParameter(let key, let value): "\(key) cannot be \(value.quotedForMessage)"
     case .rejected(let status): "\(status.reason) (\(status))"
     case .authenticationRequired(let status): "the target requires authentication" + (status.map { " (\($0))" } ?? "")

@@ -137,6 +137,6 @@ struct SecurityNegotiation: Sendable {
     let expected = CHAP.response(
       algorithm: algorithm, identifier: challenge.identifier, secret: incoming.secret, challenge: sentChallenge)
     guard response.isEqualInConstantTime(to: expected) else { throw .targetNotAuthenticated(.wrongResponse) }
-    guard incoming.name.isEmpty || incoming.name == name else { throw .targetNotAuthenticated(.wrongName) }
+    guard incoming.name == name else { throw .targetNotAuthenticated(.wrongName) }
   }
 }

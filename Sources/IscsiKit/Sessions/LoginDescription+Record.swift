@@ -15,7 +15,7 @@ extension LoginDescription {
     self.init(target: record.target.description, portal: record.portal.description)
     initiator = record.interface.initiatorName
     authentication = AuthenticationDescription(
-      try record.authentication.authentication(of: "node.session.auth"))
+      record.authentication.authentication)
     interface = InterfaceDescription(record.interface)
     var times = record.timeouts
     times.loginRetryWindow = min(times.login * Int(record.initialLoginRetryLimit), .seconds(Int32.max))
@@ -40,23 +40,16 @@ extension LoginDescription.InterfaceDescription {
 }
 
 extension RecordAuthentication {
-  /// What a login does by these settings: nothing without a password.
+  /// What a login does by these settings: nothing without a password, even with a name.
   ///
-  /// - Parameter prefix: What is before the keys' last words, for errors.
-  /// - Returns: The authentication.
-  /// - Throws: Which name is missing.
-  public func authentication(of prefix: String) throws(LoginDescriptionError) -> Authentication {
+  /// A password without a name is offered all the same, as open-iscsi does: many targets do not want it, and with those that do
+  /// the login fails.
+  public var authentication: Authentication {
     guard let secret else { return .none }
-    guard let name else { throw LoginDescriptionError(field: "\(prefix).username", reason: "missing, with a password") }
-    var authentication = Authentication(
-      outgoing: CHAPCredentials(name: name, secret: secret), algorithms: algorithms.isEmpty ? [.md5] : algorithms)
-    if let targetSecret {
-      guard let targetName else {
-        throw LoginDescriptionError(field: "\(prefix).username_in", reason: "missing, with a password")
-      }
-      authentication.incoming = CHAPCredentials(name: targetName, secret: targetSecret)
-    }
-    return authentication
+    return Authentication(
+      outgoing: CHAPCredentials(name: name ?? "", secret: secret),
+      incoming: targetSecret.map { CHAPCredentials(name: targetName ?? "", secret: $0) },
+      algorithms: algorithms.isEmpty ? [.md5] : algorithms)
   }
 }
 

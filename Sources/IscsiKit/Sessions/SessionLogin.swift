@@ -250,12 +250,13 @@ extension LoginRequest {
       .persistentPort(portal.port),
       .recoveryTimeout(timeouts.replacement),
     ]
-    if let outgoing = options.authentication.outgoing { parameters.append(.userName(outgoing.name)) }
-    if let incoming = options.authentication.incoming { parameters.append(.userNameIn(incoming.name)) }
-    if options.leavesSecrets {
-      if let outgoing = options.authentication.outgoing { parameters.append(.password(outgoing.secret)) }
-      if let incoming = options.authentication.incoming { parameters.append(.passwordIn(incoming.secret)) }
-    }
+    let authentication = options.authentication
+    // The secrets too, which only root can read there: whoever takes the session up with nothing else to go by, after an
+    // early boot or in our place, could not log it in again without them.
+    if let name = authentication.outgoing?.name, !name.isEmpty { parameters.append(.userName(name)) }
+    if let name = authentication.incoming?.name, !name.isEmpty { parameters.append(.userNameIn(name)) }
+    if let secret = authentication.outgoing?.secret { parameters.append(.password(secret)) }
+    if let secret = authentication.incoming?.secret { parameters.append(.passwordIn(secret)) }
     return parameters + [
       .fastAbort(options.fastAbort),
       .abortTimeout(timeouts.abort),

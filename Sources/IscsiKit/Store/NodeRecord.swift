@@ -143,7 +143,8 @@ public struct RecordAuthentication: Hashable, Sendable {
       secret.map(\.octets.count).flatMap { $0 < CHAP.recommendedSecretLength ? $0 : nil }
     }
     return [
-      short(secret).map(CHAPWarning.shortOutgoingSecret), short(targetSecret).map(CHAPWarning.shortIncomingSecret),
+      secret != nil && name == nil ? .nameless : nil, short(secret).map(CHAPWarning.shortOutgoingSecret),
+      short(targetSecret).map(CHAPWarning.shortIncomingSecret),
     ].compactMap(\.self)
   }
 }

@@ -118,6 +118,7 @@ struct NodeEditCommandTests {
   @Test("a secret that others may read is a warning, an empty value takes it away")
   func secrets() throws {
     let open = try TemporaryFile("topsecret123456\n", permissions: [.ownerReadWrite, .otherRead])
+    #expect(try fixture.run(NodeSetCommand.self, "--all", "node.session.auth.username=me").status == .success)
     let output = try fixture.run(NodeSetCommand.self, "--all", "node.session.auth.password=@\(open.path)")
     #expect(output.status == .success)
     #expect(

@@ -97,9 +97,10 @@ struct RecordAdoptionTests {
   func without() async throws {
     let fixture = try await SessionFixture(try testTarget(authentication: try TestAccounts.chap()))
     let session = try lost(fixture).id
-    // A password without a name is no login.
-    let broken = try record(fixture, [("node.session.auth.password", "otherSecret99"), ("node.session.scan", "auto")])
-    let manager = manager(fixture) { _ in [session: broken] }
+    // Another transport is no login of ours.
+    var broken = try record(fixture, [("node.session.scan", "auto")])
+    broken.interface.transport = "iser"
+    let manager = manager(fixture) { [broken] _ in [session: broken] }
     _ = try await manager.adoptSessions()
     #expect(await eventually { isUp(session, of: manager) })
     let options = try #require(fixture.registry.read(session)).request.options

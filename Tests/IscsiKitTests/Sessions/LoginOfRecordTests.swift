@@ -75,14 +75,24 @@ struct LoginOfRecordTests {
     #expect(try request(record).options.binding != .automatic)
   }
 
-  @Test("A password without a name, and another transport than tcp, is no login")
+  @Test("Passwords without a name are offered, for targets that do not want them")
+  func namelessPasswords() throws {
+    var record = try record([
+      ("node.session.auth.password", "secretsecret"), ("node.session.auth.password_in", "othersecrets"),
+    ])
+    let authentication = try request(record).options.authentication
+    #expect(authentication.outgoing == CHAPCredentials(name: "", secret: try #require(Secret("secretsecret"))))
+    #expect(authentication.incoming == CHAPCredentials(name: "", secret: try #require(Secret("othersecrets"))))
+    try authentication.validate()
+    #expect(record.authentication.warnings == [.nameless])
+    // A target's secret alone, and names without secrets, ask for nothing.
+    record.authentication.secret = nil
+    record.authentication.name = "me"
+    #expect(try request(record).options.authentication == .none)
+  }
+
+  @Test("Another transport than tcp is no login")
   func impossible() throws {
-    let password = try record([("node.session.auth.password", "secretsecret")])
-    #expect(
-      throws: LoginDescriptionError(field: "node.session.auth.username", reason: "missing, with a password")
-    ) {
-      try LoginDescription(password)
-    }
     var iser = try record()
     iser.interface = .iser
     #expect(throws: LoginDescriptionError(field: "iface.transport_name", reason: "only tcp is supported")) {

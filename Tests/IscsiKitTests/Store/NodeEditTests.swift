@@ -44,7 +44,10 @@ struct NodeEditTests {
       lines(plan) == [
         "changed a at 10.0.0.1:3260,1 over default \(changes)", "changed a at 10.0.0.2:3260,1 over default \(changes)",
       ])
-    #expect(plan.refusals.isEmpty && plan.warnings.isEmpty)
+    let warnings = ["10.0.0.1", "10.0.0.2"].map {
+      "iqn.2026-11.org.example:a at \($0):3260,1 over default: \(CHAPWarning.nameless)"
+    }
+    #expect(plan.refusals.isEmpty && plan.warnings == warnings)
     #expect(try records("a").map(\.startup) == [.automatic, .automatic])
     #expect(try records("a").map(\.authentication.secret) == [Secret("verysecret12"), Secret("verysecret12")])
     #expect(try records("b").map(\.startup) == [.manual])

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Random cases: awk -f generate.awk -v count=COMMAND_LINES -v seed=NUMBER. The same numbers give the same cases. What would wait long, what
-# depends on the moment (-W, disks that appear, which host has which of several sessions), and what is wanted to differ (but integers and iface keys, which are marked) is left out.
+# depends on the moment (-W, disks that appear, which of several sessions that are made together has which number), and what is wanted to differ (but integers
+# and iface keys, which are marked; nodes at LIO's port, which refuses others for now) is left out.
 
 # Lehmer's generator: all products stay below 2^53.
 function below(n) {
@@ -20,6 +21,10 @@ function name_option(    value) {
 }
 function portal_option() {
   return pick("-p --portal= -p") pick("$P $P $P:3260 $P:3260,1 $P,7 $P2 $P2:3260 $P6 $P6:3260 fd00::1 target target:3260 $P:3261")
+}
+function node_portal_option(    option) {
+  do option = portal_option(); while (option ~ /3261/)
+  return option
 }
 function absent_portal() { return "-p " pick("10.0.0.9 $P:860 [fd00::9] nobody.invalid") }
 function iface_option() { return pick("-I --interface=") pick("default default if0 if1 if2 if3 nosuch") }
@@ -56,20 +61,27 @@ function pairs(    line) {
   return line
 }
 
-function node_line(    what) {
+function node_line(    what, line) {
   what = below(100)
   if (what < 12) return filter()
   if (what < 18) return " -P " pick("0 1 1 2") (chance(30) ? filter() : "")
   if (what < 30) return filter() " " pick("-oshow --op=show -S --show -Soshow")
-  if (what < 46) return " " name_option() " " portal_option() (chance(25) ? " " iface_option() : "") " -o new"
+  if (what < 46) return " " name_option() " " node_portal_option() (chance(25) ? " " iface_option() : "") " -o new"
   if (what < 48) return filter() " -o new"
   if (what < 64) return filter() " -o update" pairs()
   if (what < 72) return filter() " -o delete"
-  if (what < 82) return " " name_option() (chance(60) ? " " portal_option() : "") " " pick("-l --login")
+  if (what < 82) {
+    line = chance(60) ? " " portal_option() : ""
+    if (line == "") has_several = 1
+    return " " name_option() line " " pick("-l --login")
+  }
   if (what < 90) return filter() " " pick("-u --logout")
   if (what < 93) return filter() " " pick("-R --rescan")
   if (what < 95) return filter() " -s"
-  if (what < 97) return " " pick("-L --loginall=") pick("all automatic manual onboot bogus")
+  if (what < 97) {
+    has_several = 1
+    return " " pick("-L --loginall=") pick("all automatic manual onboot bogus")
+  }
   if (what < 99) return " " pick("-U --logoutall=") pick("all automatic manual onboot bogus")
   return filter() " " pick("-D -l -u")
 }
@@ -126,7 +138,8 @@ function discovery_line(mode,    what, type) {
 function line_of_a_mode(    what) {
   what = below(100)
   if (what < 52) return "-m node" node_line()
-  if (what < 68) return pick("-msession --mode=session") session_line()
+  if (what < 68 && !has_several) return pick("-msession --mode=session") session_line()
+  if (what < 68) return "-m node" node_line()
   if (what < 80) return "-m iface" iface_line()
   if (what < 88) return "-m discovery" discovery_line("discovery")
   if (what < 96) return "-m discoverydb" discovery_line("discoverydb")
@@ -140,6 +153,7 @@ BEGIN {
   states = "empty records discovered made startups ifaces,records chap logged-in old-layout ifaces,discovered logged-in,records"
   for (i = 0; i < count; i++) {
     if (i % 20 == 0) {
+      has_several = 0
       start = pick(states)
       gsub(",", " ", start)
       printf "%s== generated-%03d: %s\n", i ? "\n" : "", i / 20 + 1, start

@@ -119,7 +119,7 @@ extension DiscoveryMode {
       let name =
         if let own = interface.initiatorName { try InitiatorName(own) } else { try InitiatorNameFile().read() }
       var discovery = SendTargetsDiscovery(initiator: name)
-      discovery.authentication = try record.authentication.authentication(of: "discovery.sendtargets.auth")
+      discovery.authentication = record.authentication.authentication
       discovery.binding = try LoginDescription.InterfaceDescription(interface).binding()
       discovery.timeout = record.loginTimeout + record.activeTimeout
       discovery.loginTimeout = record.loginTimeout
