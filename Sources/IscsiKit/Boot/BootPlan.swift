@@ -261,7 +261,7 @@ extension BootPlan {
         note(BootProblem(parameter: setting.key, reason: reason))
       }
     }
-    noteMissingSecret(login.record.authentication, of: login.record.target)
+    noteHalfCredentials(login.record.authentication, of: login.record.target)
     let place = (login.record.target, login.record.portal.address, login.record.interface.name)
     let same = logins.firstIndex { ($0.record.target, $0.record.portal.address, $0.record.interface.name) == place }
     guard let same else { return logins.append(login) }
@@ -274,12 +274,23 @@ extension BootPlan {
     logins[same] = login
   }
 
-  /// Tells of a name without a secret, by which nobody can log in.
-  private mutating func noteMissingSecret(_ authentication: RecordAuthentication, of target: TargetName) {
-    guard authentication.name != nil, authentication.secret == nil else { return }
-    note(
-      BootProblem(
-        parameter: "iscsi_username", reason: "there is no secret for the login to \(target) (iscsi_password=)"))
+  /// Tells of a name without a secret, and of a secret without a name, by which nobody can log in.
+  private mutating func noteHalfCredentials(_ authentication: RecordAuthentication, of target: TargetName) {
+    if authentication.name != nil, authentication.secret == nil {
+      note(
+        BootProblem(
+          parameter: "iscsi_username", reason: "there is no secret for the login to \(target) (iscsi_password=)"))
+    }
+    if authentication.secret != nil, authentication.name == nil {
+      note(
+        BootProblem(
+          parameter: "iscsi_password", reason: "there is no name for the login to \(target) (iscsi_username=)"))
+    }
+    if authentication.secret != nil, authentication.targetSecret != nil, authentication.targetName == nil {
+      note(
+        BootProblem(
+          parameter: "iscsi_in_password", reason: "there is no name of the target \(target) (iscsi_in_username=)"))
+    }
   }
 
   /// Tells a problem once, of however many ways to a target.

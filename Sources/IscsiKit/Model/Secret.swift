@@ -22,7 +22,7 @@ public struct Secret: Hashable, Sendable, CustomStringConvertible, CustomDebugSt
 
 /// A CHAP name and its secret.
 public struct CHAPCredentials: Hashable, Sendable {
-  /// CHAP_N: 1 to 255 octets. Empty, it is nobody's: CHAP is offered, and fails if the target takes it up.
+  /// CHAP_N: 0 to 255 octets. Empty, it is nobody's: CHAP is offered, and fails if the target takes it up.
   public let name: String
   /// The secret that belongs to the name.
   public let secret: Secret

@@ -25,6 +25,8 @@ public enum CHAPWarning: Hashable, Sendable, CustomStringConvertible {
   case shortIncomingSecret(octets: Int)
   /// We have a secret to prove and no name to prove it for.
   case nameless
+  /// The target has a secret to prove and no name to prove it for.
+  case namelessTarget
 
   /// The warning in words.
   public var description: String {
@@ -33,6 +35,7 @@ public enum CHAPWarning: Hashable, Sendable, CustomStringConvertible {
     case .shortIncomingSecret(let octets):
       "the CHAP secret of the target has \(octets) octets; RFC 7143 wants 12 at least"
     case .nameless: "there is a CHAP secret and no name: if the target wants CHAP the login fails"
+    case .namelessTarget: "there is a CHAP secret of the target and no name of it: the login fails"
     }
   }
 }

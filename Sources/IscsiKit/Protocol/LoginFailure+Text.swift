@@ -11,6 +11,7 @@ extension LoginFailure {
     case .invalidParameter(let key, let value): "\(key) cannot be \(value.quotedForMessage)"
     case .rejected(let status): "\(status.reason) (\(status))"
     case .authenticationRequired(let status): "the target requires authentication" + (status.map { " (\($0))" } ?? "")
+    case .nameless: "the target wants CHAP, and there is a secret but no name"
     case .authenticationRefused: "the target accepts no authentication method that we offer"
     case .noCommonAlgorithm(let offered):
       "the target accepts none of the CHAP algorithms \(offered.map(\.description).joined(separator: ", "))"
@@ -35,6 +36,7 @@ extension LoginFailure {
     case .incompleteCredentials: "set our own CHAP name and secret too, or remove those of the target"
     case .noAlgorithms: "configure at least one of MD5, SHA1, SHA256, SHA3-256"
     case .authenticationRequired: "configure the CHAP name and secret that the target has for this initiator"
+    case .nameless: "set the CHAP name too (node.session.auth.username of a record)"
     case .authenticationRefused: "check whether the target has CHAP turned on for this initiator"
     case .noCommonAlgorithm: "offer more algorithms (MD5 is the one that every target has)"
     case .algorithmsRejected: "offer MD5 only: not every target knows the other CHAP algorithms"

@@ -72,7 +72,7 @@ public enum LoginFailure: DiagnosableError, Hashable {
   case incompleteCredentials
   /// The list of CHAP algorithms is empty.
   case noAlgorithms
-  /// A CHAP name is empty, longer than 255 octets or has a NUL.
+  /// A CHAP name is longer than 255 octets or has a NUL.
   case badCHAPName
   /// This value cannot be offered for this key.
   case invalidParameter(TextKey, value: String)
@@ -80,6 +80,8 @@ public enum LoginFailure: DiagnosableError, Hashable {
   case rejected(LoginStatus)
   /// The target wants authentication and we have no credentials; the status, if it said so by one.
   case authenticationRequired(LoginStatus?)
+  /// The target wants CHAP, and we have a secret without a name.
+  case nameless
   /// The target takes none of the methods that we offer.
   case authenticationRefused
   /// The target takes none of the CHAP algorithms that we offer.
@@ -113,7 +115,7 @@ public enum LoginFailure: DiagnosableError, Hashable {
   public var exitStatus: ExitStatus {
     switch self {
     case .incompleteCredentials, .noAlgorithms, .badCHAPName, .invalidParameter: .invalidArgument
-    case .equalSecrets, .authenticationRequired, .authenticationRefused, .noCommonAlgorithm,
+    case .equalSecrets, .authenticationRequired, .nameless, .authenticationRefused, .noCommonAlgorithm,
       .rejected(.authenticationFailure), .rejected(.authorizationFailure):
       .authentication
     case .rejected(let status): status.statusClass == 1 || status.statusClass == 3 ? .login : .fatalLogin

@@ -104,6 +104,8 @@ struct SecurityNegotiation: Sendable {
   private mutating func respond(
     algorithm chosen: String, identifier: String, challenge target: String
   ) throws(LoginFailure) -> Reply {
+    // Who has no name has nothing to prove, and a response is something to guess the secret from.
+    guard !outgoing.name.isEmpty else { throw .nameless }
     guard let number = TextNumber.parse(chosen).flatMap(UInt8.init(exactly:)),
       let algorithm = CHAPAlgorithm(rawValue: number), algorithms.contains(algorithm)
     else { throw .violation(.answerNotOffered(key: TextKey.chapAlgorithm.rawValue, value: chosen)) }
@@ -137,6 +139,6 @@ struct SecurityNegotiation: Sendable {
     let expected = CHAP.response(
       algorithm: algorithm, identifier: challenge.identifier, secret: incoming.secret, challenge: sentChallenge)
     guard response.isEqualInConstantTime(to: expected) else { throw .targetNotAuthenticated(.wrongResponse) }
-    guard incoming.name == name else { throw .targetNotAuthenticated(.wrongName) }
+    guard !incoming.name.isEmpty, incoming.name == name else { throw .targetNotAuthenticated(.wrongName) }
   }
 }

@@ -240,8 +240,7 @@ extension LoginRequest {
     return configuration
   }
 
-  /// What the kernel is told before the login, in the order of open-iscsi. The CHAP secrets are not among it unless they
-  /// are to be left there: the kernel would only show them.
+  /// What the kernel is told before the login, in the order of open-iscsi.
   var parametersBeforeLogin: [KernelParameter] {
     let timeouts = options.timeouts
     var parameters: [KernelParameter] = [

@@ -300,10 +300,12 @@ enum DirectoryListing {
     while end - start > 19 {
       let length = unsafe Int(entries[start + 16]) | Int(entries[start + 17]) << 8
       guard length > 19, length <= end - start else { return }
+      // The entry was found to be within what the kernel has written, and the name is within the entry.
       let octets = unsafe UnsafeRawBufferPointer(rebasing: entries[(start + 19)..<(start + length)])
       let count = unsafe octets.firstIndex(of: 0) ?? octets.count
-      let isDots = unsafe count <= 2 && octets[..<count].allSatisfy { $0 == UInt8(ascii: ".") }
-      if !isDots { unsafe names.append(String(decoding: octets[..<count], as: UTF8.self)) }
+      // Also one without a name, which no file system has.
+      let isSkipped = unsafe count <= 2 && octets[..<count].allSatisfy { $0 == UInt8(ascii: ".") }
+      if !isSkipped { unsafe names.append(String(decoding: octets[..<count], as: UTF8.self)) }
       start += length
     }
   }

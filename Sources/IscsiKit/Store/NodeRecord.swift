@@ -143,7 +143,9 @@ public struct RecordAuthentication: Hashable, Sendable {
       secret.map(\.octets.count).flatMap { $0 < CHAP.recommendedSecretLength ? $0 : nil }
     }
     return [
-      secret != nil && name == nil ? .nameless : nil, short(secret).map(CHAPWarning.shortOutgoingSecret),
+      secret != nil && name == nil ? .nameless : nil,
+      secret != nil && targetSecret != nil && targetName == nil ? .namelessTarget : nil,
+      short(secret).map(CHAPWarning.shortOutgoingSecret),
       short(targetSecret).map(CHAPWarning.shortIncomingSecret),
     ].compactMap(\.self)
   }

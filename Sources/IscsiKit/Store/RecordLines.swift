@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Lines one behind the other, in one piece of memory: records are compared with them octet by octet, a line a step.
+/// Lines one behind the other, in one piece of memory: records are compared with as many of them at a time as they have in common.
 struct RecordLines: Sendable {
   private(set) var octets: [UInt8] = []
   /// Where each line ends, its end included.

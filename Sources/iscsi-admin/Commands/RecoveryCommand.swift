@@ -9,7 +9,8 @@ struct RecoveryCommand: ReportingCommand {
     discussion: """
       Prints a line for each such session: since when, until when I/O waits, and which disks and mounts are concerned. \
       Ends with 0 and without a line if all are operational, or there is no session, with 1 if one is not, with 2 if one \
-      of the named sessions does not exist, and with 21 if a target or a device has none. Works without the daemon, but then causes and deadlines are not known.
+      of the named sessions does not exist, and with 21 if a target or a device has none; the last two go before the \
+      first. Works without the daemon, but then causes and deadlines are not known.
       """)
 
   @Argument(

@@ -18,7 +18,8 @@ enum SessionMetrics {
     MetricDefinition(kind: .counter, base: base, unit: unit, help: help, labels: labels)
   }
 
-  static let daemonUp = gauge("iscsi_daemon_up", "Whether the daemon answers; missing for who may not ask it.", [])
+  static let daemonUp = gauge(
+    "iscsi_daemon_up", "Whether the daemon answers; missing for those who may not ask it.", [])
   static let daemonInfo = MetricDefinition(
     kind: .info, base: "iscsi_daemon", unit: nil, help: "The daemon that answers.", labels: ["version", "instance"])
   static let events = counter("iscsi_daemon_events", "Events that the daemon has told since it started.", [])

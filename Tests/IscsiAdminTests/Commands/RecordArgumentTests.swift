@@ -94,6 +94,7 @@ struct RecordArgumentTests {
 
   @Test("The database is where the environment says")
   func environment() throws {
+    #expect(RecordStore.variable == "ISCSI_DBROOT")
     #expect(try RecordStore.ofMachine(override: "/srv/iscsi").database.root == "/srv/iscsi")
   }
 }

@@ -228,6 +228,40 @@ struct IscsiadmRecordTests {
       """)
   }
 
+  @Test("A discovery of no type, or of one that there is not, is that of the record at its portal")
+  func discoveriesOfNoType() async throws {
+    let run = try RecordRun()
+    try await run.expect(
+      """
+      $ -m discoverydb -t st -p 10.0.0.1 -o new
+      > New discovery record for [10.0.0.1,3260] added.
+      = 0
+      $ -m discovery -o delete
+      ! iscsiadm: Invalid operation.
+      = 7
+      $ -m discovery -t bogus -p 10.0.0.1 -o update
+      ! iscsiadm: Operations new and update for discovery mode is not supported. Use discoverydb mode.
+      = 7
+      $ -m discovery -t bogus -p 10.0.0.1 -o nonpersistent
+      ! iscsiadm: Invalid operation.
+      = 7
+      $ -m discoverydb -t bogus -p 10.0.0.1 -o show
+      ! iscsiadm: Invalid command. Possibly missing discovery --type.
+      = 7
+      $ -m discoverydb -t bogus -o nonpersistent
+      ! iscsiadm: Invalid operation. Operation not supported.
+      = 7
+      $ -m discoverydb -t bogus -o show
+      > 10.0.0.1:3260 via sendtargets
+      = 0
+      $ -m discovery -p 10.0.0.1 -o delete
+      = 0
+      $ -m discovery -t bogus -p 10.0.0.1 -o delete
+      ! iscsiadm: Discovery record [10.0.0.1,3260] not found!
+      = 7
+      """)
+  }
+
   @Test(
     "A name that would leave its folder, or that no target can have, is refused",
     arguments: ["../x", "x/y", "..", "short", "iqn.2026-11.org.example:a\u{1}b"])

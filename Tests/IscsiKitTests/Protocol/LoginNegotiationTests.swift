@@ -123,7 +123,20 @@ struct LoginNegotiationTests {
     var login = try Conversation(try Conversation.configuration(authentication))
     login.challenge()
     let proof = try login.proof()
-    #expect(login.failure(["CHAP_N=whoever", proof], transit: true) == .targetNotAuthenticated(.wrongName))
+    #expect(login.failure(["CHAP_N=", proof], transit: true) == .targetNotAuthenticated(.wrongName))
+  }
+
+  @Test("A secret without a name is not proven, and does no harm where the target does not want it")
+  func nameless() throws {
+    let authentication = Authentication(outgoing: try Conversation.credentials(""))
+    var login = try Conversation(try Conversation.configuration(authentication))
+    #expect(try login.sent.last == "AuthMethod=CHAP,None")
+    login.answer(["AuthMethod=CHAP"])
+    #expect(login.failure(["CHAP_A=5", "CHAP_I=9", "CHAP_C=0x010203"]) == .nameless)
+    var unwanted = try Conversation(try Conversation.configuration(authentication))
+    unwanted.answer(["AuthMethod=None"])
+    unwanted.answer(transit: true)
+    #expect(unwanted.request.currentStage == .operational)
   }
 
   @Test("Each login has a challenge of its own")

@@ -84,7 +84,7 @@ struct LoginOfRecordTests {
     #expect(authentication.outgoing == CHAPCredentials(name: "", secret: try #require(Secret("secretsecret"))))
     #expect(authentication.incoming == CHAPCredentials(name: "", secret: try #require(Secret("othersecrets"))))
     try authentication.validate()
-    #expect(record.authentication.warnings == [.nameless])
+    #expect(record.authentication.warnings == [.nameless, .namelessTarget])
     // A target's secret alone, and names without secrets, ask for nothing.
     record.authentication.secret = nil
     record.authentication.name = "me"

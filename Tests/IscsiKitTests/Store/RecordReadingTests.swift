@@ -10,11 +10,10 @@ struct RecordReadingTests {
   /// Lines of all kinds: as they are without any setting, with other values, empty, of no value, of others, and comments; mostly
   /// in the order of files, some twice or elsewhere.
   private static func lines(_ generator: inout SeededGenerator) -> [String] {
-    var standard = NodeRecord.keys.standardRecord
+    let standard = NodeRecord.keys.standardRecord
     var lines: [String] = []
     for key in NodeRecord.keys.all where key.role != .identity {
       let value = standard.map { key.text(of: $0) } ?? ""
-      standard = NodeRecord.keys.standardRecord
       let name = Int.random(in: 0..<4, using: &generator) == 0 ? key.formerNames.first ?? key.name : key.name
       switch Int.random(in: 0..<24, using: &generator) {
       case 0: lines.append("\(name) = 7")
@@ -22,7 +21,10 @@ struct RecordReadingTests {
       case 2: lines.append("\(name) = no value at all, as it is far longer than most and of no use to anybody")
       case 3: lines += ["\(name) = 5", "\(name) = \(value)"]
       case 4: lines += ["# a comment", "another.key = 1", "\(name)=\(value)"]
-      case 5: lines.insert("\(name) = 6", at: Int.random(in: 0...lines.count, using: &generator))
+      case 5:
+        // Also far before the standard one, which holds then.
+        lines.insert("\(name) = 6", at: Int.random(in: 0...lines.count, using: &generator))
+        if Bool.random(using: &generator), !value.isEmpty { lines.append("\(key.name) = \(value)") }
       case 6: break
       default: if !value.isEmpty { lines.append("\(name) = \(value)") }
       }

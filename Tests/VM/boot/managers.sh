@@ -54,6 +54,7 @@ expect_check() { expect_match "$1" "$(in_root 'iscsi-admin boot check || [ $? = 
 system_ends_whole() {
   local connection said
   connection=$(diskless cat /run/connections-of-the-boot)
+  [[ -n $connection ]] || fail 'the connection of the boot is not known'
   write_data
   diskless_ends "$@"
   for said in 'the disk is read' "connected: $connection" 'address: eth0 10.0.0.2/24'; do

@@ -24,7 +24,7 @@ serve_root() { serve_copy /dev/vda '' "$@"; }
 serve_system() { serve_copy /dev/vdc "$@"; }
 # serve_copy DISK SETUP KIND [OPTION...]
 serve_copy() {
-  local disk=$1 setup=$2 kind=$3 name=$IQN number
+  local disk=$1 setup=$2 kind=$3 name=$IQN number status
   shift 3
   number=$(first_lun "$kind")
   [[ ${1:-} != --name ]] || name=$2
@@ -33,8 +33,10 @@ serve_copy() {
   if [[ -n $setup ]]; then
     mkdir -p /tmp/mounted
     mount -o loop "$(backing_file "$name" "$number")" /tmp/mounted || return
-    (cd /tmp/mounted && set -e && eval "$setup") || return
-    umount /tmp/mounted || return
+    status=0
+    # A shell of its own, as no other one ends at a failure within a condition.
+    (cd /tmp/mounted && exec bash -ec "$setup") || status=$?
+    umount /tmp/mounted && ((status == 0)) || return 1
   fi
   target_start "$kind" "$@" --lun $(($(stat -c %s "$(backing_file "$name" "$number")") >> 20))
 }

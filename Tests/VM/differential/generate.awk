@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Random cases: awk -f generate.awk -v count=COMMAND_LINES -v seed=NUMBER. The same numbers give the same cases. What would wait long, what
 # depends on the moment (-W, disks that appear, which of several sessions that are made together has which number), and what is wanted to differ (but integers
-# and iface keys, which are marked; nodes at LIO's port, which refuses others for now) is left out.
+# and iface keys, which are marked; nodes of tgt's targets at LIO's port: it refuses what it does not have only for now) is left out.
 
 # Lehmer's generator: all products stay below 2^53.
 function below(n) {
@@ -71,7 +71,7 @@ function node_line(    what, line) {
   if (what < 64) return filter() " -o update" pairs()
   if (what < 72) return filter() " -o delete"
   if (what < 82) {
-    line = chance(60) ? " " portal_option() : ""
+    line = chance(60) ? " " portal_option() " -Idefault" : ""
     if (line == "") has_several = 1
     return " " name_option() line " " pick("-l --login")
   }

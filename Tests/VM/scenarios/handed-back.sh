@@ -13,12 +13,14 @@ expect_exit 0 iscsi-admin login "$IQN" --portal "$TARGET_ADDRESS"
 expect_exit 0 iscsi-admin login "$IQN-chap" --portal "$TARGET_ADDRESS" --user alice --password-file "$(password_file $secret)" \
   --mutual-user queen --mutual-password-file "$(password_file $mutual)"
 expect_no_secret $secret
+expect_no_secret $mutual
 io_start "$(disk_of "$IQN")" "$(disk_of "$IQN-chap")" --workers 1
 # Only root can read them there.
 chap=$(session_of "$IQN-chap")
 expect_equal $secret "$(<"$chap/password")"
 expect_equal $mutual "$(<"$chap/password_in")"
-! as_nobody cat "$chap/password" 2>/dev/null || fail 'a user can read a secret'
+as_nobody cat "$chap/targetname" >/dev/null
+for file in password password_in; do ! as_nobody cat "$chap/$file" 2>/dev/null || fail "a user can read $file"; done
 daemon_stop
 rm -rf /run/iscsi-admin/sessions
 

@@ -4,7 +4,7 @@ import Synchronization
 
 /// Which hosts are the same for `-p`: those that have an address in common, where one of them is a name.
 final class HostNames: Sendable {
-  /// What was looked up. Most commands look nothing up.
+  /// What was looked up. Most commands look nothing up, and to make the type of the table is a tenth of a short one's work.
   private let known = Mutex<Table?>(nil)
 
   private final class Table {
