@@ -158,10 +158,14 @@ extension ScriptedKernel.State {
       sessions[id]?.connection = .up
       return .reply([0])
     case .stopConnection:
+      let mayFailMeanwhile = session.connection == .bound || session.connection == .up
       sessions[id]?.isCleanUpPending = false
       sockets[id] = nil
       switch request.stopFlag {
       case 1:
+        if mayFailMeanwhile {
+          violations.append("STOP_CONN(1) of session \(id) with a socket, which the kernel may let go of meanwhile")
+        }
         sessions[id]?.connection = .down
         sessions[id]?.isTerminated = true
       case 3:

@@ -312,8 +312,12 @@ final class SessionCore: Sendable {
     let events = link.events(for: id)
     var replyIsLost = false
     do throws(KernelError) {
+      // A stop for good (iscsi_if_stop_conn) is not kept apart from the kernel's own clean-up after an error, such as that of a
+      // target that refuses a login and hangs up. Both then let go of the socket, whose next close stops the machine. A stop for
+      // recovery is, and it leaves no socket.
+      let stops: [KernelRequest] = [.recover, .terminate].map { .stopConnection(id, .leading, $0) }
       let isAnnounced = try await link.core.destroySession(
-        id, after: [.stopConnection(id, .leading, .terminate), .destroyConnection(id, .leading)], until: deadline)
+        id, after: stops + [.destroyConnection(id, .leading)], until: deadline)
       guard isAnnounced else { return }
     } catch .overrun {
       replyIsLost = true

@@ -95,9 +95,9 @@ private func expectGone(_ removal: consuming KernelSessionRemoval, sourceLocatio
       kernel.requests.dropFirst().map(\.type) == [
         .createSession, .createConnection, .bindConnection, .setParameter, .setParameter, .setParameter,
         .setParameter, .startConnection, .stopConnection, .bindConnection, .startConnection, .unbindSession,
-        .stopConnection, .destroyConnection, .destroySessionAsync,
+        .stopConnection, .stopConnection, .destroyConnection, .destroySessionAsync,
       ])
-    #expect(kernel.requests.filter { $0.type == .stopConnection }.map(\.stopFlag) == [3, 1])
+    #expect(kernel.requests.filter { $0.type == .stopConnection }.map(\.stopFlag) == [3, 3, 1])
   }
 
   @Test func `The socket that is bound is a duplicate, open until the kernel has answered`() async throws {

@@ -46,7 +46,7 @@ struct ManagerLogoutTests {
     let snapshot = try await loggedIn(fixture)
     let before = fixture.requestTypes.count
     #expect(try await problems(fixture, snapshot) == [])
-    #expect(Array(fixture.requestTypes.dropFirst(before)) == [27, 19, 18, 14, 43])
+    #expect(Array(fixture.requestTypes.dropFirst(before)) == [27, 19, 18, 18, 14, 43])
     let pdu = try #require(fixture.kernel.requests.last { $0.type == .sendPDU }?.pdu)
     // An immediate Logout Request that closes the session.
     #expect(pdu.header.prefix(2) == [0x46, 0x80])
@@ -62,7 +62,7 @@ struct ManagerLogoutTests {
     try show(snapshot, in: fixture) { $0.connection?.state = .failed }
     let before = fixture.requestTypes.count
     #expect(try await problems(fixture, snapshot) == [.notConnected])
-    #expect(Array(fixture.requestTypes.dropFirst(before)) == [27, 18, 14, 43])
+    #expect(Array(fixture.requestTypes.dropFirst(before)) == [27, 18, 18, 14, 43])
   }
 
   @Test("A connection that fails behind the snapshot's back does not keep the session")
@@ -203,7 +203,7 @@ struct ManagerLogoutTests {
     }
     let before = fixture.requestTypes.count
     #expect(try await problems(fixture, snapshot) == [.notConnected])
-    #expect(Array(fixture.requestTypes.dropFirst(before)) == [18, 14, 43])
+    #expect(Array(fixture.requestTypes.dropFirst(before)) == [18, 18, 14, 43])
   }
 
   @Test("A session that somebody else logged out of is not there")

@@ -204,7 +204,7 @@ struct RecoveryEventTests {
     #expect(results.count == 20)
     #expect(results.contains { if case .success = $0 { true } else { false } })
     for case .failure(let error) in results { #expect(error.cause == .noSession) }
-    #expect(fixture.requests(after: count) == ["27", "19 46", "18 flag 1", "14", "43"])
+    #expect(fixture.requests(after: count) == ["27", "19 46", "18 flag 3", "18 flag 1", "14", "43"])
     await fixture.base.expectNothingLeft()
   }
 }
