@@ -100,6 +100,31 @@ static inline void clinux_raise(int number) {
   (void)pthread_sigmask(SIG_BLOCK, &signals, 0);
 }
 
+// What the process says on standard error when this signal ends it, and its exit code. A handler of C, because only calls that
+// POSIX lists (signal-safety(7)) may be made in one.
+struct clinux_last_words { const char *text; size_t count; int status; };
+static inline struct clinux_last_words *clinux_last_words(void) {
+  static struct clinux_last_words words;
+  return &words;
+}
+static inline void clinux_end_with_last_words(int number) {
+  (void)number;
+  const struct clinux_last_words *words = clinux_last_words();
+  if (write(STDERR_FILENO, words->text, words->count) < 0) { /* There is nobody to tell. */ }
+  _exit(words->status);
+}
+// The text is copied. Once for a process, before it starts threads; returns 0, or the number of the error.
+static inline int clinux_end_at(int number, const char *text, size_t count, int status) {
+  char *copy = (char *)malloc(count > 0 ? count : 1);
+  if (copy == 0) return ENOMEM;
+  memcpy(copy, text, count);
+  *clinux_last_words() = (struct clinux_last_words){copy, count, status};
+  struct sigaction action;
+  memset(&action, 0, sizeof action);
+  action.sa_handler = clinux_end_with_last_words;
+  return sigaction(number, &action, 0) == 0 ? 0 : errno;
+}
+
 // Starts a thread with a stack of this size; 0 is the default of the process.
 static inline int clinux_start_thread(pthread_t *thread, size_t stack, void *(*body)(void *), void *context) {
   pthread_attr_t attributes;

@@ -68,7 +68,7 @@ enum Main {
     StandardDescriptors.occupy()
     let program = CommandLine.arguments.first ?? ""
     if let text = dhcpAnswer() {
-      _ = try? FileDescriptor.standardOutput.writeAll(text.utf8)
+      _ = try? FileDescriptor.standardOutput.writeText(text)
       end(0)
     }
     if let personality = Personality(rawValue: basename(program)) {

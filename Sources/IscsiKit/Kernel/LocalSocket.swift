@@ -55,7 +55,7 @@ public struct UnixPeer: Hashable, Sendable {
 /// One task may read and one may write at a time, not both at once; `waitForHangUp` may run beside either. The
 /// descriptor is closed with the last reference.
 final class LocalSocket: Sendable {
-  private let descriptor: Int32
+  let descriptor: Int32
 
   /// Takes a connected, non-blocking descriptor over.
   init(owning descriptor: Int32) { self.descriptor = descriptor }

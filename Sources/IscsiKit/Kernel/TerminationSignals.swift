@@ -58,13 +58,26 @@ public final class TerminationSignals: Sendable {
   /// Clears a handler; nothing happens the second time.
   public func clear(_ handler: Handler) { state.withLock { $0.handlers[handler.number] = nil } }
 
-  /// Ends the process at each signal, whatever handlers are set: for a program that leaves nothing half made. Set it before other
-  /// threads are started.
+  /// Ends the process at each signal, whatever handlers are set: for a program that leaves nothing half made. It counts for signals
+  /// that are held, see ``hold()``; until then ``end(at:saying:status:)`` does the same without a thread.
   ///
   /// - Parameter end: Gets the number of the signal. If it returns, the process goes on.
   public func endAtOnce(by end: @escaping @Sendable (Int32) -> Void) {
     state.withLock { $0.atOnce = end }
-    beWatched()
+  }
+
+  /// Has a signal that is not held end the process with a text on standard error. Call it once, before other threads are started.
+  ///
+  /// - Parameters:
+  ///   - number: The signal.
+  ///   - text: The text, with the end of its last line.
+  ///   - status: The exit code.
+  public static func end(at number: Int32, saying text: String, status: Int32) {
+    // The function copies the octets. That it fails for want of memory leaves the signal as it was.
+    var text = text
+    _ = text.withUTF8 { octets in
+      unsafe octets.withMemoryRebound(to: CChar.self) { unsafe clinux_end_at(number, $0.baseAddress, $0.count, status) }
+    }
   }
 
   /// Does to the process what a signal does by default, or what the one that has started the process has set; returns if

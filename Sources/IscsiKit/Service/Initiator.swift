@@ -62,7 +62,7 @@ public struct Initiator: Sendable {
   /// Where the daemon listens.
   public static let standardSocket: FilePath = "/run/iscsi-admin/control.sock"
 
-  private let socket: FilePath
+  let socket: FilePath
   /// By which name a service manager may start the daemon for whoever asks, see ``LegacyDaemonName``; nil is by none.
   private let wakeName: String?
   /// What starts the daemon when nobody has that name, for the shell.
@@ -386,7 +386,7 @@ public struct Initiator: Sendable {
     do throws(JSONCodingError) { return try JSONValueEncoder().encode(input) } catch { throw .unexpectedAnswer(error) }
   }
 
-  private func decode<Output: Decodable>(_ value: JSONValue) throws(VarlinkError) -> Output {
+  func decode<Output: Decodable>(_ value: JSONValue) throws(VarlinkError) -> Output {
     do throws(JSONCodingError) { return try JSONValueDecoder().decode(from: value) } catch { throw .malformed }
   }
 

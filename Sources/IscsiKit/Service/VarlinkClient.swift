@@ -118,19 +118,11 @@ public final class VarlinkClient: Sendable {
     _ buffer: inout VarlinkMessageBuffer, until deadline: ContinuousClock.Instant?
   ) async throws(VarlinkError) -> (reply: VarlinkReply, continues: Bool) {
     while true {
-      let message: [UInt8]?
-      do throws(VarlinkMessageBuffer.TooLong) {
-        message = try buffer.next()
+      do throws(VarlinkError) {
+        if let reply = try buffer.nextReply() { return reply }
       } catch {
         close()
-        throw .malformed
-      }
-      if let message {
-        guard let reply = VarlinkReply.decode(message) else {
-          close()
-          throw .malformed
-        }
-        return reply
+        throw error
       }
       do throws(LocalSocketError) {
         let octets = try await socket.read(upTo: 65_536, until: deadline)
@@ -155,8 +147,20 @@ public final class VarlinkClient: Sendable {
   }
 }
 
+extension VarlinkMessageBuffer {
+  /// Takes the next reply out, and whether others follow it; nil if it has not come whole.
+  mutating func nextReply() throws(VarlinkError) -> (reply: VarlinkReply, continues: Bool)? {
+    let message: [UInt8]?
+    do throws(TooLong) { message = try next() } catch { throw .malformed }
+    guard let message else { return nil }
+    guard let reply = VarlinkReply.decode(message) else { throw .malformed }
+    return reply
+  }
+}
+
 extension VarlinkReply {
-  fileprivate func parameters() throws(VarlinkError) -> JSONValue {
+  /// What a call gives or throws.
+  func parameters() throws(VarlinkError) -> JSONValue {
     switch self {
     case .success(let parameters): return parameters
     case .failure(let name, let parameters): throw .remote(name: name, parameters: parameters)

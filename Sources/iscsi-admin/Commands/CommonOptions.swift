@@ -101,10 +101,7 @@ struct DaemonOptions: ParsableArguments {
 
   /// What the daemon knows of sessions; nothing without one, or if it does not answer soon: the kernel's own word is here.
   func recoveries() -> [SessionID: InitiatorTypes.Recovery] {
-    // Most often there is a daemon or there is none: no thread is started to find that out.
-    guard isThere else { return [:] }
-    let daemon = initiator
-    return runBlocking { try? await daemon.recoveries(until: .now + .seconds(2)) } ?? [:]
+    (try? initiator.blockingRecoveries(until: .now + .seconds(2))) ?? [:]
   }
 }
 

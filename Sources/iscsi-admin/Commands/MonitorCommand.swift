@@ -47,7 +47,7 @@ struct EventLines: Sendable {
         for try await event in initiator.events(after: after) {
           let line = isJSON ? try eventLine(event) : eventText(event)
           // Whoever listens no more ends this.
-          guard (try? FileDescriptor.standardOutput.writeAll((line + "\n").utf8)) != nil else { return }
+          guard (try? FileDescriptor.standardOutput.writeText(line + "\n")) != nil else { return }
         }
       }
     } catch InitiatorError.daemon(.cancelled) {

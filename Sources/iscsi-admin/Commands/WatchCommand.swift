@@ -108,7 +108,7 @@ private struct Watch: Sendable {
 
   /// Whether somebody took the text.
   private func write(_ text: String) -> Bool {
-    text.isEmpty || (try? FileDescriptor.standardOutput.writeAll(text.utf8)) != nil
+    text.isEmpty || (try? FileDescriptor.standardOutput.writeText(text)) != nil
   }
 }
 

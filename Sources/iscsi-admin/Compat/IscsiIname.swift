@@ -92,7 +92,7 @@ struct IscsiIname: Hashable {
   static func run(_ arguments: [String]) -> ExitStatus {
     do throws(Refusal) {
       let program = try IscsiIname(arguments)
-      _ = try? FileDescriptor.standardOutput.writeAll(program.output.utf8)
+      _ = try? FileDescriptor.standardOutput.writeText(program.output)
       return .success
     } catch {
       StandardError.write("\(error.text.printable)\n")

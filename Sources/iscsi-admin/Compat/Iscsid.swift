@@ -68,10 +68,10 @@ struct Iscsid: Hashable {
   func run() -> ExitStatus {
     switch action {
     case .help:
-      _ = try? FileDescriptor.standardOutput.writeAll(Self.help.utf8)
+      _ = try? FileDescriptor.standardOutput.writeText(Self.help)
       return .success
     case .version:
-      _ = try? FileDescriptor.standardOutput.writeAll("iscsid version \(versionText)\n".utf8)
+      _ = try? FileDescriptor.standardOutput.writeText("iscsid version \(versionText)\n")
       return .success
     case .run: break
     }

@@ -21,7 +21,7 @@ struct Iscsistart: Sendable {
   /// Where it writes, as it goes.
   struct Console: Sendable {
     /// Takes text for standard output, as it is.
-    var say: @Sendable (String) -> Void = { text in _ = try? FileDescriptor.standardOutput.writeAll(text.utf8) }
+    var say: @Sendable (String) -> Void = { text in _ = try? FileDescriptor.standardOutput.writeText(text) }
     /// Takes a line for standard error, without its end.
     var complain: @Sendable (String) -> Void = { line in StandardError.write(line + "\n") }
 

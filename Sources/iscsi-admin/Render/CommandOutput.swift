@@ -36,7 +36,7 @@ struct CommandOutput: Sendable {
 
   /// Writes all to where it belongs, standard output first; throws the exit code unless it is 0.
   func emit() throws {
-    let written = Result { try FileDescriptor.standardOutput.writeAll(text.utf8) }
+    let written = Result { try FileDescriptor.standardOutput.writeText(text) }
     StandardError.write(diagnostics)
     if status != .success { throw ExitCode(Int32(status.rawValue)) }
     if case .failure(let error) = written { throw UnwritableOutput(reason: error) }

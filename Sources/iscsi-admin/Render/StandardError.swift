@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+import IscsiKit
 import SystemPackage
 
 /// Where warnings, progress and errors go.
 enum StandardError {
   /// Writes text as it is. A closed standard error is nothing that could be reported anywhere.
   static func write(_ text: String) {
-    _ = try? FileDescriptor.standardError.writeAll(text.utf8)
+    _ = try? FileDescriptor.standardError.writeText(text)
   }
 
   /// Writes a line about something odd that is no failure.

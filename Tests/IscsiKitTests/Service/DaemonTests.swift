@@ -65,6 +65,11 @@ struct DaemonTests {
       #expect(recovery.owner?.userID == UnixPeer.current.userID && recovery.owner?.label?.count == 128)
       #expect(try await initiator.session(SessionID(rawValue: 1)) == shown)
       #expect(try await initiator.recoveries() == [SessionID(rawValue: 1): recovery])
+      let (recoveries, phases) = try await BlockingWork(limit: 1).run(until: .soon) {
+        Result { (try initiator.blockingRecoveries(until: .soon), try initiator.blockingPhases(until: .soon)) }
+      }.get()
+      #expect(recoveries == [SessionID(rawValue: 1): recovery])
+      #expect(phases == [SessionID(rawValue: 1): "up"])
       #expect(try await initiator.ping().sessions == 1)
 
       let ended = try await initiator.logOut(InitiatorTypes.LogoutInput(sessions: [1]))

@@ -66,6 +66,61 @@ struct VarlinkClientTests {
     #expect(try await call(answeredBy: whole, more: true) == [["n": 1], ["n": 2], ["n": 3]])
   }
 
+  /// The same, asked for by a thread that blocks.
+  private func callBlocking(answeredBy answer: [UInt8]) async throws -> JSONValue {
+    let directory = try SocketDirectory()
+    let listener = try UnixListener(at: directory.socket)
+    let server = Task {
+      let socket = try await listener.accept()
+      _ = try await socket.read(upTo: 65_536, until: .soon)
+      try? await socket.write(answer, until: .soon)
+      socket.shutdown()
+    }
+    defer { server.cancel() }
+    return try await onThread { try VarlinkClient.callBlocking("a.b.C", [:], at: directory.socket, until: .soon) }
+  }
+
+  private func onThread<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+    try await BlockingWork(limit: 1).run(until: .soon) { Result { try body() } }.get()
+  }
+
+  @Test("A call that blocks gets the same answers and errors")
+  func blocking() async throws {
+    #expect(try await callBlocking(answeredBy: Array(#"{"parameters":{"a":1}}"#.utf8) + [0]) == ["a": 1])
+    let long = String(repeating: "x", count: 1 << 20)
+    #expect(
+      try await callBlocking(answeredBy: Array(#"{"parameters":{"a":"\#(long)"}}"#.utf8) + [0]) == ["a": .string(long)])
+    for text in ["", "x", #"{"parameters":1}"#, #"{"continues":true}"#] {
+      await #expect(throws: VarlinkError.malformed) { try await callBlocking(answeredBy: Array(text.utf8) + [0]) }
+    }
+    await #expect(throws: VarlinkError.remote(name: "a.b.Failed", parameters: [:])) {
+      try await callBlocking(answeredBy: Array(#"{"error":"a.b.Failed"}"#.utf8) + [0])
+    }
+    await #expect(throws: VarlinkError.closed) { try await callBlocking(answeredBy: [0x7B]) }
+    let endless = [UInt8](repeating: 0x20, count: VarlinkClient.replySizeLimit + 1)
+    await #expect(throws: VarlinkError.malformed) { try await callBlocking(answeredBy: endless) }
+  }
+
+  @Test("A call that blocks ends where nobody listens, nobody answers, or nobody has room")
+  func blockingWithoutAnswer() async throws {
+    let directory = try SocketDirectory()
+    let path = directory.socket
+    let call = { @Sendable (patience: Duration) in
+      try VarlinkClient.callBlocking("a.b.C", [:], at: path, until: .now + patience)
+    }
+    await #expect(throws: VarlinkError.notConnected(path, .noSuchFileOrDirectory)) {
+      try await onThread { try call(.seconds(60)) }
+    }
+    let listener = try UnixListener(at: path)
+    await #expect(throws: VarlinkError.timedOut) { try await onThread { try call(.milliseconds(20)) } }
+    var clients: [VarlinkClient] = []
+    await #expect(throws: VarlinkError.timedOut) {
+      while clients.count < 10_000 { clients.append(try await .connect(to: path, until: .now + .milliseconds(50))) }
+    }
+    await #expect(throws: VarlinkError.timedOut) { try await onThread { try call(.milliseconds(50)) } }
+    listener.close()
+  }
+
   @Test("A request that JSON cannot say is not sent, and the connection goes on")
   func unsayable() async throws {
     try await VarlinkFixture.run { fixture in

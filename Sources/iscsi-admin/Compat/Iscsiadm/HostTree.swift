@@ -17,18 +17,16 @@ func hostLine(_ host: HostSnapshot) -> String {
 ///   - level: 1 for the host alone, up to 4 for all.
 /// - Returns: The lines.
 func hostTree(_ host: HostSnapshot, _ sessions: [ListedSession], level: Int) -> String {
-  var lines = [
-    "Host Number: \(host.number)",
-    "\tState: \(host.state ?? "Unknown")",
-    "\tTransport: \(host.transport ?? emptyValue)",
-    "\tInitiatorname: \(host.initiatorName ?? emptyValue)",
-    "\tIPaddress: \(host.shownAddress)",
-    "\tHWaddress: \(host.hardwareAddress ?? emptyValue)",
-    "\tNetdev: \(host.networkDevice ?? emptyValue)",
-  ]
-  if level > 1, !sessions.isEmpty { lines += heading("Sessions:", stars: 9).map { "\t\($0)" } }
-  let own = lines.map { "\($0.printableBesidesTabs)\n" }.joined()
-  return own + (level > 1 ? sessionTree(sessions, SessionTreeParts(hostLevel: level), indent: "\t") : "")
+  var tree = TreeText(indent: "")
+  tree.line("Host Number: ", host.number.description)
+  tree.line("\tState: ", host.state ?? "Unknown")
+  tree.line("\tTransport: ", host.transport ?? emptyValue)
+  tree.line("\tInitiatorname: ", host.initiatorName ?? emptyValue)
+  tree.line("\tIPaddress: ", host.shownAddress)
+  tree.line("\tHWaddress: ", host.hardwareAddress ?? emptyValue)
+  tree.line("\tNetdev: ", host.networkDevice ?? emptyValue)
+  if level > 1, !sessions.isEmpty { tree.indented(by: "\t") { $0.heading("Sessions:", stars: 9) } }
+  return tree.text + (level > 1 ? sessionTree(sessions, SessionTreeParts(hostLevel: level), indent: "\t") : "")
 }
 
 extension HostSnapshot {

@@ -24,6 +24,9 @@ struct Iscsiadm {
       let command = try? InitiatorConfiguration(path: configurationFile).startCommand
       return Initiator(socket: socket, wakeName: wakeName, startCommand: command)
     }
+
+    /// The daemon if it runs, for calls that start none.
+    var runningDaemon: Initiator { Initiator(socket: socket) }
   }
 
   var machine = Machine()
@@ -34,7 +37,8 @@ struct Iscsiadm {
   /// There is nothing to undo: a discovery is a connection of our own, the daemon breaks off what it is not asked for any
   /// more, and a record is the old or the new one.
   static func endAtSignals() {
-    TerminationSignals.hold()
+    let text = interruption.lines.map { "iscsiadm: \($0)\n" }.joined()
+    TerminationSignals.end(at: SIGINT, saying: text, status: Int32(interruption.status.rawValue))
     TerminationSignals.shared.endAtOnce { number in
       guard number == SIGINT else { return TerminationSignals.raise(number) }
       _exit(Int32(IscsiadmConsole.standard.report(interruption).rawValue))

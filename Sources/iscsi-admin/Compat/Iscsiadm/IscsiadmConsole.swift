@@ -13,7 +13,7 @@ struct IscsiadmConsole {
   static var standard: IscsiadmConsole {
     IscsiadmConsole(
       // Closed or full, it is nothing that open-iscsi reports either.
-      say: { text in _ = try? FileDescriptor.standardOutput.writeAll(text.utf8) },
+      say: { text in _ = try? FileDescriptor.standardOutput.writeText(text) },
       complain: { line in StandardError.write(line + "\n") })
   }
 

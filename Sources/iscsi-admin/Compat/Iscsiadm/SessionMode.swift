@@ -97,18 +97,20 @@ extension SessionSnapshot {
 
 extension [SessionSnapshot] {
   /// The order of listings: that of the names in sysfs as text, so that 10 comes before 2.
-  var inListingOrder: [SessionSnapshot] { sorted { $0.id.description < $1.id.description } }
+  var inListingOrder: [SessionSnapshot] {
+    map { (name: $0.id.description, session: $0) }.sorted { $0.name < $1.name }.map(\.session)
+  }
 }
 
 extension Iscsiadm.Machine {
   /// Sessions with the states that the daemon knows. If it cannot be asked that is told for each session, and the
   /// states stay unknown.
   func listed(_ sessions: [SessionSnapshot], _ console: IscsiadmConsole) -> [ListedSession] {
-    let recoveries = sessions.isEmpty ? nil : recoveries()
+    let phases = sessions.isEmpty ? nil : phases()
     return sessions.map { session in
       var listed = ListedSession(session)
-      if let recoveries {
-        listed.states = recoveries[session.id].flatMap { DaemonStates($0, of: session) }
+      if let phases {
+        listed.states = phases[session.id].flatMap { DaemonStates($0, of: session) }
       } else {
         warnOfNoDaemon(console)
       }
@@ -116,10 +118,19 @@ extension Iscsiadm.Machine {
     }
   }
 
-  /// What the daemon knows of its sessions; nil if it does not answer soon.
-  private func recoveries() -> [SessionID: InitiatorTypes.Recovery]? {
-    try? ask { (daemon) async throws(InitiatorError) in
-      try await daemon.recoveries(until: .now + .seconds(5))
-    }.get()
+  /// Where the daemon's sessions are; nil if it does not answer soon.
+  private func phases() -> [SessionID: String]? {
+    let deadline = ContinuousClock.now + .seconds(5)
+    do throws(InitiatorError) {
+      return try runningDaemon.blockingPhases(until: deadline)
+    } catch .daemon(.notConnected) {
+      // It may be started for whoever asks, which takes threads.
+      let recoveries = try? ask { (daemon) async throws(InitiatorError) in
+        try await daemon.recoveries(until: deadline)
+      }.get()
+      return recoveries?.mapValues(\.phase)
+    } catch {
+      return nil
+    }
   }
 }

@@ -19,8 +19,8 @@ struct DaemonStates: Hashable, Sendable {
   let session: String
 
   /// The words for what our daemon says of a session; nil for a phase that this program does not know.
-  init?(_ recovery: InitiatorTypes.Recovery, of session: SessionSnapshot) {
-    guard let phase = Supervision.Phase(rawValue: recovery.phase) else { return nil }
+  init?(_ phase: String, of session: SessionSnapshot) {
+    guard let phase = Supervision.Phase(rawValue: phase) else { return nil }
     self.init(phase: phase, connectionState: session.connection?.state?.rawValue)
   }
 
@@ -100,110 +100,102 @@ func sessionLine(_ session: SessionSnapshot) -> String {
 ///   - indent: What every line that is not empty begins with.
 /// - Returns: The lines.
 func sessionTree(_ sessions: [ListedSession], _ parts: SessionTreeParts, indent: String = "") -> String {
-  var lines: [String] = []
+  var tree = TreeText(indent: indent)
   var before: SessionSnapshot?
   for listed in sessions {
     let session = listed.session
     let isSameTarget = before?.targetName == session.targetName
-    if !isSameTarget { lines.append("Target: \(session.targetName ?? "") \(session.flashWord)") }
+    if !isSameTarget { tree.line("Target: ", session.targetName ?? "", " ", session.flashWord) }
     if isSameTarget, before?.shownCurrentPortal == session.shownCurrentPortal {
-      lines.append("")
+      tree.emptyLine()
     } else {
-      lines.append("\tCurrent Portal: \(session.shownCurrentPortal),\(session.tag ?? 0)")
-      let persistent = "\(session.shownPersistentAddress.bracketed):\(session.shownPersistentPort)"
-      lines.append("\tPersistent Portal: \(persistent),\(session.tag ?? 0)")
+      let tag = String(session.tag ?? 0)
+      tree.line("\tCurrent Portal: ", session.shownCurrentPortal, ",", tag)
+      let port = String(session.shownPersistentPort)
+      tree.line("\tPersistent Portal: ", session.shownPersistentAddress.bracketed, ":", port, ",", tag)
     }
-    lines += sessionLines(listed, parts).map { "\t\t\($0)" }
+    tree.indented(by: "\t\t") { $0.add(listed, parts) }
     before = session
   }
-  return lines.map { $0.isEmpty ? "\n" : "\(indent)\($0.printableBesidesTabs)\n" }.joined()
+  return tree.text
 }
 
-private func sessionLines(_ listed: ListedSession, _ parts: SessionTreeParts) -> [String] {
-  let session = listed.session
-  var lines = heading("Interface:", stars: 10)
-  lines += [
-    "Iface Name: \(session.shownInterfaceName)",
-    "Iface Transport: \(session.transport ?? emptyValue)",
-    "Iface Initiatorname: \(session.initiatorName ?? session.host?.initiatorName ?? emptyValue)",
-    "Iface IPaddress: \((session.host?.ipAddress ?? "default").bracketed)",
-    "Iface HWaddress: \(session.host?.hardwareAddress ?? "default")",
-    "Iface Netdev: \(session.host?.networkDevice ?? "default")",
-    "SID: \(session.id)",
-    "iSCSI Connection State: \(listed.states?.connection ?? "Unknown")",
-    "iSCSI Session State: \(session.state?.rawValue ?? "Unknown")",
-    "Internal iscsid Session State: \(listed.states?.session ?? "Unknown")",
-  ]
-  if parts.contains(.timeouts) { lines += timeoutLines(session) }
-  if parts.contains(.authentication) { lines += authenticationLines(listed) }
-  if parts.contains(.negotiated) { lines += negotiatedLines(session.negotiated) }
-  if parts.contains(.devices) { lines += deviceLines(session, showsHost: parts.contains(.host)) }
-  return lines
-}
-
-private func timeoutLines(_ session: SessionSnapshot) -> [String] {
-  let shown = { (value: Int32?) in value.map(String.init) ?? emptyValue }
-  // The kernel's word for "for ever" is no number, which is taken for 0.
-  let recovery = session.replacementTimeout.map { $0 == -1 ? "0" : String($0) } ?? "-1"
-  return heading("Timeouts:", stars: 9) + [
-    "Recovery Timeout: \(recovery)",
-    "Target Reset Timeout: \(shown(session.targetResetTimeout))",
-    "LUN Reset Timeout: \(shown(session.luResetTimeout))",
-    "Abort Timeout: \(shown(session.abortTimeout))",
-  ]
-}
-
-private func authenticationLines(_ listed: ListedSession) -> [String] {
-  let mask = "********"
-  let clear = { (secret: Secret?) in secret.map { String(decoding: $0.octets, as: UTF8.self) } ?? emptyValue }
-  return heading("CHAP:", stars: 5) + [
-    "username: \(listed.session.userName ?? emptyValue)",
-    "password: \(listed.secrets.map { clear($0.outgoing) } ?? mask)",
-    "username_in: \(listed.session.userNameIn ?? emptyValue)",
-    // 2.1.8 calls it `password:` where it is shown, and programs take one secret for the other.
-    "password_in: \(listed.secrets.map { clear($0.incoming) } ?? mask)",
-  ]
-}
-
-/// What the kernel does not tell is left out.
-private func negotiatedLines(_ negotiated: NegotiatedSnapshot) -> [String] {
-  let flag = { (value: Bool?) in value.map { $0 ? "Yes" : "No" } }
-  let number = { (value: UInt32?) in value.map(String.init) }
-  let values: [(String, String?)] = [
-    ("HeaderDigest", negotiated.headerDigest?.rawValue),
-    ("DataDigest", negotiated.dataDigest?.rawValue),
-    ("MaxRecvDataSegmentLength", number(negotiated.maxRecvDataSegmentLength)),
-    ("MaxXmitDataSegmentLength", number(negotiated.maxXmitDataSegmentLength)),
-    ("FirstBurstLength", number(negotiated.firstBurstLength)),
-    ("MaxBurstLength", number(negotiated.maxBurstLength)),
-    ("ImmediateData", flag(negotiated.immediateData)),
-    ("InitialR2T", flag(negotiated.initialR2T)),
-    ("MaxOutstandingR2T", negotiated.maxOutstandingR2T.map(String.init)),
-  ]
-  return heading("Negotiated iSCSI params:", stars: 24)
-    + values.compactMap { name, value in value.map { "\(name): \($0)" } }
-}
-
-private func deviceLines(_ session: SessionSnapshot, showsHost: Bool) -> [String] {
-  var lines = heading("Attached SCSI devices:", stars: 24)
-  if showsHost, let host = session.host {
-    lines.append("Host Number: \(host.number)\tState: \(host.state ?? "Unknown")")
+extension TreeText {
+  fileprivate mutating func add(_ listed: ListedSession, _ parts: SessionTreeParts) {
+    let session = listed.session
+    heading("Interface:", stars: 10)
+    line("Iface Name: ", session.shownInterfaceName)
+    line("Iface Transport: ", session.transport ?? emptyValue)
+    line("Iface Initiatorname: ", session.initiatorName ?? session.host?.initiatorName ?? emptyValue)
+    line("Iface IPaddress: ", (session.host?.ipAddress ?? "default").bracketed)
+    line("Iface HWaddress: ", session.host?.hardwareAddress ?? "default")
+    line("Iface Netdev: ", session.host?.networkDevice ?? "default")
+    line("SID: ", session.id.description)
+    line("iSCSI Connection State: ", listed.states?.connection ?? "Unknown")
+    line("iSCSI Session State: ", session.state?.rawValue ?? "Unknown")
+    line("Internal iscsid Session State: ", listed.states?.session ?? "Unknown")
+    if parts.contains(.timeouts) { addTimeouts(of: session) }
+    if parts.contains(.authentication) { addAuthentication(of: listed) }
+    if parts.contains(.negotiated) { add(session.negotiated) }
+    if parts.contains(.devices) { addDevices(of: session, showsHost: parts.contains(.host)) }
   }
-  // In the order of the names of their directories.
-  for device in session.devices.sorted(by: { $0.address < $1.address }) {
-    let channel = (device.channel < 10 ? "0" : "") + String(device.channel)
-    lines.append("scsi\(device.host) Channel \(channel) Id \(device.target) Lun: \(device.lun)")
-    if let disk = device.blockDevice {
-      lines.append("\tAttached scsi disk \(disk)\t\tState: \(device.state ?? "Unknown")")
+
+  private mutating func addTimeouts(of session: SessionSnapshot) {
+    let shown = { (value: Int32?) in value.map(String.init) ?? emptyValue }
+    heading("Timeouts:", stars: 9)
+    // The kernel's word for "for ever" is no number, which is taken for 0.
+    line("Recovery Timeout: ", session.replacementTimeout.map { $0 == -1 ? "0" : String($0) } ?? "-1")
+    line("Target Reset Timeout: ", shown(session.targetResetTimeout))
+    line("LUN Reset Timeout: ", shown(session.luResetTimeout))
+    line("Abort Timeout: ", shown(session.abortTimeout))
+  }
+
+  private mutating func addAuthentication(of listed: ListedSession) {
+    let mask = "********"
+    let clear = { (secret: Secret?) in secret.map { String(decoding: $0.octets, as: UTF8.self) } ?? emptyValue }
+    heading("CHAP:", stars: 5)
+    line("username: ", listed.session.userName ?? emptyValue)
+    line("password: ", listed.secrets.map { clear($0.outgoing) } ?? mask)
+    line("username_in: ", listed.session.userNameIn ?? emptyValue)
+    // 2.1.8 calls it `password:` where it is shown, and programs take one secret for the other.
+    line("password_in: ", listed.secrets.map { clear($0.incoming) } ?? mask)
+  }
+
+  /// What the kernel does not tell is left out.
+  private mutating func add(_ negotiated: NegotiatedSnapshot) {
+    let flag = { (value: Bool?) in value.map { $0 ? "Yes" : "No" } }
+    let number = { (value: UInt32?) in value.map(String.init) }
+    heading("Negotiated iSCSI params:", stars: 24)
+    addIfKnown("HeaderDigest: ", negotiated.headerDigest?.rawValue)
+    addIfKnown("DataDigest: ", negotiated.dataDigest?.rawValue)
+    addIfKnown("MaxRecvDataSegmentLength: ", number(negotiated.maxRecvDataSegmentLength))
+    addIfKnown("MaxXmitDataSegmentLength: ", number(negotiated.maxXmitDataSegmentLength))
+    addIfKnown("FirstBurstLength: ", number(negotiated.firstBurstLength))
+    addIfKnown("MaxBurstLength: ", number(negotiated.maxBurstLength))
+    addIfKnown("ImmediateData: ", flag(negotiated.immediateData))
+    addIfKnown("InitialR2T: ", flag(negotiated.initialR2T))
+    addIfKnown("MaxOutstandingR2T: ", negotiated.maxOutstandingR2T.map(String.init))
+  }
+
+  private mutating func addIfKnown(_ label: String, _ value: String?) {
+    if let value { line(label, value) }
+  }
+
+  private mutating func addDevices(of session: SessionSnapshot, showsHost: Bool) {
+    heading("Attached SCSI devices:", stars: 24)
+    if showsHost, let host = session.host {
+      line("Host Number: ", host.number.description, "\tState: ", host.state ?? "Unknown")
+    }
+    // In the order of the names of their directories.
+    for device in session.devices.sorted(by: { $0.address < $1.address }) {
+      let channel = (device.channel < 10 ? "0" : "") + String(device.channel)
+      let (host, target, lun) = (device.host.description, String(device.target), String(device.lun))
+      line("scsi", host, " Channel ", channel, " Id ", target, " Lun: ", lun)
+      if let disk = device.blockDevice {
+        line("\tAttached scsi disk ", disk, "\t\tState: ", device.state ?? "Unknown")
+      }
     }
   }
-  return lines
-}
-
-/// A title between two lines of asterisks.
-func heading(_ title: String, stars count: Int) -> [String] {
-  let stars = String(repeating: "*", count: count)
-  return [stars, title, stars]
 }
 
 extension SessionSnapshot {
@@ -227,13 +219,5 @@ extension SessionSnapshot {
     guard let address = host?.hardwareAddress else { return "default" }
     let family = host?.ipAddress?.contains(":") == true ? "ipv6" : "ipv4"
     return "\(transport ?? emptyValue).\(address).\(family).0"
-  }
-}
-
-extension String {
-  /// Fit for a terminal, but with the tabs that are the layout.
-  var printableBesidesTabs: String {
-    if utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F || $0 == 0x09 }) { return self }
-    return split(separator: "\t", omittingEmptySubsequences: false).map { String($0).printable }.joined(separator: "\t")
   }
 }
