@@ -240,6 +240,17 @@ struct BootInterfaceTests {
     #expect(throws: BootParameterFault.self) { try BootInterface(parameter: text) }
   }
 
+  @Test(
+    "What stands in the place of a method is the wrong part, not the device before it",
+    arguments: [
+      ("eth0:dchp", "dchp"), ("eth0:dchp:1400", "dchp"), ("dchp", "dchp"), ("eth0:", ""), ("eth0", "eth0"),
+      ("10.0.0.2:::24::eth0:nnoe", "nnoe"),
+    ])
+  func mistakenMethods(text: String, word: String) {
+    let wanted = "\(word.debugDescription) is none of dhcp, dhcp6, auto6, ibft, none and off"
+    #expect(throws: BootParameterFault(wanted)) { try BootInterface(parameter: text) }
+  }
+
   @Test("Netmasks are rows of bits")
   func masks() {
     #expect(IPAddress("255.255.240.0")?.maskLength == 20 && IPAddress("0.0.0.0")?.maskLength == 0)
