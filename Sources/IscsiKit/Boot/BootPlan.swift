@@ -118,6 +118,7 @@ public struct BootPlan: Hashable, Sendable {
     let hasFirmware = input.firmware.contains { !$0.targets.isEmpty || !$0.problems.isEmpty }
     isAskedFor = input.parameters.isAskedFor || (input.usesFirmware && hasFirmware)
     if input.usesFirmware { addFirmware(input) }
+    noteMissingFirmware(input)
     addTargets(input)
     let explicit = input.parameters.interfaces.filter { $0.addressing != .firmware }
     let wantsFirmwareNetwork = explicit.count < input.parameters.interfaces.count
@@ -151,6 +152,19 @@ extension BootPlan {
 }
 
 extension BootPlan {
+  /// Tells that firmware is wanted that is not there, unless it is there and cannot be read, which is told already.
+  private mutating func noteMissingFirmware(_ input: Input) {
+    guard !input.parameters.problems.contains(where: { $0.parameter == "firmware" }) else { return }
+    let table =
+      "the firmware has left no table (iBFT): the boot ROM of the card has to be set up for iSCSI, and to start the system"
+    if input.parameters.usesFirmware == true, input.firmware.isEmpty {
+      note(BootProblem(parameter: "rd.iscsi.firmware", reason: table))
+    }
+    if input.parameters.interfaces.contains(where: { $0.addressing == .firmware }), input.firmware.isEmpty {
+      note(BootProblem(parameter: "ip=ibft", reason: table))
+    }
+  }
+
   private mutating func addFirmware(_ input: Input) {
     var found: [FirmwareEntry] = []
     for boot in input.firmware {
