@@ -2,6 +2,9 @@
 internal import SystemPackage
 
 extension BootRule {
+  /// The kinds of images that there are hooks for, where nobody knows which kind one is.
+  private static let kinds = "mkinitcpio, or KIND=dracut, or KIND=initramfs-tools"
+
   static let root = BootRule("root-session") { evidence in
     guard let session = evidence.session else {
       return [
@@ -121,7 +124,7 @@ extension BootRule {
     return [
       Match(
         .problem, "nothing in the image logs in to the target",
-        remedy: image.remedy("install the hook: make install-initramfs KIND=\(image.generator?.rawValue ?? "KIND")"))
+        remedy: image.remedy("install the hook: make install-initramfs KIND=\(image.generator?.rawValue ?? kinds)"))
     ]
   }
 

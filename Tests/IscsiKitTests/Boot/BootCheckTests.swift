@@ -208,6 +208,12 @@ struct BootCheckTests {
     #expect(
       finding.remedy
         == .advice("install the hook: make install-initramfs KIND=initramfs-tools, then: update-initramfs -u"))
+    evidence.image?.names.remove("scripts/functions")
+    #expect(
+      evidence.findings.first { $0.rule == "image-hook" }?.remedy
+        == .advice(
+          "install the hook: make install-initramfs KIND=mkinitcpio, or KIND=dracut, or KIND=initramfs-tools, then make the "
+            + "image anew"))
   }
 
   /// Files of a machine below a folder of their own.
