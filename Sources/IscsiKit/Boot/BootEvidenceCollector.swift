@@ -101,16 +101,21 @@ public struct BootEvidenceCollector: Sendable {
 
   /// What a boot with an image would do, if the kernel's command line stays as it is.
   private func plan(of image: InitramfsImage) -> BootPlan {
-    func texts(in folder: String) -> [String] {
-      image.texts.filter { $0.key.hasPrefix(folder) }.sorted { $0.key < $1.key }.map(\.value)
+    func files(in folder: String) -> [(name: String, text: String)] {
+      image.texts.filter { $0.key.hasPrefix(folder) }.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     }
-    let carried = texts(in: "etc/cmdline.d/") + [image.texts["etc/cmdline"]].compactMap(\.self)
-    let typed = [sources.commandLine ?? text("proc/cmdline") ?? ""]
+    let carried = (files(in: "etc/cmdline.d/") + [image.texts["etc/cmdline"].map { ("etc/cmdline", $0) }].compactMap(\.self))
+      .map { (place: "in /\($0.name) of the image", text: $0.text) }
+    let typed =
+      sources.commandLine.map { (place: BootSources.argumentPlace, text: $0) }
+      ?? (place: BootSources.kernelPlace, text: text("proc/cmdline") ?? "")
     let file = ["etc/iscsi.initramfs", "etc/iscsi/iscsi.initramfs"].first { image.texts[$0] != nil }
     var settings =
-      file.map { BootParameters(ShellAssignments(image.texts[$0] ?? ""), of: "/\($0)") } ?? BootParameters()
-    settings.takeConfiguration([image.texts["conf/initramfs.conf"]].compactMap(\.self) + texts(in: "conf/conf.d/"))
-    var input = BootPlan.Input(parameters: BootSources.parameters(typed: typed, carried: carried).over(settings))
+      file.map { BootParameters(ShellAssignments(image.texts[$0] ?? ""), of: "/\($0) of the image") }
+      ?? BootParameters()
+    settings.takeConfiguration(
+      [image.texts["conf/initramfs.conf"]].compactMap(\.self) + files(in: "conf/conf.d/").map(\.text))
+    var input = BootPlan.Input(parameters: BootSources.parameters(typed: [typed], carried: carried).over(settings))
     input.firmware = (try? FirmwareReader(sysfs: sources.sysfs).boots()) ?? []
     let name = image.texts["etc/iscsi/initiatorname.iscsi"] ?? image.texts["etc/initiatorname.iscsi"]
     input.machineName = name.flatMap(InitiatorNameFile.value).flatMap { try? InitiatorName($0) }

@@ -31,6 +31,8 @@ public struct BootInterface: Hashable, Sendable {
   public var nameServers: [IPAddress] = []
   /// The device where nobody names one, and it is not known from which one has been booted.
   var usualDevice: String?
+  /// Where this was read; nil if that is not known.
+  var origin: String?
 
   /// An interface with an address from somewhere.
   public init(device: String? = nil, addressing: BootAddressing) {

@@ -4,6 +4,8 @@
 public struct BootLogin: Hashable, Sendable {
   /// What asks for it: the name of a parameter, or a folder of the firmware.
   public var source: String
+  /// Where that was read, in words: `netroot= on the kernel's command line`; nil if there is no more to say than ``source``.
+  public var origin: String?
   /// The node as a record has it, with our name.
   public var record: NodeRecord
   /// What its disks are set to.
@@ -199,6 +201,7 @@ extension BootPlan {
         problems.append(BootProblem(parameter: "iscsi_target_name", reason: "it is not told where the target is"))
       }
       var target = BootTarget(name: name)
+      target.origin = parameters.targetNameOrigin
       target.lun = parameters.lun
       if !parameters.targets.contains(where: { $0.name == name }) {
         for host in parameters.targetHosts {
@@ -245,6 +248,7 @@ extension BootPlan {
       var login = BootLogin(source: source, record: record)
       login.lun = target.lun
       login.otherLUN = target.decimalLUN
+      login.origin = target.origin
       login.isRoot = target.isRoot
       login.isOnlyUnit = parameters.lun != nil && target.lun == parameters.lun
       add(login, as: parameters.initiator ?? input.machineName ?? input.firmwareName, input, told: told)

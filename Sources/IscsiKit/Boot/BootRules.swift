@@ -165,7 +165,7 @@ extension BootRule {
     return [
       Match(
         leased.allSatisfy(\.isFallback) ? .warning : .problem, "the image has no DHCP client",
-        evidence: leased.map { "\($0.device) gets its address by DHCP (\($0.source))" } + [
+        evidence: leased.map { "\($0.device) gets its address by DHCP (\($0.origin ?? $0.source))" } + [
           "none of \(programs.joined(separator: ", ")) is in the image"
         ], remedy: image.remedy("make one part of the image, or give the address with ip="))
     ]
@@ -222,14 +222,14 @@ extension BootRule {
         Match(
           .problem, "a boot would not log in to the target of the root file system",
           evidence: ["the root file system is on \(target)"]
-            + plan.logins.map { "named: \($0.record.target) (\($0.source))" },
+            + plan.logins.map { "named: \($0.record.target) (\($0.origin ?? $0.source))" },
           remedy: .advice("name it by netroot=iscsi:..., or in /etc/iscsi/iscsi.initramfs"))
       ]
     }
     return problems + [
       Match(
         .ok, "a boot logs in to the target of the root file system",
-        evidence: logins.map { "\($0.record.portal.address) (\($0.source))" })
+        evidence: logins.map { "\($0.record.portal.address) (\($0.origin ?? $0.source))" })
     ]
   }
 
