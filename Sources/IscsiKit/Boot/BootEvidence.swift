@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+public import SystemPackage
 
 /// What is known of a machine that is to boot from iSCSI, and of its image.
 ///
@@ -8,6 +9,8 @@ public struct BootEvidence: Sendable {
   public var kernel: String
   /// Newer kernels that are installed, where nobody has said which one is to be booted.
   public var newerKernels: [String] = []
+  /// Where the modules of kernels are looked for.
+  public var modulesFolder: FilePath = "/lib/modules"
   /// Its modules; nil if `/lib/modules` has none for it.
   public var modules: KernelModules?
   /// The image.

@@ -20,6 +20,7 @@ public struct BootEvidenceCollector: Sendable {
   /// - Returns: The evidence.
   public func evidence(towards device: (IPAddress) -> String?) -> BootEvidence {
     var evidence = BootEvidence(kernel: kernel ?? runningKernel ?? installedKernels.last ?? "")
+    evidence.modulesFolder = place("lib/modules")
     evidence.modules = modules(of: evidence.kernel)
     if kernel == nil { evidence.newerKernels = installedKernels.filter { evidence.kernel.isOlder(than: $0) } }
     evidence.daemonUnits = daemonUnits
@@ -76,7 +77,7 @@ public struct BootEvidenceCollector: Sendable {
 
   private func readImage(of kernel: String) throws(InitramfsImageError) -> InitramfsImage {
     let deadline = ContinuousClock.now + .seconds(120)
-    if let image { return try InitramfsImage(reading: image, until: deadline) }
+    if let image { return try InitramfsImage(reading: belowRoot(image), until: deadline) }
     guard !kernel.isEmpty, !kernel.contains("/") else { throw .notFound(kernel: kernel) }
     let package = text("lib/modules/\(kernel)/pkgbase").map { String($0.prefix { !$0.isWhitespace }) }
     let machine = text("etc/machine-id").map { String($0.prefix { !$0.isWhitespace }) }
@@ -188,6 +189,11 @@ public struct BootEvidenceCollector: Sendable {
   }
 
   // MARK: - Files
+
+  /// A path that somebody gives: below the root, where it may be given with that or without.
+  private func belowRoot(_ path: FilePath) -> FilePath {
+    sources.root == "/" || path.starts(with: sources.root) ? path : place(path.string)
+  }
 
   func place(_ path: String) -> FilePath { sources.root.appending(FilePath(path).removingRoot().components) }
 

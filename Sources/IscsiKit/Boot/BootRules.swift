@@ -22,6 +22,7 @@ extension BootRule {
   }
 
   static let newerKernel = BootRule("newer-kernel") { evidence in
+    guard !evidence.kernel.isEmpty else { return [] }
     guard let newest = evidence.newerKernels.last else {
       return [Match(.ok, "no kernel is installed that is newer than \(evidence.kernel)")]
     }
@@ -57,11 +58,19 @@ extension BootRule {
   }
 
   static let kernelModules = BootRule("kernel-modules") { evidence in
+    guard !evidence.kernel.isEmpty else {
+      return [
+        Match(
+          .problem, "there are no modules of any kernel, so that nobody knows which one is to be booted",
+          evidence: ["there is no modules.dep in any folder of \(evidence.modulesFolder)"],
+          remedy: .advice("install a kernel with its modules, or name the kernel with --kernel"))
+      ]
+    }
     guard let modules = evidence.modules else {
       return [
         Match(
           .problem, "there are no modules for kernel \(evidence.kernel)",
-          evidence: ["/lib/modules/\(evidence.kernel)/modules.dep cannot be read"],
+          evidence: ["\(evidence.modulesFolder)/\(evidence.kernel)/modules.dep cannot be read"],
           remedy: .advice("install the kernel's modules, or name another kernel with --kernel"))
       ]
     }

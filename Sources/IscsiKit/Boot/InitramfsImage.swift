@@ -18,6 +18,7 @@ public enum InitramfsImageError: DiagnosableError, Hashable {
   /// The reason in words.
   public var description: String {
     switch self {
+    case .notFound(""): "there is no initramfs image in /boot that could be looked for, as no kernel is known"
     case .notFound(let kernel): "there is no initramfs image for kernel \(kernel) in /boot"
     case .unreadable(let path, let errno): "\(path) cannot be read: \(errno)"
     case .noProgram(let path, let name): "\(path) is compressed, and there is no program \(name) to read it"

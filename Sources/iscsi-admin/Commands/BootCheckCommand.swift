@@ -15,7 +15,8 @@ struct BootCheckCommand: ReportingCommand {
       """)
 
   @Option(
-    help: ArgumentHelp("The initramfs image. (default: that of the kernel)", valueName: "file"), completion: .file())
+    help: ArgumentHelp("The initramfs image, below --root. (default: that of the kernel)", valueName: "file"),
+    completion: .file())
   var image: String?
 
   @Option(help: ArgumentHelp("The kernel that is to be booted. (default: the one that runs)", valueName: "version"))
