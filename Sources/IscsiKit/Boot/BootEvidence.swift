@@ -29,10 +29,18 @@ public struct BootEvidence: Sendable {
   public var layerModules: [String] = []
   /// The network device on the way to the target of that session, or else of what the image logs in to; and those below it.
   public var networkDevices: [String] = []
-  /// The modules that drive them.
+  /// What a boot is told to use of the network, and what the machine has of that.
+  public var cards: [Card] = []
+  /// The network cards of the machine, with their MAC addresses, in words.
+  public var machineCards: [String] = []
+  /// Whether those are the cards of the machine that runs this, and the system is another one, perhaps for another machine.
+  public var isForeign = false
+  /// The modules of the kernel, in files or built in, that drive the cards that a boot uses.
   public var drivers: [String] = []
   /// The modules that drive the buses that they are on.
   public var busDrivers: [String] = []
+  /// The cards of which it is not known what drives them in that kernel, in words.
+  public var unknownCards: [String] = []
   /// The units that start a daemon for the sessions at the boot; nil where no systemd is.
   public var daemonUnits: [String]?
   /// What manages the network, and DHCP clients that run, as far as they are about the way to the target.
@@ -40,6 +48,18 @@ public struct BootEvidence: Sendable {
 
   /// Evidence about a kernel.
   public init(kernel: String) { self.kernel = kernel }
+
+  /// A network device that a boot is told to use.
+  public struct Card: Hashable, Sendable {
+    /// What it is told.
+    public var wanted: BootDevice
+    /// The name by which it is told of; nil if there is none.
+    public var name: String?
+    /// Where that was read, in words.
+    public var origin: String
+    /// The device that is meant, by its name now; nil if the machine has none like that.
+    public var device: String?
+  }
 
   /// Something that may take the network away at the shutdown.
   public enum NetworkManager: Hashable, Sendable {
@@ -160,8 +180,8 @@ public struct BootRule: Sendable {
   /// All rules, in the order of a boot.
   public static let all: [BootRule] = [
     root, newerKernel, kernelModules, image, imageProgram, imageHook, networkCard, imageModules, imageClient,
-    initiatorName,
-    parameters, timers, daemon, shutdown,
+   
+    initiatorName, parameters, network, timers, daemon, shutdown,
   ]
 }
 

@@ -34,18 +34,6 @@ extension BootRule {
     ]
   }
 
-  static let networkCard = BootRule("network-card") { evidence in
-    guard let card = evidence.networkDevices.first else {
-      return [
-        Match(
-          .warning, "it is not known which network card leads to the target, so that nobody has looked for its driver",
-          remedy: .advice("check again while this machine has a route to the target, or see to the driver yourself"))
-      ]
-    }
-    let drivers = evidence.drivers.isEmpty ? "that is part of the kernel" : evidence.drivers.joined(separator: ", ")
-    return [Match(.ok, "the target is reached through \(card)", evidence: ["driver: \(drivers)"])]
-  }
-
   static let daemon = BootRule("daemon") { evidence in
     guard let units = evidence.daemonUnits else { return [] }
     guard units.isEmpty else { return [Match(.ok, "the daemon starts at the boot", evidence: units)] }
@@ -302,7 +290,7 @@ extension BootEvidence.NetworkManager {
 
 extension InitramfsImage {
   /// Our own hook in it: a script, or a unit of systemd that is wanted there.
-  fileprivate var ownHook: String? {
+  var ownHook: String? {
     if runsUnitsAlone {
       let units = ["usr/lib/systemd/system", "lib/systemd/system", "etc/systemd/system"].map { "\($0)/" }
       let unit = "iscsi-admin-boot.service"
@@ -346,7 +334,7 @@ extension InitramfsImage {
   }
 
   /// Something to do, and the command after it.
-  fileprivate func remedy(_ text: String) -> Finding.Remedy {
+  func remedy(_ text: String) -> Finding.Remedy {
     .advice(generator.map { "\(text), then: \($0.command)" } ?? "\(text), then make the image anew")
   }
 }

@@ -61,6 +61,154 @@ struct BootCheckMachineTests {
     "etc/iscsi/initiatorname.iscsi": "InitiatorName=iqn.2026-11.org.example:here\n",
   ]
 
+  @Test("A card that ip= names and the machine has not is a problem; the cards that it has are told")
+  func missingCard() throws {
+    let tree = try machine(image: Self.image)
+    let evidence = evidence(tree, Self.target + " ip=10.0.0.2::10.0.0.1:255.255.255.0::eth7:none")
+    #expect(findings(evidence, "network") == ["problem there is no network card eth7 in this machine"])
+    let finding = try #require(evidence.findings.first { $0.rule == "network" })
+    #expect(
+      finding.evidence == [
+        "asked for by ip= in --command-line",
+        "the cards of the machine: eth0 (52:54:00:00:00:01), eth1 (52:54:00:00:00:02)",
+      ])
+    // The driver of another card is of no use.
+    #expect(evidence.drivers == [] && findings(evidence, "network-card")[0].hasPrefix("warning it is not known"))
+    // So for the variables of the file, in an image.
+    let file = try machine(
+      image: [
+        "etc/iscsi/iscsi.initramfs":
+          "ISCSI_TARGET_NAME=iqn.2026-11.org.example:disk\nISCSI_TARGET_IP=10.0.0.1\nISCSI_IP=10.0.0.2:::24::eth7:none\n",
+        "etc/iscsi/initiatorname.iscsi": "InitiatorName=iqn.2026-11.org.example:here\n",
+      ])
+    let other = self.evidence(file, "quiet")
+    #expect(findings(other, "network") == ["problem there is no network card eth7 in this machine"])
+    #expect(
+      other.findings.contains {
+        $0.evidence.contains("asked for by ISCSI_IP in /etc/iscsi/iscsi.initramfs of the image")
+      })
+  }
+
+  @Test(
+    "Cards are known by their MAC address, too; with one of two cards the boot may go on; and of another machine nobody knows"
+  )
+  func otherCards() throws {
+    let tree = try machine(image: Self.image)
+    let named = evidence(tree, Self.target + " ifname=san0:52:54:00:00:00:02 ip=10.0.0.2:::24::san0:none")
+    #expect(
+      named.bootDevices == ["eth1"] && named.drivers == ["e1000e"] && findings(named, "network")[0].hasPrefix("ok"))
+    let lost = evidence(tree, Self.target + " ifname=san0:52:54:00:00:00:03 ip=10.0.0.2:::24::san0:none")
+    #expect(findings(lost, "network") == ["problem there is no network card 52:54:00:00:00:03 in this machine"])
+    let bound = evidence(tree, "netroot=iscsi:10.0.0.1:::iface0:eth7::iqn.2026-11.org.example:disk")
+    #expect(findings(bound, "network") == ["problem there is no network card eth7 in this machine"])
+    let late = evidence(tree, "root=dhcp ip=eth7:dhcp")
+    #expect(findings(late, "network") == ["problem there is no network card eth7 in this machine"])
+    let two = evidence(tree, Self.target + " ip=10.0.0.2:::24::eth0:none ip=10.0.1.2:::24::eth7:none")
+    #expect(findings(two, "network") == ["warning there is no network card eth7 in this machine"])
+    tree.remove("sys/class/net/eth0/address")
+    let bare = try SysfsTree()
+    try bare.makeDirectory("boot")
+    try AtomicFile.write(testArchive(Self.image), to: bare.root.appending("boot/initrd.img-6.12"))
+    let foreign = evidence(bare, Self.target + " ip=10.0.0.2:::24::nosuch7:none", kernel: "6.12")
+    #expect(foreign.isForeign)
+    #expect(findings(foreign, "network").map { $0.prefix(15) } == ["warning nosuch7"])
+  }
+
+  @Test(
+    "A network from which the portal cannot be reached is told",
+    arguments: [
+      ("ip=10.0.0.2:::24::eth0:none", "ok no mistake was found in the network of the boot"),
+      ("ip=10.0.1.2:::24::eth0:none", "problem nothing leads to 10.0.0.1:3260"),
+      ("ip=10.0.1.2::10.0.1.1:24::eth0:none", "ok no mistake was found in the network of the boot"),
+      (
+        "ip=10.0.1.2::10.0.2.1:24::eth0:none",
+        "warning the gateway 10.0.2.1 of eth0 is not on its network, 10.0.1.2/24"
+      ),
+      ("ip=10.0.1.2::10.0.2.1:32::eth0:none", "ok no mistake was found in the network of the boot"),
+      (
+        "ip=10.0.1.2:::24::eth0:none rd.route=10.0.0.0/24:10.0.1.1",
+        "ok no mistake was found in the network of the boot"
+      ),
+      ("ip=[fd00::2]::[fd00::1]:64::eth0:none", "problem nothing leads to 10.0.0.1:3260"),
+      ("ip=10.0.0.1:::24::eth0:none", "problem nothing leads to 10.0.0.1:3260"),
+      ("ip=eth0:dchp", "problem a boot would set up no network"),
+      ("ip=eth0:off", "problem nothing leads to 10.0.0.1:3260"),
+      ("ip=eth0:dhcp", "ok no mistake was found in the network of the boot"),
+      ("", "ok no mistake was found in the network of the boot"),
+      (
+        "ip=10.0.0.2:::24::eth0:none netroot=iscsi:10.9.0.1::::iqn.2026-11.org.example:disk",
+        "warning nothing leads to 10.9.0.1:3260"
+      ),
+    ])
+  func ways(parameters: String, wanted: String) throws {
+    let tree = try machine(image: Self.image)
+    #expect(findings(evidence(tree, Self.target + " " + parameters), "network") == [wanted])
+  }
+
+  @Test(
+    "The driver is that of the card in ip=, whatever card leads to the target now, and what it needs is looked for in the image"
+  )
+  func driverOfTheCard() throws {
+    let tree = try machine(image: Self.image)
+    let evidence = evidence(tree, Self.target + " ip=10.0.0.2:::24::eth1:none")
+    #expect(evidence.networkDevices == ["eth0"] && evidence.drivers == ["e1000e"])
+    let finding = try #require(evidence.findings.first { $0.rule == "image-modules" })
+    #expect(finding.verdict == .problem && finding.evidence.contains("e1000e (the network card)"))
+    #expect(finding.evidence.contains("ptp (the network card, by way of e1000e)"))
+    #expect(self.evidence(tree, Self.target + " ip=10.0.0.2:::24::eth0:none").drivers == ["virtio_net"])
+  }
+
+  @Test("What is a part of the running kernel is a module of another one, by what the card says of itself")
+  func otherKernel() throws {
+    let tree = try machine(
+      [
+        "lib/modules/6.1/modules.dep":
+          "kernel/virtio_net.ko:\nkernel/xhci-pci.ko:\nkernel/shpchp.ko:\nkernel/e1000e.ko:",
+        "lib/modules/6.1/modules.builtin": "",
+        "lib/modules/6.1/modules.alias":
+          "alias virtio:d0000000[1-3]v* virtio_net\nalias pci:v*d*sv*sd*bc0Csc03i30* xhci-pci\nalias pci:v*d*sv*sd*bc06sc04i* shpchp",
+        "sys/devices/pci/virtio0/modalias": "virtio:d00000001v00001AF4",
+        "sys/devices/pci/modalias": "pci:v00001B36d0000000Dsv00001AF4sd00001100bc0Csc03i30",
+        "sys/devices/modalias": "pci:v00001B36d0000000Csv0sd0bc06sc04i00",
+      ], image: Self.image)
+    try tree.link("sys/devices/pci", "driver", to: "sys/bus/pci/drivers/xhci_hcd")
+    try tree.link("sys/devices", "driver", to: "sys/bus/pci/drivers/pcieport")
+    let other = evidence(tree, Self.target, kernel: "6.1", image: "/boot/initrd.img-6.12")
+    #expect(other.drivers == ["virtio_net"] && other.busDrivers == ["xhci_pci"])
+    let finding = try #require(other.findings.first { $0.rule == "image-modules" })
+    #expect(finding.evidence.contains("virtio_net (the network card)"))
+    #expect(
+      other.findings.contains { $0.evidence == ["driver: virtio_net, a module, which the image must hold"] })
+    // In the running kernel it is built in.
+    let running = evidence(tree, Self.target)
+    #expect(running.drivers == ["virtio_net"] && running.busDrivers == [])
+    #expect(running.findings.contains { $0.evidence == ["driver: virtio_net, which is built into kernel 6.12"] })
+  }
+
+  @Test("A card for which the kernel has nothing by its alias or its driver's name is told")
+  func unknownDriver() throws {
+    let tree = try machine(
+      ["lib/modules/6.1/modules.dep": "kernel/iscsi_tcp.ko:", "sys/devices/pci/virtio0/modalias": "virtio:d1v1"],
+      image: Self.image)
+    let evidence = evidence(tree, Self.target, kernel: "6.1", image: "boot/initrd.img-6.12")
+    #expect(
+      findings(evidence, "network-card") == ["warning it is not known what drives eth0 (virtio:d1v1) in kernel 6.1"])
+  }
+
+  @Test(
+    "Aliases are patterns as kmod has them",
+    arguments: [
+      ("a:*", "a:x", true), ("a:*c", "a:bcc", true), ("a:b?d", "a:bcd", true), ("a:b?d", "a:bd", false),
+      ("a:[b-d]x", "a:cx", true), ("a:[!b-d]x", "a:cx", false), ("a:[bd]", "a:c", false), ("a:*b*d*", "a:xbxxd", true),
+      ("a:*b*d", "a:xbxx", false), ("a:", "a:x", false), ("a:[", "a:[", true),
+    ])
+  func patterns(pattern: String, alias: String, fits: Bool) {
+    let modules = KernelModules(dependencies: "", builtIn: "", aliases: "alias \(pattern) m-x\n")
+    #expect(modules.modules(driving: alias) == (fits ? ["m_x"] : []))
+    let builtIn = KernelModules(dependencies: "", builtIn: "", information: "m-x.license=GPL\0m-x.alias=\(pattern)\0")
+    #expect(builtIn.modules(driving: alias) == (fits ? ["m_x"] : []))
+  }
+
   @Test("--image is below the root, be it given with that or without")
   func imageBelowRoot() throws {
     let tree = try machine(image: Self.image)

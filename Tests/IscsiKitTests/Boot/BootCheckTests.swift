@@ -358,7 +358,8 @@ struct BootCheckTests {
     var sources = BootSources()
     sources.root = tree.root
     var evidence = BootEvidence(kernel: "6.12")
-    BootEvidenceCollector(sources).lookAtDevice("bond0", &evidence)
+    BootEvidenceCollector(sources).lookAtWay("bond0", &evidence)
+    BootEvidenceCollector(sources).lookAtDrivers(of: "bond0", &evidence)
     #expect(
       evidence.networkDevices == ["bond0", "eth0"] && evidence.drivers == ["virtio_net"]
         && evidence.busDrivers == ["virtio_pci"])
