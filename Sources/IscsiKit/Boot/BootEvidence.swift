@@ -41,6 +41,10 @@ public struct BootEvidence: Sendable {
   public var busDrivers: [String] = []
   /// The cards of which it is not known what drives them in that kernel, in words.
   public var unknownCards: [String] = []
+  /// The files that hooks copy into images, as far as the machine has them.
+  public var files: [CopiedFile] = []
+  /// The secrets that everybody on the machine can read.
+  public var exposedSecrets: [ExposedSecret] = []
   /// The units that start a daemon for the sessions at the boot; nil where no systemd is.
   public var daemonUnits: [String]?
   /// What manages the network, and DHCP clients that run, as far as they are about the way to the target.
@@ -59,6 +63,26 @@ public struct BootEvidence: Sendable {
     public var origin: String
     /// The device that is meant, by its name now; nil if the machine has none like that.
     public var device: String?
+  }
+
+  /// A file of the machine that hooks copy.
+  public struct CopiedFile: Hashable, Sendable {
+    /// Where it is on the machine.
+    public var path: String
+    /// Whether the image has a copy.
+    public var isInImage: Bool
+    /// The variables or settings that are others in the copy, by their names; an empty name for what has none.
+    public var differences: [String]
+  }
+
+  /// Where a secret can be read by everybody.
+  public enum ExposedSecret: Hashable, Sendable {
+    /// In a file of the machine.
+    case file(String)
+    /// In the image.
+    case image(FilePath)
+    /// In these parameters on the kernel's command line.
+    case commandLine([String])
   }
 
   /// Something that may take the network away at the shutdown.
@@ -180,8 +204,8 @@ public struct BootRule: Sendable {
   /// All rules, in the order of a boot.
   public static let all: [BootRule] = [
     root, newerKernel, kernelModules, image, imageProgram, imageHook, networkCard, imageModules, imageClient,
-   
-    initiatorName, parameters, network, timers, daemon, shutdown,
+    imageFiles,
+    initiatorName, parameters, network, secrets, timers, daemon, shutdown,
   ]
 }
 

@@ -37,6 +37,8 @@ public struct BootEvidenceCollector: Sendable {
     let addresses = portal.map { [$0.host] } ?? evidence.plan?.logins.map(\.record.portal.host) ?? []
     if let name = addresses.lazy.compactMap(\.numeric).compactMap(device).first { lookAtWay(name, &evidence) }
     for name in evidence.bootDevices { lookAtDrivers(of: name, &evidence) }
+    lookAtFiles(&evidence)
+    lookAtSecrets(&evidence)
     evidence.machineName = try? sources.nameFile.read()
     return evidence
   }

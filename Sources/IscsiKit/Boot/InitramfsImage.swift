@@ -72,6 +72,8 @@ public struct InitramfsImage: Hashable, Sendable {
   public var names: Set<String>
   /// The texts of configuration files in it, by name.
   public var texts: [String: String] = [:]
+  /// Whether others than the owner and the group may read it.
+  public var isReadableByOthers = false
 
   /// An image of which the contents are known.
   public init(path: FilePath, names: Set<String>, texts: [String: String] = [:]) {
@@ -112,7 +114,7 @@ public struct InitramfsImage: Hashable, Sendable {
   /// Whether the text of a file is worth keeping.
   @Sendable private static func isWanted(_ name: String) -> Bool {
     ["etc/initiatorname.iscsi", "etc/iscsi/initiatorname.iscsi", "etc/iscsi.initramfs", "etc/iscsi/iscsi.initramfs"]
-      .contains(name) || name == "etc/cmdline" || name == "hooks/iscsi"
+      .contains(name) || name == "etc/iscsi/iscsid.conf" || name == "etc/cmdline" || name == "hooks/iscsi"
       || name.hasPrefix("etc/cmdline.d/") && name.hasSuffix(".conf")
       || name == "conf/initramfs.conf" || name.hasPrefix("conf/conf.d/")
   }
@@ -143,6 +145,7 @@ public struct InitramfsImage: Hashable, Sendable {
       throw .unreadable(path, error)
     }
     self.init(path: path, names: plain.names, texts: plain.texts)
+    isReadableByOthers = (try? FileContents.isReadableByOthers(file)) ?? false
     guard let magic = plain.foreign else {
       if names.isEmpty { throw .malformed(path) }
       try refuseEnclosed()

@@ -209,6 +209,79 @@ struct BootCheckMachineTests {
     #expect(builtIn.modules(driving: alias) == (fits ? ["m_x"] : []))
   }
 
+  @Test("An image whose files are not those of the machine has to be made anew; values are not told")
+  func files() throws {
+    let settings = "ISCSI_TARGET_NAME=iqn.2026-11.org.example:disk\nISCSI_TARGET_IP=10.0.0.1\nISCSI_PASSWORD="
+    let tree = try machine(
+      [
+        "etc/iscsi/iscsi.initramfs": "# a comment\n\(settings)wonderland12",
+        "etc/iscsi/iscsid.conf": "node.session.auth.password = offwithherhead",
+        "etc/initramfs-tools/initramfs.conf": "MODULES=dep\nIP=eth0:dhcp",
+      ],
+      image: [
+        "scripts/local-top/iscsi-admin": "", "etc/iscsi/iscsi.initramfs": settings + "wonderland13\n",
+        "etc/iscsi/initiatorname.iscsi": "# by hand\nInitiatorName=iqn.2026-11.org.example:here\n",
+        "etc/iscsi/iscsid.conf": "#x\nnode.session.auth.password=other\n",
+        "conf/initramfs.conf": "MODULES=most\nIP=eth1:dhcp\n",
+      ])
+    let evidence = evidence(tree, "quiet")
+    let finding = try #require(evidence.findings.first { $0.rule == "image-files" })
+    #expect(
+      finding.evidence == [
+        "/etc/iscsi/iscsi.initramfs differs in ISCSI_PASSWORD",
+        "/etc/iscsi/iscsid.conf differs in node.session.auth.password",
+        "/etc/initramfs-tools/initramfs.conf differs in IP",
+      ])
+    #expect(finding.verdict == .warning && finding.remedy == .advice("rebuild the image, then: update-initramfs -u"))
+    #expect(!"\(evidence.findings)".contains("wonderland") && !"\(evidence.findings)".contains("offwith"))
+    let same = try machine(
+      ["etc/iscsi/iscsi.initramfs": settings],
+      image: ["etc/iscsi.initramfs": settings + "\n# no more\n", "hooks/iscsi-admin": ""])
+    #expect(
+      findings(self.evidence(same), "image-files") == ["ok the image has no file that differs from the machine's"])
+    let older = try machine(["etc/iscsi/iscsi.initramfs": settings], image: Self.image)
+    #expect(
+      findings(self.evidence(older), "image-files") == ["warning /etc/iscsi/iscsi.initramfs is not in the image"])
+    let page = try machine(["etc/initcpio/hooks/iscsi": "iscsistart -i a"], image: ["hooks/iscsi": "iscsistart -i b\n"])
+    #expect(
+      findings(self.evidence(page), "image-files")
+        == ["warning the image is not made from /etc/initcpio/hooks/iscsi as it is now"])
+  }
+
+  @Test("Secrets that everybody can read are told, with what to do, and never shown")
+  func secrets() throws {
+    let line =
+      "netroot=iscsi:alice:wonderland12@10.0.0.1::::iqn.2026-11.org.example:disk rd.iscsi.in.password=offwithherhead"
+    let tree = try machine(
+      image: ["etc/iscsi/iscsi.initramfs": "ISCSI_PASSWORD=wonderland12\n", "scripts/functions": ""],
+      permissions: [.ownerReadWrite, .groupRead, .otherRead])
+    let file = tree.root.appending("etc/iscsi/iscsi.initramfs")
+    try AtomicFile.write(
+      Array("ISCSI_IN_PASSWORD=offwithherhead\n".utf8), to: file, permissions: [.ownerReadWrite, .otherRead])
+    let open = evidence(tree, line)
+    let found = open.findings.filter { $0.rule == "secrets" }
+    let image = tree.root.appending("boot/initrd.img-6.12")
+    #expect(found.map(\.verdict) == [.warning, .warning, .warning])
+    #expect(found[0].remedy == .command("chmod 600 /etc/iscsi/iscsi.initramfs", "leaves it to root"))
+    #expect(
+      found[1].remedy
+        == .advice("chmod 600 \(image); for later images UMASK=0077 in a file of /etc/initramfs-tools/conf.d"))
+    #expect(found[2].evidence == ["parameters with a secret: netroot, rd.iscsi.in.password"])
+    #expect(!"\(open.findings)".contains("wonderland") && !"\(open.findings)".contains("offwith"))
+    try AtomicFile.write(Array("ISCSI_IN_PASSWORD=offwithherhead\n".utf8), to: file)
+    try AtomicFile.write(testArchive(["etc/iscsi/iscsi.initramfs": "ISCSI_PASSWORD=wonderland12\n"]), to: image)
+    #expect(
+      findings(evidence(tree, "quiet"), "secrets") == [
+        "ok no CHAP secret of the boot was found that everybody can read"
+      ])
+    // A file of everybody's that has none.
+    try AtomicFile.write(Array("ISCSI_USERNAME=a\n".utf8), to: file, permissions: [.ownerReadWrite, .otherRead])
+    #expect(evidence(tree, "rd.iscsi.username=a rd.iscsi.param=replacement-timeout=5").exposedSecrets == [])
+    #expect(
+      evidence(tree, "rd.iscsi.param=node.session.auth.password=x").exposedSecrets == [.commandLine(["rd.iscsi.param"])]
+    )
+  }
+
   @Test("--image is below the root, be it given with that or without")
   func imageBelowRoot() throws {
     let tree = try machine(image: Self.image)
