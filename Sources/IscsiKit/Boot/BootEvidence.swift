@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+public import SystemPackage
 
 /// What is known of a machine that is to boot from iSCSI, and of its image.
 ///
@@ -8,6 +9,8 @@ public struct BootEvidence: Sendable {
   public var kernel: String
   /// Newer kernels that are installed, where nobody has said which one is to be booted.
   public var newerKernels: [String] = []
+  /// Where the modules of kernels are looked for.
+  public var modulesFolder: FilePath = "/lib/modules"
   /// Its modules; nil if `/lib/modules` has none for it.
   public var modules: KernelModules?
   /// The image.
@@ -26,10 +29,22 @@ public struct BootEvidence: Sendable {
   public var layerModules: [String] = []
   /// The network device on the way to the target of that session, or else of what the image logs in to; and those below it.
   public var networkDevices: [String] = []
-  /// The modules that drive them.
+  /// What a boot is told to use of the network, and what the machine has of that.
+  public var cards: [Card] = []
+  /// The network cards of the machine, with their MAC addresses, in words.
+  public var machineCards: [String] = []
+  /// Whether those are the cards of the machine that runs this, and the system is another one, perhaps for another machine.
+  public var isForeign = false
+  /// The modules of the kernel, in files or built in, that drive the cards that a boot uses.
   public var drivers: [String] = []
   /// The modules that drive the buses that they are on.
   public var busDrivers: [String] = []
+  /// The cards of which it is not known what drives them in that kernel, in words.
+  public var unknownCards: [String] = []
+  /// The files that hooks copy into images, as far as the machine has them.
+  public var files: [CopiedFile] = []
+  /// The secrets that everybody on the machine can read.
+  public var exposedSecrets: [ExposedSecret] = []
   /// The units that start a daemon for the sessions at the boot; nil where no systemd is.
   public var daemonUnits: [String]?
   /// What manages the network, and DHCP clients that run, as far as they are about the way to the target.
@@ -37,6 +52,38 @@ public struct BootEvidence: Sendable {
 
   /// Evidence about a kernel.
   public init(kernel: String) { self.kernel = kernel }
+
+  /// A network device that a boot is told to use.
+  public struct Card: Hashable, Sendable {
+    /// What it is told.
+    public var wanted: BootDevice
+    /// The name by which it is told of; nil if there is none.
+    public var name: String?
+    /// Where that was read, in words.
+    public var origin: String
+    /// The device that is meant, by its name now; nil if the machine has none like that.
+    public var device: String?
+  }
+
+  /// A file of the machine that hooks copy.
+  public struct CopiedFile: Hashable, Sendable {
+    /// Where it is on the machine.
+    public var path: String
+    /// Whether the image has a copy.
+    public var isInImage: Bool
+    /// The variables or settings that are others in the copy, by their names; an empty name for what has none.
+    public var differences: [String]
+  }
+
+  /// Where a secret can be read by everybody.
+  public enum ExposedSecret: Hashable, Sendable {
+    /// In a file of the machine.
+    case file(String)
+    /// In the image.
+    case image(FilePath)
+    /// In these parameters on the kernel's command line.
+    case commandLine([String])
+  }
 
   /// Something that may take the network away at the shutdown.
   public enum NetworkManager: Hashable, Sendable {
@@ -157,8 +204,8 @@ public struct BootRule: Sendable {
   /// All rules, in the order of a boot.
   public static let all: [BootRule] = [
     root, newerKernel, kernelModules, image, imageProgram, imageHook, networkCard, imageModules, imageClient,
-    initiatorName,
-    parameters, timers, daemon, shutdown,
+    imageFiles,
+    initiatorName, parameters, network, secrets, timers, daemon, shutdown,
   ]
 }
 

@@ -20,6 +20,7 @@ public struct BootEvidenceCollector: Sendable {
   /// - Returns: The evidence.
   public func evidence(towards device: (IPAddress) -> String?) -> BootEvidence {
     var evidence = BootEvidence(kernel: kernel ?? runningKernel ?? installedKernels.last ?? "")
+    evidence.modulesFolder = place("lib/modules")
     evidence.modules = modules(of: evidence.kernel)
     if kernel == nil { evidence.newerKernels = installedKernels.filter { evidence.kernel.isOlder(than: $0) } }
     evidence.daemonUnits = daemonUnits
@@ -31,9 +32,13 @@ public struct BootEvidenceCollector: Sendable {
     } catch {
       evidence.imageFailure = error
     }
+    lookAtCards(&evidence)
     let portal = evidence.session?.connection.flatMap { $0.portal ?? $0.persistentPortal }
     let addresses = portal.map { [$0.host] } ?? evidence.plan?.logins.map(\.record.portal.host) ?? []
-    if let name = addresses.lazy.compactMap(\.numeric).compactMap(device).first { lookAtDevice(name, &evidence) }
+    if let name = addresses.lazy.compactMap(\.numeric).compactMap(device).first { lookAtWay(name, &evidence) }
+    for name in evidence.bootDevices { lookAtDrivers(of: name, &evidence) }
+    lookAtFiles(&evidence)
+    lookAtSecrets(&evidence)
     evidence.machineName = try? sources.nameFile.read()
     return evidence
   }
@@ -70,13 +75,15 @@ public struct BootEvidenceCollector: Sendable {
     guard !kernel.isEmpty, !kernel.contains("/"),
       let dependencies = text("lib/modules/\(kernel)/modules.dep", limit: 1 << 22)
     else { return nil }
+    func list(_ name: String) -> String { text("lib/modules/\(kernel)/\(name)", limit: 1 << 23) ?? "" }
     return KernelModules(
-      dependencies: dependencies, builtIn: text("lib/modules/\(kernel)/modules.builtin", limit: 1 << 22) ?? "")
+      dependencies: dependencies, builtIn: list("modules.builtin"), aliases: list("modules.alias"),
+      information: list("modules.builtin.modinfo"))
   }
 
   private func readImage(of kernel: String) throws(InitramfsImageError) -> InitramfsImage {
     let deadline = ContinuousClock.now + .seconds(120)
-    if let image { return try InitramfsImage(reading: image, until: deadline) }
+    if let image { return try InitramfsImage(reading: belowRoot(image), until: deadline) }
     guard !kernel.isEmpty, !kernel.contains("/") else { throw .notFound(kernel: kernel) }
     let package = text("lib/modules/\(kernel)/pkgbase").map { String($0.prefix { !$0.isWhitespace }) }
     let machine = text("etc/machine-id").map { String($0.prefix { !$0.isWhitespace }) }
@@ -101,17 +108,23 @@ public struct BootEvidenceCollector: Sendable {
 
   /// What a boot with an image would do, if the kernel's command line stays as it is.
   private func plan(of image: InitramfsImage) -> BootPlan {
-    func texts(in folder: String) -> [String] {
-      image.texts.filter { $0.key.hasPrefix(folder) }.sorted { $0.key < $1.key }.map(\.value)
+    func files(in folder: String) -> [(name: String, text: String)] {
+      image.texts.filter { $0.key.hasPrefix(folder) }.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     }
-    let carried = texts(in: "etc/cmdline.d/") + [image.texts["etc/cmdline"]].compactMap(\.self)
-    let typed = [sources.commandLine ?? text("proc/cmdline") ?? ""]
+    let carried =
+      (files(in: "etc/cmdline.d/") + [image.texts["etc/cmdline"].map { ("etc/cmdline", $0) }].compactMap(\.self))
+      .map { (place: "in /\($0.name) of the image", text: $0.text) }
+    let typed =
+      sources.commandLine.map { (place: BootSources.argumentPlace, text: $0) }
+      ?? (place: BootSources.kernelPlace, text: text("proc/cmdline") ?? "")
     let file = ["etc/iscsi.initramfs", "etc/iscsi/iscsi.initramfs"].first { image.texts[$0] != nil }
     var settings =
-      file.map { BootParameters(ShellAssignments(image.texts[$0] ?? ""), of: "/\($0)") } ?? BootParameters()
-    settings.takeConfiguration([image.texts["conf/initramfs.conf"]].compactMap(\.self) + texts(in: "conf/conf.d/"))
-    var input = BootPlan.Input(parameters: BootSources.parameters(typed: typed, carried: carried).over(settings))
-    input.firmware = (try? FirmwareReader(sysfs: sources.sysfs).boots()) ?? []
+      file.map { BootParameters(ShellAssignments(image.texts[$0] ?? ""), of: "/\($0) of the image") }
+      ?? BootParameters()
+    settings.takeConfiguration(
+      [image.texts["conf/initramfs.conf"]].compactMap(\.self) + files(in: "conf/conf.d/").map(\.text))
+    var input = BootPlan.Input(parameters: BootSources.parameters(typed: [typed], carried: carried).over(settings))
+    input.firmware = (try? FirmwareReader(sysfs: Sysfs(root: machineSysfs.root)).boots()) ?? []
     let name = image.texts["etc/iscsi/initiatorname.iscsi"] ?? image.texts["etc/initiatorname.iscsi"]
     input.machineName = name.flatMap(InitiatorNameFile.value).flatMap { try? InitiatorName($0) }
     return BootPlan(input)
@@ -156,33 +169,12 @@ public struct BootEvidenceCollector: Sendable {
     return ["md_mod", ["raid4", "raid5", "raid6"].contains(level) ? "raid456" : KernelModules.normal(level)]
   }
 
-  func lookAtDevice(_ name: String, _ evidence: inout BootEvidence) {
-    // A system that is only installed yet has no sysfs, and will have this machine's card.
-    guard
-      let devices = (try? SysfsDirectory(path: place("sys/class/net"))) ?? (try? SysfsDirectory(path: "/sys/class/net"))
-    else { return }
-    var pending = [name]
-    while let next = pending.popLast(), evidence.networkDevices.count < 16 {
-      guard PortalHost.isInterfaceName(next), !evidence.networkDevices.contains(next) else { continue }
-      evidence.networkDevices.append(next)
-      let lower = ((try? devices.names(in: next)) ?? []).filter { $0.hasPrefix("lower_") }.map {
-        String($0.dropFirst(6))
-      }
-      pending += lower.sorted()
-      // The card's driver, and those of the buses that it is on.
-      var path = "\(next)/device"
-      for step in 0..<8 where devices.exists(path) {
-        let module = devices.linkTarget("\(path)/driver/module")?.split(separator: "/").last.map(String.init)
-        if let module, !(evidence.drivers + evidence.busDrivers).contains(module) {
-          if step == 0 { evidence.drivers.append(module) } else { evidence.busDrivers.append(module) }
-        }
-        path += "/.."
-      }
-    }
-    evidence.managers = managers(of: name)
-  }
-
   // MARK: - Files
+
+  /// A path that somebody gives: below the root, where it may be given with that or without.
+  private func belowRoot(_ path: FilePath) -> FilePath {
+    sources.root == "/" || path.starts(with: sources.root) ? path : place(path.string)
+  }
 
   func place(_ path: String) -> FilePath { sources.root.appending(FilePath(path).removingRoot().components) }
 

@@ -31,6 +31,8 @@ public struct BootInterface: Hashable, Sendable {
   public var nameServers: [IPAddress] = []
   /// The device where nobody names one, and it is not known from which one has been booted.
   var usualDevice: String?
+  /// Where this was read; nil if that is not known.
+  var origin: String?
 
   /// An interface with an address from somewhere.
   public init(device: String? = nil, addressing: BootAddressing) {
@@ -50,9 +52,24 @@ public struct BootInterface: Hashable, Sendable {
     {
       self.init(device: try Self.device(fields[0]), addressing: addressing)
       try take(fields.dropFirst(2))
+    } else if let word = Self.mistakenMethod(fields) {
+      throw Self.noMethod(word)
     } else {
       try self.init(fields: fields)
     }
+  }
+
+  /// What stands where a method would, behind a device or alone; nil in the long form, which begins with an address or with nothing.
+  private static func mistakenMethod(_ fields: [Substring]) -> Substring? {
+    let first = fields.first ?? ""
+    guard !first.isEmpty, IPAddress((first.split(separator: "/").first ?? "").withoutBrackets) == nil else {
+      return nil
+    }
+    guard fields.count > 1 else {
+      return first.utf8.allSatisfy({ $0.isDigit || $0 == UInt8(ascii: ".") }) ? nil : first
+    }
+    let isLong = fields[1].isEmpty ? fields.count > 2 : IPAddress(fields[1].withoutBrackets) != nil
+    return isLong || !PortalHost.isInterfaceName(first) ? nil : fields[1]
   }
 
   /// Reads what a user gives in place of the parameter.

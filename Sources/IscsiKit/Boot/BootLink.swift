@@ -23,6 +23,8 @@ public enum BootDevice: Hashable, Sendable, CustomStringConvertible {
 public struct BootLink: Hashable, Sendable {
   /// What asks for it: `ip=`, or a folder of the firmware.
   public var source: String
+  /// Where that was read, in words: `ip= on the kernel's command line`; nil if there is no more to say than ``source``.
+  public var origin: String?
   /// The device.
   public var device: BootDevice
   /// The MAC address by which the device is found, should it have another name than `device` says by then; nil if that is not known.

@@ -180,6 +180,36 @@ extension BootParameterName {
 
   /// The parameter of a name on the kernel's command line; nil if it is none of ours.
   static func named(_ name: String) -> BootParameterName? { byName[name] }
+
+  /// The names that are for iSCSI alone.
+  private static let ownNames = Set(byName.keys.filter { $0.hasPrefix("rd.iscsi") || $0.hasPrefix("iscsi") })
+  private static let variables = Set(ownNames.filter { $0.hasPrefix("iscsi_") }.map { $0.uppercased() })
+
+  /// What is wrong with a word of the command line that is none of the names, if it seems to be meant for one; nil for the words of others.
+  static func mistake(in name: String) -> String? {
+    let plain = name.lowercased()
+    // What else stands there could be a secret.
+    guard plain.utf8.allSatisfy({ $0.isDigit || (0x61...0x7A).contains($0) || "._-".utf8.contains($0) }) else {
+      return nil
+    }
+    // A parameter of a module, such as iscsi_tcp.
+    guard plain.hasPrefix("rd.") || !plain.contains(".") else { return nil }
+    // For the whole kernel there are many words, of which few begin like this.
+    guard plain.hasPrefix("rd.is") || plain.hasPrefix("is") else { return nil }
+    let near = ownNames.contains(plain) ? plain : plain.nearest(in: ownNames)
+    let isOurs = plain.hasPrefix("rd.iscsi") || plain.hasPrefix("iscsi")
+    return isOurs || near != nil ? noParameter(near) : nil
+  }
+
+  /// The same for a variable of a file.
+  static func mistake(inVariable name: String) -> String? {
+    let near = name.uppercased().nearest(in: variables)
+    return name.hasPrefix("ISCSI_") || near != nil ? noParameter(near) : nil
+  }
+
+  private static func noParameter(_ near: String?) -> String {
+    "there is no such parameter" + (near.map { " (did you mean \($0)?)" } ?? "")
+  }
 }
 
 extension BootParameters.Setting {
@@ -194,11 +224,24 @@ extension BootParameters.Setting {
 
 extension BootParameters {
   /// What a command line asks for. A later word counts more than an earlier one; lists keep their order.
-  public init(_ commandLine: KernelCommandLine) {
+  ///
+  /// - Parameters:
+  ///   - commandLine: The words.
+  ///   - place: Where they were read, as in "on the kernel's command line"; nil if that is not known.
+  public init(_ commandLine: KernelCommandLine, place: String? = nil) {
     self.init()
+    add(commandLine, place: place)
+  }
+
+  /// Adds what another command line asks for, as if it were the rest of the same.
+  mutating func add(_ commandLine: KernelCommandLine, place: String?) {
     for word in commandLine.words {
-      guard let parameter = BootParameterName.named(word.name) else { continue }
-      take(parameter, [word.value], from: word.name)
+      guard let parameter = BootParameterName.named(word.name) else {
+        guard let reason = BootParameterName.mistake(in: word.name) else { continue }
+        problems.append(BootProblem(parameter: word.name, reason: reason))
+        continue
+      }
+      take(parameter, [word.value], from: word.name, origin: place.map { "\(word.name)= \($0)" })
     }
   }
 
@@ -212,18 +255,19 @@ extension BootParameters {
     for line in assignments.refusedLines {
       problems.append(BootProblem(parameter: "\(file), line \(line)", reason: "not NAME=VALUE without substitutions"))
     }
-    for assignment in assignments.all where assignment.name.hasPrefix("ISCSI_") {
+    for assignment in assignments.all {
       let name = assignment.name.lowercased()
       // Debian's file has it for the shutdown, which ours does not need.
       guard assignment.name != "ISCSI_ROOT_KEEP_ALL_SESSIONS_AT_SHUTDOWN", !assignment.value.isEmpty else { continue }
-      guard let parameter = BootParameterName.named(name) else {
-        problems.append(BootProblem(parameter: "\(file): \(assignment.name)", reason: "there is no such parameter"))
+      guard assignment.name.hasPrefix("ISCSI_"), let parameter = BootParameterName.named(name) else {
+        guard let reason = BootParameterName.mistake(inVariable: assignment.name) else { continue }
+        problems.append(BootProblem(parameter: "\(file): \(assignment.name)", reason: reason))
         continue
       }
       if settingsFile == nil { settingsFile = SettingsFile(path: file) }
       if settingsFile?.names.contains(assignment.name) == false { settingsFile?.names.append(assignment.name) }
       let values = parameter.isListInFile ? assignment.value.split(separator: " ").map(String.init) : [assignment.value]
-      take(parameter, values, from: "\(file): \(assignment.name)")
+      take(parameter, values, from: "\(file): \(assignment.name)", origin: "\(assignment.name) in \(file)")
     }
   }
 
@@ -239,6 +283,7 @@ extension BootParameters {
     do throws(BootParameterFault) {
       var interface = try BootInterface(parameter: address ?? "dhcp")
       if interface.device == nil, let device { interface.usualDevice = try BootInterface.device(device) }
+      interface.origin = "\(address == nil ? "DEVICE" : "IP") in initramfs.conf"
       usualInterface = interface
     } catch {
       problems.append(
@@ -247,10 +292,15 @@ extension BootParameters {
   }
 
   /// Takes all values, or none if one is wrong.
-  private mutating func take(_ parameter: BootParameterName, _ values: [String?], from name: String) {
+  private mutating func take(
+    _ parameter: BootParameterName, _ values: [String?], from name: String, origin: String?
+  ) {
     let before = self
     do throws(BootParameterFault) {
       for value in values { try parameter.take(&self, value) }
+      for index in interfaces.indices.dropFirst(before.interfaces.count) { interfaces[index].origin = origin }
+      for index in targets.indices where targets[index].origin == nil { targets[index].origin = origin }
+      if parameter.names.contains("iscsi_target_name") { targetNameOrigin = origin }
     } catch {
       settings = before.settings
       problems.append(BootProblem(parameter: name, reason: error.reason))

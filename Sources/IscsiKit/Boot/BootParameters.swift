@@ -53,6 +53,8 @@ public struct BootParameters: Hashable, Sendable {
   public var targets: [BootTarget] = []
   /// A target whose name, addresses, port and portal group are told one by one.
   public var targetName: TargetName?
+  /// Where that name was read; nil if that is not known.
+  var targetNameOrigin: String?
   /// Its addresses.
   public var targetHosts: [PortalHost] = []
   /// Its TCP port; also for those of `targets` that have none.
@@ -130,6 +132,7 @@ public struct BootParameters: Hashable, Sendable {
     }
     if targets.isEmpty, takesTargets {
       all.targetName = targetName ?? others.targetName
+      all.targetNameOrigin = targetName == nil ? others.targetNameOrigin : targetNameOrigin
       all.targetHosts = targetHosts.isEmpty ? others.targetHosts : targetHosts
       all.targetPort = targetPort ?? others.targetPort
       all.targetGroup = targetGroup ?? others.targetGroup

@@ -28,6 +28,7 @@ extension BootPlan {
     }
     let device = named ?? parameters.bootDevice.map(BootDevice.hardwareAddress) ?? .any
     var link = BootLink(source: "ip", device: device, addressing: interface.addressing)
+    link.origin = interface.origin
     link.name = called
     link.isUsualDevice = interface.device == nil && named != nil
     link.vlan = vlan
@@ -49,6 +50,7 @@ extension BootPlan {
     let addressing = isIPv6 ? BootAddressing.routerAdvertisement : .dhcp(isIPv6: false)
     let device = parameters.bootDevice.map(BootDevice.hardwareAddress) ?? .any
     var link = BootLink(source: "ip", device: device, addressing: addressing)
+    link.origin = "as no ip= is told"
     if let usual = parameters.usualInterface {
       link = self.link(usual, parameters)
       guard usual.addressing == .dhcp(isIPv6: false) else { return links.append(link) }

@@ -4,6 +4,8 @@
 public struct BootLogin: Hashable, Sendable {
   /// What asks for it: the name of a parameter, or a folder of the firmware.
   public var source: String
+  /// Where that was read, in words: `netroot= on the kernel's command line`; nil if there is no more to say than ``source``.
+  public var origin: String?
   /// The node as a record has it, with our name.
   public var record: NodeRecord
   /// What its disks are set to.
@@ -118,6 +120,7 @@ public struct BootPlan: Hashable, Sendable {
     let hasFirmware = input.firmware.contains { !$0.targets.isEmpty || !$0.problems.isEmpty }
     isAskedFor = input.parameters.isAskedFor || (input.usesFirmware && hasFirmware)
     if input.usesFirmware { addFirmware(input) }
+    noteMissingFirmware(input)
     addTargets(input)
     let explicit = input.parameters.interfaces.filter { $0.addressing != .firmware }
     let wantsFirmwareNetwork = explicit.count < input.parameters.interfaces.count
@@ -151,6 +154,19 @@ extension BootPlan {
 }
 
 extension BootPlan {
+  /// Tells that firmware is wanted that is not there, unless it is there and cannot be read, which is told already.
+  private mutating func noteMissingFirmware(_ input: Input) {
+    guard !input.parameters.problems.contains(where: { $0.parameter == "firmware" }) else { return }
+    let table =
+      "the firmware has left no table (iBFT): the boot ROM of the card has to be set up for iSCSI, and to start the system"
+    if input.parameters.usesFirmware == true, input.firmware.isEmpty {
+      note(BootProblem(parameter: "rd.iscsi.firmware", reason: table))
+    }
+    if input.parameters.interfaces.contains(where: { $0.addressing == .firmware }), input.firmware.isEmpty {
+      note(BootProblem(parameter: "ip=ibft", reason: table))
+    }
+  }
+
   private mutating func addFirmware(_ input: Input) {
     var found: [FirmwareEntry] = []
     for boot in input.firmware {
@@ -185,6 +201,7 @@ extension BootPlan {
         problems.append(BootProblem(parameter: "iscsi_target_name", reason: "it is not told where the target is"))
       }
       var target = BootTarget(name: name)
+      target.origin = parameters.targetNameOrigin
       target.lun = parameters.lun
       if !parameters.targets.contains(where: { $0.name == name }) {
         for host in parameters.targetHosts {
@@ -231,6 +248,7 @@ extension BootPlan {
       var login = BootLogin(source: source, record: record)
       login.lun = target.lun
       login.otherLUN = target.decimalLUN
+      login.origin = target.origin
       login.isRoot = target.isRoot
       login.isOnlyUnit = parameters.lun != nil && target.lun == parameters.lun
       add(login, as: parameters.initiator ?? input.machineName ?? input.firmwareName, input, told: told)

@@ -2,6 +2,9 @@
 internal import SystemPackage
 
 extension BootRule {
+  /// The kinds of images that there are hooks for, where nobody knows which kind one is.
+  private static let kinds = "mkinitcpio, or KIND=dracut, or KIND=initramfs-tools"
+
   static let root = BootRule("root-session") { evidence in
     guard let session = evidence.session else {
       return [
@@ -19,6 +22,7 @@ extension BootRule {
   }
 
   static let newerKernel = BootRule("newer-kernel") { evidence in
+    guard !evidence.kernel.isEmpty else { return [] }
     guard let newest = evidence.newerKernels.last else {
       return [Match(.ok, "no kernel is installed that is newer than \(evidence.kernel)")]
     }
@@ -28,18 +32,6 @@ extension BootRule {
         evidence: evidence.newerKernels,
         remedy: .command("iscsi-admin boot check --kernel \(newest)", "checks the newest"))
     ]
-  }
-
-  static let networkCard = BootRule("network-card") { evidence in
-    guard let card = evidence.networkDevices.first else {
-      return [
-        Match(
-          .warning, "it is not known which network card leads to the target, so that nobody has looked for its driver",
-          remedy: .advice("check again while this machine has a route to the target, or see to the driver yourself"))
-      ]
-    }
-    let drivers = evidence.drivers.isEmpty ? "that is part of the kernel" : evidence.drivers.joined(separator: ", ")
-    return [Match(.ok, "the target is reached through \(card)", evidence: ["driver: \(drivers)"])]
   }
 
   static let daemon = BootRule("daemon") { evidence in
@@ -54,11 +46,19 @@ extension BootRule {
   }
 
   static let kernelModules = BootRule("kernel-modules") { evidence in
+    guard !evidence.kernel.isEmpty else {
+      return [
+        Match(
+          .problem, "there are no modules of any kernel, so that nobody knows which one is to be booted",
+          evidence: ["there is no modules.dep in any folder of \(evidence.modulesFolder)"],
+          remedy: .advice("install a kernel with its modules, or name the kernel with --kernel"))
+      ]
+    }
     guard let modules = evidence.modules else {
       return [
         Match(
           .problem, "there are no modules for kernel \(evidence.kernel)",
-          evidence: ["/lib/modules/\(evidence.kernel)/modules.dep cannot be read"],
+          evidence: ["\(evidence.modulesFolder)/\(evidence.kernel)/modules.dep cannot be read"],
           remedy: .advice("install the kernel's modules, or name another kernel with --kernel"))
       ]
     }
@@ -121,7 +121,7 @@ extension BootRule {
     return [
       Match(
         .problem, "nothing in the image logs in to the target",
-        remedy: image.remedy("install the hook: make install-initramfs KIND=\(image.generator?.rawValue ?? "KIND")"))
+        remedy: image.remedy("install the hook: make install-initramfs KIND=\(image.generator?.rawValue ?? kinds)"))
     ]
   }
 
@@ -162,7 +162,7 @@ extension BootRule {
     return [
       Match(
         leased.allSatisfy(\.isFallback) ? .warning : .problem, "the image has no DHCP client",
-        evidence: leased.map { "\($0.device) gets its address by DHCP (\($0.source))" } + [
+        evidence: leased.map { "\($0.device) gets its address by DHCP (\($0.origin ?? $0.source))" } + [
           "none of \(programs.joined(separator: ", ")) is in the image"
         ], remedy: image.remedy("make one part of the image, or give the address with ip="))
     ]
@@ -219,14 +219,14 @@ extension BootRule {
         Match(
           .problem, "a boot would not log in to the target of the root file system",
           evidence: ["the root file system is on \(target)"]
-            + plan.logins.map { "named: \($0.record.target) (\($0.source))" },
+            + plan.logins.map { "named: \($0.record.target) (\($0.origin ?? $0.source))" },
           remedy: .advice("name it by netroot=iscsi:..., or in /etc/iscsi/iscsi.initramfs"))
       ]
     }
     return problems + [
       Match(
         .ok, "a boot logs in to the target of the root file system",
-        evidence: logins.map { "\($0.record.portal.address) (\($0.source))" })
+        evidence: logins.map { "\($0.record.portal.address) (\($0.origin ?? $0.source))" })
     ]
   }
 
@@ -290,7 +290,7 @@ extension BootEvidence.NetworkManager {
 
 extension InitramfsImage {
   /// Our own hook in it: a script, or a unit of systemd that is wanted there.
-  fileprivate var ownHook: String? {
+  var ownHook: String? {
     if runsUnitsAlone {
       let units = ["usr/lib/systemd/system", "lib/systemd/system", "etc/systemd/system"].map { "\($0)/" }
       let unit = "iscsi-admin-boot.service"
@@ -334,7 +334,7 @@ extension InitramfsImage {
   }
 
   /// Something to do, and the command after it.
-  fileprivate func remedy(_ text: String) -> Finding.Remedy {
+  func remedy(_ text: String) -> Finding.Remedy {
     .advice(generator.map { "\(text), then: \($0.command)" } ?? "\(text), then make the image anew")
   }
 }

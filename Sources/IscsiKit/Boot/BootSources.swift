@@ -20,19 +20,34 @@ public struct BootSources: Sendable {
   public func parameters() -> BootParameters {
     let line: BootParameters
     if let commandLine {
-      line = BootParameters(KernelCommandLine(commandLine))
+      line = BootParameters(KernelCommandLine(commandLine), place: Self.argumentPlace)
     } else {
-      let typed = (["/proc/cmdline"] + files(in: "/run/initramfs/cmdline.d")).compactMap(text)
-      let carried = (files(in: "/etc/cmdline.d") + ["/etc/cmdline"]).compactMap(text)
-      line = Self.parameters(typed: typed, carried: carried)
+      let typed = ["/proc/cmdline"] + files(in: "/run/initramfs/cmdline.d")
+      line = Self.parameters(
+        typed: lines(of: typed), carried: lines(of: files(in: "/etc/cmdline.d") + ["/etc/cmdline"]))
     }
     return line.over(settings())
   }
 
+  /// A command line, or a part of one, and where it was read: "on the kernel's command line".
+  typealias Line = (place: String, text: String)
+  /// Where the command line of this boot is read, in words.
+  static let kernelPlace = "on the kernel's command line"
+  /// Where the one that takes its place is.
+  static let argumentPlace = "in --command-line"
+
+  private func lines(of files: [FilePath]) -> [Line] {
+    files.compactMap { file in
+      text(of: file).map { (file == "/proc/cmdline" ? Self.kernelPlace : "in \(file)", $0) }
+    }
+  }
+
   /// What command lines ask for. Who types a target or a network device at a boot does not want those that the image carries.
-  static func parameters(typed: [String], carried: [String]) -> BootParameters {
-    func read(_ lines: [String]) -> BootParameters {
-      BootParameters(KernelCommandLine(lines.joined(separator: "\n")))
+  static func parameters(typed: [Line], carried: [Line]) -> BootParameters {
+    func read(_ lines: [Line]) -> BootParameters {
+      var parameters = BootParameters()
+      for line in lines { parameters.add(KernelCommandLine(line.text), place: line.place) }
+      return parameters
     }
     // Firmware is wanted besides: on one command line both would count.
     return read(typed).over(read(carried), isFirmwareEnough: false)

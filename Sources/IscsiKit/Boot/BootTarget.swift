@@ -46,6 +46,8 @@ public struct BootTarget: Hashable, Sendable {
   public var authentication = RecordAuthentication()
   /// The network device to connect through; nil leaves that to the routes.
   public var device: String?
+  /// Where this was read; nil if that is not known.
+  var origin: String?
 
   /// A target of which the name is known.
   public init(name: TargetName) { self.name = name }

@@ -18,6 +18,7 @@ public enum InitramfsImageError: DiagnosableError, Hashable {
   /// The reason in words.
   public var description: String {
     switch self {
+    case .notFound(""): "there is no initramfs image in /boot that could be looked for, as no kernel is known"
     case .notFound(let kernel): "there is no initramfs image for kernel \(kernel) in /boot"
     case .unreadable(let path, let errno): "\(path) cannot be read: \(errno)"
     case .noProgram(let path, let name): "\(path) is compressed, and there is no program \(name) to read it"
@@ -71,6 +72,8 @@ public struct InitramfsImage: Hashable, Sendable {
   public var names: Set<String>
   /// The texts of configuration files in it, by name.
   public var texts: [String: String] = [:]
+  /// Whether others than the owner and the group may read it.
+  public var isReadableByOthers = false
 
   /// An image of which the contents are known.
   public init(path: FilePath, names: Set<String>, texts: [String: String] = [:]) {
@@ -111,7 +114,7 @@ public struct InitramfsImage: Hashable, Sendable {
   /// Whether the text of a file is worth keeping.
   @Sendable private static func isWanted(_ name: String) -> Bool {
     ["etc/initiatorname.iscsi", "etc/iscsi/initiatorname.iscsi", "etc/iscsi.initramfs", "etc/iscsi/iscsi.initramfs"]
-      .contains(name) || name == "etc/cmdline" || name == "hooks/iscsi"
+      .contains(name) || name == "etc/iscsi/iscsid.conf" || name == "etc/cmdline" || name == "hooks/iscsi"
       || name.hasPrefix("etc/cmdline.d/") && name.hasSuffix(".conf")
       || name == "conf/initramfs.conf" || name.hasPrefix("conf/conf.d/")
   }
@@ -142,6 +145,7 @@ public struct InitramfsImage: Hashable, Sendable {
       throw .unreadable(path, error)
     }
     self.init(path: path, names: plain.names, texts: plain.texts)
+    isReadableByOthers = (try? FileContents.isReadableByOthers(file)) ?? false
     guard let magic = plain.foreign else {
       if names.isEmpty { throw .malformed(path) }
       try refuseEnclosed()
@@ -189,52 +193,4 @@ public struct InitramfsImage: Hashable, Sendable {
     ([0x02, 0x21, 0x4C, 0x18], "lz4"), ([0x04, 0x22, 0x4D, 0x18], "lz4"), ([0x42, 0x5A, 0x68], "bzip2"),
     ([0x5D, 0x00, 0x00], "lzma"), ([0x89, 0x4C, 0x5A, 0x4F], "lzop"),
   ]
-}
-
-/// The modules of a kernel, as `depmod` has listed them.
-public struct KernelModules: Hashable, Sendable {
-  /// Where a module is.
-  public enum Place: Hashable, Sendable {
-    /// In the kernel itself.
-    case builtIn
-    /// In a file.
-    case file
-    /// Nowhere.
-    case missing
-  }
-
-  private var dependencies: [String: [String]] = [:]
-  private var builtIn: Set<String> = []
-
-  /// Modules by the texts of `modules.dep` and `modules.builtin`.
-  public init(dependencies text: String, builtIn other: String) {
-    for line in text.split(separator: "\n") {
-      let parts = line.split(separator: ":", maxSplits: 1)
-      guard let name = parts.first.flatMap({ Self.name(ofFile: String($0)) }) else { continue }
-      dependencies[name] =
-        parts.dropFirst().first?.split(separator: " ").compactMap { Self.name(ofFile: String($0)) } ?? []
-    }
-    builtIn = Set(other.split(separator: "\n").compactMap { Self.name(ofFile: String($0)) })
-  }
-
-  /// Where a module is.
-  public func place(of name: String) -> Place {
-    builtIn.contains(name) ? .builtIn : dependencies[name] == nil ? .missing : .file
-  }
-
-  /// The modules in files that these need, themselves among them.
-  public func closure(of names: [String]) -> Set<String> {
-    // Each line has all that is needed in the end.
-    Set(names.flatMap { name in dependencies[name].map { [name] + $0 } ?? [] })
-  }
-
-  /// The name of the module in a file, compressed or not; nil for another file. The kernel makes no difference between - and _.
-  static func name(ofFile path: String) -> String? {
-    guard let file = path.split(separator: "/").last, let end = file.firstRange(of: ".ko") else { return nil }
-    guard ["", ".gz", ".xz", ".zst"].contains(file[end.upperBound...]) else { return nil }
-    return normal(String(file[..<end.lowerBound]))
-  }
-
-  /// A module's name as the kernel has it.
-  static func normal(_ name: String) -> String { String(name.map { $0 == "-" ? "_" : $0 }) }
 }

@@ -30,10 +30,17 @@ struct FileContents {
   /// Reads from an open descriptor until its end, or `limit` octets.
   init(of file: FileDescriptor, limit: Int) throws(Errno) {
     octets = try Self.octets(of: file, limit: limit)
+    isReadableByOthers = try Self.isReadableByOthers(file)
+  }
+
+  /// Whether others than the owner and the group may read an open file.
+  ///
+  /// - Throws: What the system says.
+  static func isReadableByOthers(_ file: FileDescriptor) throws(Errno) -> Bool {
     var status = stat()
     // The kernel fills the structure.
     guard unsafe fstat(file.rawValue, &status) == 0 else { throw Errno(rawValue: errno) }
-    isReadableByOthers = status.st_mode & S_IROTH != 0
+    return status.st_mode & S_IROTH != 0
   }
 
   /// The octets from where an open descriptor is until its end, or `limit` of them.

@@ -8,14 +8,17 @@ struct BootCheckCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
     commandName: "check", abstract: "Tell before a reboot whether this machine's initramfs can boot from iSCSI.",
     discussion: """
-      Looks at the kernel's modules, the driver of the network card on the way to the target among them, into the initramfs \
-      image, at the initiator's name and the parameters that a boot will have, at the timeouts of the session with the root \
-      file system, and at what may take the network away at the shutdown. Needs root to read images. Ends with 0 if the \
-      machine can boot, and with 1 if there is a problem, or if the image could not be looked into (13 if only root may).
+      Looks at the modules of the kernel that is to be booted, at the network that parameters ask for and the cards that this \
+      machine has for it, into the initramfs image, at whether the image is older than the files that are copied into it, at the \
+      initiator's name and the parameters that a boot will have, at secrets that everybody can read, at the timeouts of the \
+      session with the root file system, and at what may take the network away at the shutdown. Needs root to read images. Ends \
+      with 0 if the machine can boot, and with 1 if there is a problem, or if the image could not be looked into (13 if only \
+      root may).
       """)
 
   @Option(
-    help: ArgumentHelp("The initramfs image. (default: that of the kernel)", valueName: "file"), completion: .file())
+    help: ArgumentHelp("The initramfs image, below --root. (default: that of the kernel)", valueName: "file"),
+    completion: .file())
   var image: String?
 
   @Option(help: ArgumentHelp("The kernel that is to be booted. (default: the one that runs)", valueName: "version"))

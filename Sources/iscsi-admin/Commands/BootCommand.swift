@@ -97,7 +97,7 @@ struct BootNetworkOutcome: Sendable {
 struct BootLinkFailure: DiagnosableError {
   let link: BootLink
   let reason: BootNetworkError
-  var description: String { "network (\(link.source), \(link.device)): \(reason.description)" }
+  var description: String { "network (\(link.origin ?? link.source), \(link.device)): \(reason.description)" }
   var exitStatus: IscsiKit.ExitStatus { reason.exitStatus }
   var advice: String? { reason.advice }
 }

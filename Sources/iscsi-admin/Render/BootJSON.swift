@@ -16,6 +16,7 @@ struct BootPlanDocument: JSONDocument {
   /// A link.
   struct Link: Encodable {
     let source: String
+    let origin: String?
     let device: String?
     let hardwareAddress: String?
     let method: String
@@ -32,6 +33,7 @@ struct BootPlanDocument: JSONDocument {
   /// A login.
   struct Login: Encodable {
     let source: String
+    let origin: String?
     let target: String
     let portal: PortalJSON
     let initiator: String?
@@ -84,7 +86,7 @@ extension BootPlanDocument.Link {
     case .any: break
     }
     self.init(
-      source: link.source, device: name, hardwareAddress: card, method: link.addressing.name,
+      source: link.source, origin: link.origin, device: name, hardwareAddress: card, method: link.addressing.name,
       address: fixed?.description, prefixLength: length, gateway: link.gateway?.description, vlan: link.vlan?.number,
       mtuBytes: link.mtu, nameServers: link.nameServers.map(\.description), targets: link.targets.map(\.description),
       onlyIfUnreachable: link.isFallback)
@@ -97,7 +99,7 @@ extension BootPlanDocument.Login {
     let times = record.timeouts
     let hasSecret = record.authentication.secret != nil
     self.init(
-      source: login.source, target: record.target.description, portal: PortalJSON(record.portal),
+      source: login.source, origin: login.origin, target: record.target.description, portal: PortalJSON(record.portal),
       initiator: record.interface.initiatorName, lun: login.lun?.linuxNumber, needed: login.isNeeded,
       userName: hasSecret ? record.authentication.name : nil,
       targetUserName: hasSecret ? record.authentication.targetName : nil,

@@ -14,7 +14,8 @@ func bootPlanText(_ input: BootPlan.Input, _ plan: BootPlan) -> String {
   }
   for link in plan.links { lines.append("Network    \(link.words)") }
   for login in plan.logins {
-    lines.append("Login      \(login.record.target) at \(login.record.portal.address) (\(login.source))")
+    lines.append(
+      "Login      \(login.record.target) at \(login.record.portal.address) (\(login.origin ?? login.source))")
     lines += login.details.map { "           \($0)" }
   }
   if plan.awaitsRootPath { lines.append("Login      to the target that the DHCP server names (root-path)") }
@@ -30,7 +31,7 @@ extension BootLink {
     if let gateway { parts.append("gateway \(gateway)") }
     if !nameServers.isEmpty { parts.append("DNS " + nameServers.map(\.description).joined(separator: " ")) }
     let condition = isFallback ? ", unless there is a way to the targets already" : ""
-    return "\(device): " + parts.joined(separator: ", ") + condition + " (\(source))"
+    return "\(device): " + parts.joined(separator: ", ") + condition + " (\(origin ?? source))"
   }
 }
 

@@ -14,7 +14,7 @@ struct BootCommandTests {
     let tree = try SysfsTree()
     try tree.addFirmware()
     var input = BootPlan.Input(
-      parameters: BootParameters(KernelCommandLine(commandLine)),
+      parameters: BootParameters(KernelCommandLine(commandLine), place: "on the kernel's command line"),
       machineName: try InitiatorName("iqn.2026-11.org.example:machine"))
     if firmware { input.firmware = try FirmwareReader(sysfs: Sysfs(root: tree.root)).boots() }
     return input
@@ -70,12 +70,18 @@ struct BootCommandTests {
       "proc/cmdline": "quiet iscsi_target_port=3261", "etc/cmdline.d/10.conf": "iscsi_target_port=3262",
     ])
     let output = try await run(["show"], in: tree)
-    #expect(output.text.contains("Login      iqn.2026-11.org.example:disk at 10.0.0.1:3261 (iscsi_target_name)\n"))
-    #expect(output.text.contains("as iqn.2026-11.org.example:file") && output.text.contains("Network    eth0: DHCP"))
+    #expect(
+      output.text.contains(
+        "Login      iqn.2026-11.org.example:disk at 10.0.0.1:3261 (ISCSI_TARGET_NAME in /etc/iscsi/iscsi.initramfs)\n"))
+    #expect(
+      output.text.contains("as iqn.2026-11.org.example:file")
+        && output.text.contains("Network    eth0: DHCP (ISCSI_IP in /etc/iscsi/iscsi.initramfs)\n"))
     #expect(
       output.text.contains("Settings   /etc/iscsi/iscsi.initramfs: ISCSI_TARGET_NAME, ISCSI_TARGET_IP, ISCSI_IP\n"))
     #expect(
-      output.diagnostics == "iscsi-admin: warning: /etc/iscsi/iscsi.initramfs: ISCSI_X: there is no such parameter\n")
+      output.diagnostics
+        == "iscsi-admin: warning: /etc/iscsi/iscsi.initramfs: ISCSI_X: there is no such parameter (did you mean ISCSI_IP?)\n"
+    )
     #expect(output.status == .success)
   }
 

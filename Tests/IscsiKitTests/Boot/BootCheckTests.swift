@@ -208,6 +208,12 @@ struct BootCheckTests {
     #expect(
       finding.remedy
         == .advice("install the hook: make install-initramfs KIND=initramfs-tools, then: update-initramfs -u"))
+    evidence.image?.names.remove("scripts/functions")
+    #expect(
+      evidence.findings.first { $0.rule == "image-hook" }?.remedy
+        == .advice(
+          "install the hook: make install-initramfs KIND=mkinitcpio, or KIND=dracut, or KIND=initramfs-tools, then make the "
+            + "image anew"))
   }
 
   /// Files of a machine below a folder of their own.
@@ -352,7 +358,8 @@ struct BootCheckTests {
     var sources = BootSources()
     sources.root = tree.root
     var evidence = BootEvidence(kernel: "6.12")
-    BootEvidenceCollector(sources).lookAtDevice("bond0", &evidence)
+    BootEvidenceCollector(sources).lookAtWay("bond0", &evidence)
+    BootEvidenceCollector(sources).lookAtDrivers(of: "bond0", &evidence)
     #expect(
       evidence.networkDevices == ["bond0", "eth0"] && evidence.drivers == ["virtio_net"]
         && evidence.busDrivers == ["virtio_pci"])

@@ -76,7 +76,7 @@ struct BootDiskTests {
     func plan(_ typed: String) throws -> BootPlan {
       BootPlan(
         BootPlan.Input(
-          parameters: BootSources.parameters(typed: [typed], carried: [carried]),
+          parameters: BootSources.parameters(typed: [("", typed)], carried: [("", carried)]),
           machineName: try InitiatorName("iqn.2026-11.org.example:machine")))
     }
     #expect(try plan(typed).disks.map(\.pathSuffix) == ["iscsi-iqn.2026-11.org.example:a-lun-1"])

@@ -72,7 +72,7 @@ struct BootParametersTests {
     var file = BootParameters(ShellAssignments(text), of: "iscsi.initramfs")
     #expect(Set(file.settingsFile?.names ?? []) == Set(values.keys.map { "ISCSI_\($0.uppercased())" }))
     // All else is the same.
-    file.settingsFile = nil
+    (file.settingsFile, file.targetNameOrigin) = (nil, nil)
     #expect(debian == dracut && debian == file && debian.problems == [])
     #expect(
       debian.targetHosts.map(\.description) == ["10.0.0.1"] && debian.targetPort == 3261 && debian.targetGroup == 2)
@@ -131,8 +131,60 @@ struct BootParametersTests {
     let found = try parameters(all)
     #expect(found.loginRetryLimit == 4 && found.targetGroup == 3 && found.targetPort == 2)
     let image = BootSources.parameters(
-      typed: ["iscsi_target_group=3"], carried: ["iscsi_target_port=1", "iscsi_target_port=2"])
+      typed: [("t", "iscsi_target_group=3")], carried: [("a", "iscsi_target_port=1"), ("b", "iscsi_target_port=2")])
     #expect(image.targetPort == 2 && image.targetGroup == 3)
+  }
+
+  @Test("Of a target and a network device it is kept where they were read, and lists come whole from one place")
+  func origins() throws {
+    let name = "iqn.2026-11.org.example:disk"
+    let file = "ISCSI_IP=eth0:dhcp\nISCSI_TARGET_NAME=\(name)\nISCSI_TARGET_IP=10.0.0.1\n"
+    func origins(_ files: KeyValuePairs<String, String>) throws -> [String?] {
+      let plan = BootPlan(
+        BootPlan.Input(parameters: try parameters(files), machineName: try InitiatorName("iqn.2026-11.org.example:me")))
+      return plan.links.map(\.origin) + plan.logins.map(\.origin)
+    }
+    let place = "/etc/iscsi/iscsi.initramfs"
+    #expect(
+      try origins(["etc/iscsi/iscsi.initramfs": file]) == ["ISCSI_IP in \(place)", "ISCSI_TARGET_NAME in \(place)"])
+    #expect(
+      try origins(["etc/iscsi/iscsi.initramfs": file, "proc/cmdline": "ip=eth1:dhcp"]) == [
+        "ip= on the kernel's command line", "ISCSI_TARGET_NAME in \(place)",
+      ])
+    #expect(
+      try origins(["etc/cmdline.d/a.conf": "root=iscsi:10.0.0.1::::\(name)", "conf/initramfs.conf": "IP=eth1:dhcp"])
+        == [
+          "IP in initramfs.conf", "root= in /etc/cmdline.d/a.conf",
+        ])
+    #expect(try origins(["proc/cmdline": "netroot=iscsi:10.0.0.1::::\(name)"]).first == "as no ip= is told")
+  }
+
+  @Test(
+    "A misspelt parameter is told with the one that it may be meant for, and words of others are not",
+    arguments: [
+      ("rd.iscsi.targetname=x", "rd.iscsi.target.name"), ("rd.iscsi.initator=x", "rd.iscsi.initiator"),
+      ("iscsi_target_nam=x", "iscsi_target_name"), ("ISCSI_TARGET_IP=x", "iscsi_target_ip"),
+      ("isci_target_name=x", "iscsi_target_name"), ("rd.isci.firmware", "rd.iscsi.firmware"),
+      ("rd.iscsi.nothing.like.any=1", ""), ("iscsi_tcp.debug_iscsi_tcp=1", nil), ("isolcpus=1", nil),
+      ("rd.luks.uuid=1", nil), ("iscsi:alice:wonderland12@10.0.0.1", nil), ("quiet", nil),
+    ] as [(String, String?)])
+  func misspelt(text: String, near: String?) {
+    let problems = parameters(text).problems.map(\.description)
+    let name = text.split(separator: "=")[0]
+    let hint = near.map { $0.isEmpty ? "" : " (did you mean \($0)?)" }
+    #expect(problems == (hint.map { ["\(name): there is no such parameter\($0)"] } ?? []))
+  }
+
+  @Test("A misspelt variable of the file is told likewise, if it seems to be one of ours")
+  func misspeltVariables() {
+    let file = BootParameters(
+      ShellAssignments("ISCSI_TARGETNAME=1\nISCI_PASSWORD=wonderland12\niscsi_ip=1\nPATH=/bin\n"), of: "f")
+    #expect(
+      file.problems.map(\.description) == [
+        "f: ISCSI_TARGETNAME: there is no such parameter (did you mean ISCSI_TARGET_NAME?)",
+        "f: ISCI_PASSWORD: there is no such parameter (did you mean ISCSI_PASSWORD?)",
+        "f: iscsi_ip: there is no such parameter (did you mean ISCSI_IP?)",
+      ])
   }
 
   @Test("netroot=iscsi is for names that stand elsewhere, or else for the DHCP server")
@@ -238,6 +290,17 @@ struct BootInterfaceTests {
     ])
   func refused(text: String) {
     #expect(throws: BootParameterFault.self) { try BootInterface(parameter: text) }
+  }
+
+  @Test(
+    "What stands in the place of a method is the wrong part, not the device before it",
+    arguments: [
+      ("eth0:dchp", "dchp"), ("eth0:dchp:1400", "dchp"), ("dchp", "dchp"), ("eth0:", ""), ("eth0", "eth0"),
+      ("10.0.0.2:::24::eth0:nnoe", "nnoe"),
+    ])
+  func mistakenMethods(text: String, word: String) {
+    let wanted = "\(word.debugDescription) is none of dhcp, dhcp6, auto6, ibft, none and off"
+    #expect(throws: BootParameterFault(wanted)) { try BootInterface(parameter: text) }
   }
 
   @Test("Netmasks are rows of bits")

@@ -295,6 +295,19 @@ struct BootPlanTests {
     #expect(plan.links.map { $0.routes.map(\.network.description) } == [["10.8.0.0"], ["10.9.0.0"]])
     #expect(plan.problems.map(\.parameter) == ["rd.route"])
   }
+
+  @Test(
+    "Firmware that is asked for and is not there is told",
+    arguments: [
+      ("rd.iscsi.firmware=1", ["rd.iscsi.firmware"]), ("iscsi_auto", ["rd.iscsi.firmware"]), ("quiet", []),
+      ("rd.iscsi.firmware=0", []), (one + " ip=ibft", ["ip=ibft"]),
+    ])
+  func noFirmware(commandLine: String, wanted: [String]) throws {
+    let plan = BootPlan(try input(commandLine))
+    #expect(plan.problems.map(\.parameter) == wanted)
+    #expect(plan.problems.allSatisfy { $0.reason.contains("the firmware has left no table (iBFT)") })
+    #expect(BootPlan(try input(commandLine, firmware: true)).problems == [])
+  }
 }
 
 @Suite("When the logins of a boot are enough")

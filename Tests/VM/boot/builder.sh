@@ -117,6 +117,8 @@ for_this_machine() {
   echo vmbus:1df6c444444400449d52802e27ede19f >"$bridge/modalias"
   echo virtio:d00000001v00001AF4 >"$card/modalias"
   echo vmbus:9eb6a8cf4a5bc04cb98b8ba1a1f3f95a >"$card/mdio_bus/card/card:00/modalias"
+  echo 2 >"$card/net/eth0/ifindex"
+  echo 1 >"$card/net/eth0/type"
   ln -s ../.. "$card/net/eth0/device"
   ln -s ../../mdio_bus/card/card:00 "$card/net/eth0/phydev"
   ln -s "../..${card#"$1/sys"}/net/eth0" "$1/sys/class/net/eth0"
