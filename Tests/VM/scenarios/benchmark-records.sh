@@ -17,10 +17,10 @@ TASKS=()
 # both TASK ARGUMENT...: the same command line for both, in turn, three times; the median counts. The emulator translates a program's code when it is
 # run for the first time and keeps that, so one run alone would measure the size of the programs. NUMBER in an argument is another one in each run.
 both() {
-  local run who task=$1
+  local who task=$1
   shift
   TASKS+=("$task")
-  for run in 1 2 3; do
+  for _ in 1 2 3; do
     for who in theirs ours; do
       measure $who "$task" "${PROGRAM[$who]}" "${@//NUMBER/$((NUMBER += 1))}"
     done
