@@ -262,6 +262,50 @@ struct IscsiadmRecordTests {
       """)
   }
 
+  @Test("An interface with nothing but the address of a card is asked over and logged in to in vain")
+  func cardAddress() async throws {
+    let run = try RecordRun()
+    let refusal = "Cannot bind 10.0.0.2 to net/scsi interface. This is not supported with software iSCSI (iscsi_tcp)."
+    try await run.expect(
+      """
+      $ -m iface -I card -o new
+      > card updated.
+      > New interface card added
+      = 0
+      $ -m iface -I card -o update -n iface.ipaddress -v 10.0.0.2
+      > card updated.
+      = 0
+      $ -m iface -I card -o update -n iface.initiatorname -v iqn.2026-11.org.example:me
+      > card updated.
+      = 0
+      $ -m discoverydb -t st -p 127.0.0.1 -o new
+      > New discovery record for [127.0.0.1,3260] added.
+      = 0
+      $ -m discoverydb -t st -p 127.0.0.1 -o update -n discovery.sendtargets.reopen_max -v 1
+      = 0
+      $ -m discoverydb -t st -p 127.0.0.1 -I card -D
+      ! iscsiadm: \(refusal)
+      ! iscsiadm: cannot make connection to 127.0.0.1: Success
+      ! iscsiadm: \(refusal)
+      ! iscsiadm: cannot make connection to 127.0.0.1: Success
+      ! iscsiadm: connection login retries (reopen_max) 1 exceeded
+      ! iscsiadm: Could not perform SendTargets discovery: iSCSI PDU timed out
+      = 11
+      $ -m node -T iqn.2026-11.org.example:a -p 127.0.0.1:3260,1 -I card -o new
+      > New iSCSI node [tcp:[hw=,ip=10.0.0.2,net_if=,iscsi_if=card] 127.0.0.1,3260,1 iqn.2026-11.org.example:a] added
+      = 0
+      $ -m node -I card -l
+      > Logging in to [iface: card, target: iqn.2026-11.org.example:a, portal: 127.0.0.1,3260]
+      ! iscsiadm: Could not login to [iface: card, target: iqn.2026-11.org.example:a, portal: 127.0.0.1,3260].
+      ! iscsiadm: initiator reported error (8 - connection timed out)
+      ! iscsiadm: Could not log into all portals
+      = 8
+      $ -m node -I card -l -W
+      > Logging in to [iface: card, target: iqn.2026-11.org.example:a, portal: 127.0.0.1,3260]
+      = 0
+      """)
+  }
+
   @Test(
     "A name that would leave its folder, or that no target can have, is refused",
     arguments: ["../x", "x/y", "..", "short", "iqn.2026-11.org.example:a\u{1}b"])

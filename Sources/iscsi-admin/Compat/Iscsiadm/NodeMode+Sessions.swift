@@ -51,13 +51,23 @@ extension NodeMode {
         descriptions.append(description)
         indices.append(index)
       } catch {
-        if login.record.interface.transport == "tcp" { console.warn(error.description) }
-        statuses[index] = login.record.interface.transport == "tcp" ? error.exitStatus : .driverNotFound
+        statuses[index] = refuse(login.record.interface, error, waits: waits)
       }
     }
     for (index, status) in zip(indices, ask(for: descriptions, waits: waits)) { statuses[index] = status }
     for (login, status) in zip(logins, statuses) { tell(login, status, waits: waits) }
     return statuses.compactMap(\.self).first { $0 != .success }
+  }
+
+  /// The code of a login that is not asked for. One that cannot be bound is tried by open-iscsi until its time has run out, without a
+  /// word here.
+  private func refuse(_ interface: InterfaceRecord, _ error: LoginDescriptionError, waits: Bool) -> ExitStatus {
+    if interface.transport != "tcp" { return .driverNotFound }
+    guard (try? interface.binding()) == nil else {
+      console.warn(error.description)
+      return error.exitStatus
+    }
+    return waits ? .transportTimeout : .success
   }
 
   private func ask(for logins: [LoginDescription], waits: Bool) -> [ExitStatus] {
@@ -69,11 +79,13 @@ extension NodeMode {
     case .success(let results):
       return logins.indices.map { index in
         guard index < results.count else { return waits ? .internal : .success }
-        // A portal that cannot be reached is tried for as long as a login may take: that time has run out.
         let status = results[index].failure?.exitStatus ?? .success
         // Who does not wait has asked for a session, and there is one or will be.
         if !waits, status == .sessionExists { return .success }
-        return status == .transport ? .transportTimeout : status
+        // A portal that cannot be reached is tried for as long as a login may take, and so is a device that is not there: that
+        // time has run out.
+        let isUnbound = status == .invalidArgument && logins[index].interface?.isBound == true
+        return status == .transport || isUnbound ? .transportTimeout : status
       }
     case .failure(let error):
       return logins.map { _ in error.exitStatus }
