@@ -170,9 +170,13 @@ extension NodeRecord: KeyedRecord {
   ///
   /// - Parameters:
   ///   - key: Its name, as `node.startup`.
-  ///   - value: The value as it stands in files.
+  ///   - value: The value as it stands in files. The replacement timeout takes no negative number but -1, though one that stands
+  ///     in a file counts as that.
   /// - Throws: `unknownKey`, `identity`, or `badValue`; the record is as it was then.
   public mutating func set(_ key: String, to value: String) throws(RecordError) {
+    if key == Timeout.replacement.details.recordKey, let seconds = Int32(value), seconds < -1 {
+      throw .badValue(key: key, expected: RecordValueFormat<Duration?>.secondsOrForever.values)
+    }
     try Self.keys.set(key, to: value, in: &self)
   }
 

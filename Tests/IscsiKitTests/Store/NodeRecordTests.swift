@@ -138,7 +138,8 @@ struct NodeRecordTests {
       ("node.session.cmds_max", "-1"), ("node.session.cmds_max", "65536"), ("node.session.cmds_max", "+1"),
       ("node.session.cmds_max", ""), ("node.session.nr_sessions", "0"),
       ("node.session.timeo.replacement_timeout", "1s"),
-      ("node.session.timeo.replacement_timeout", "9999999999"), ("node.session.err_timeo.abort_timeout", "-1"),
+      ("node.session.timeo.replacement_timeout", "9999999999"), ("node.session.timeo.replacement_timeout", "-7"),
+      ("node.session.timeo.replacement_timeout", ""), ("node.session.err_timeo.abort_timeout", "-1"),
       ("node.session.auth.chap_algs", "SHA512"),
       ("node.conn[0].iscsi.HeaderDigest", "crc32c"), ("node.conn[0].iscsi.HeaderDigest", "CRC32C, None"),
       ("node.session.auth.username", "a\nb = c"), ("node.session.auth.username", "a\0"),
@@ -156,6 +157,14 @@ struct NodeRecordTests {
     }
     #expect(record == before)
     #expect(error?.exitStatus == .invalidArgument)
+  }
+
+  @Test("A negative replacement timeout that stands in a file is for ever", arguments: ["-1", "-7", "-2147483648"])
+  func negativeTimeout(value: String) throws {
+    let line = "node.session.timeo.replacement_timeout = "
+    let file = Self.file.split(separator: "\n").map { $0.hasPrefix(line) ? line + value : String($0) }
+    #expect(file.contains(line + value))
+    #expect(try NodeRecord(text(file.joined(separator: "\n"))).timeouts.replacement == nil)
   }
 
   @Test("An error never shows the value, which may be a secret")
