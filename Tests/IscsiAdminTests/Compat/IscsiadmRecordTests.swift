@@ -333,6 +333,19 @@ struct IscsiadmRecordTests {
       """)
   }
 
+  @Test("One more session is logged in to by each record that stands for the session's")
+  func oneMoreSession() async throws {
+    let run = try RecordRun()
+    let tree = try SysfsTree()
+    let session = SessionSnapshot.example(1)
+    try tree.add(session)
+    let target = try #require(session.targetName), portal = try #require(session.configuredPortal)
+    for tag in [1, 2] { _ = await run.run("-m node -T \(target) -p \(portal.address),\(tag) -o new") }
+    let result = await run.run(["-m", "session", "-r", "1", "-o", "new"], sysfs: tree.root)
+    let lines = result.output.split(separator: "\n")
+    #expect(lines.count == 2 && lines.allSatisfy { $0.hasPrefix("Logging in to [") && $0.hasSuffix("] (multiple)") })
+  }
+
   @Test(
     "A name that would leave its folder, or that no target can have, is refused",
     arguments: ["../x", "x/y", "..", "-x", ".hidden", "*", "iqn.2026-11.org.example:a\u{1}b"])

@@ -20,11 +20,11 @@ extension NodeMode {
     return .success
   }
 
-  /// One more session of a session's record.
+  /// One more session of a session's record; of each, where several stand for it, by their tags or as one in the older form does.
   func addSession(_ session: SessionSnapshot) throws(IscsiadmError) -> ExitStatus {
-    guard let record = try records(NodeSelection(session: session)).first?.record else { throw Self.noRecords }
-    let there = try presentSessions()[SessionKey(record)] ?? 0
-    if let status = perform([NodeLogin(record: record, sessionCount: there + 1)]) {
+    let records = try records(NodeSelection(session: session)).map(\.record)
+    let there = try presentSessions()[SessionKey(session)] ?? 0
+    if let status = perform(records.map { NodeLogin(record: $0, sessionCount: there + records.count) }) {
       throw IscsiadmError(status, "Could not log into all portals")
     }
     return .success
