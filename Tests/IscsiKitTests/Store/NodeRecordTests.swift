@@ -254,7 +254,7 @@ struct NodeRecordTests {
     #expect(InterfaceRecord.standard.entries.contains { $0 == ("iface.tos", "0") })
   }
 
-  @Test("Files of nodes have the MAC address before the interface's other keys, those of interfaces among them")
+  @Test("Files of nodes have the addresses before the interface's other keys, those of interfaces among them")
   func orderOfFiles() throws {
     var interface = InterfaceRecord(name: .standard)
     interface.hardwareAddress = "00:11:22:33:44:55"
@@ -265,5 +265,13 @@ struct NodeRecordTests {
     let keys = node.entries.map(\.key)
     let place = try #require(keys.firstIndex(of: "iface.hwaddress"))
     #expect(keys[place + 1] == "iface.iscsi_ifacename")
+    for address in ["10.0.0.2", "fd00::2"] {
+      node.interface.address = address
+      let keys = node.entries.map(\.key)
+      #expect(
+        keys[place..<place + 3] == ["iface.hwaddress", "iface.ipaddress", "iface.iscsi_ifacename"]
+          && !keys[(place + 3)...].contains("iface.ipaddress"))
+      #expect(node.shownKeys.map(\.name).firstIndex(of: "iface.ipaddress").map { $0 > place } == true)
+    }
   }
 }
