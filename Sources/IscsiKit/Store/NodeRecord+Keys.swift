@@ -196,7 +196,7 @@ extension NodeRecord: KeyedRecord {
   private static func layout(without hidden: Set<String>, isShown: Bool) -> RecordLayout<NodeRecord> {
     var keys = keys.all.filter { !hidden.contains($0.name) }
     if !isShown {
-      for name in ["iface.ipaddress", "iface.hwaddress"] {
+      for name in ["iface.hwaddress", "iface.ipaddress"] {
         guard let place = keys.firstIndex(where: { $0.name == "iface.iscsi_ifacename" }),
           let address = keys.firstIndex(where: { $0.name == name })
         else { continue }
