@@ -61,7 +61,7 @@ function pairs(    line) {
   return line
 }
 
-function node_line(    what, line) {
+function node_line(    what, line, name) {
   what = below(100)
   if (what < 12) return filter()
   if (what < 18) return " -P " pick("0 1 1 2") (chance(30) ? filter() : "")
@@ -72,8 +72,11 @@ function node_line(    what, line) {
   if (what < 72) return filter() " -o delete"
   if (what < 82) {
     line = chance(60) ? " " portal_option() " -Idefault" : ""
+    name = name_option()
+    # Which of several that fail for other reasons is told first depends on the moment.
+    if (line == "" && start ~ /chap/ && name ~ /TC|TM/) line = " -p$P -Idefault"
     if (line == "") has_several = 1
-    return " " name_option() line " " pick("-l --login")
+    return " " name line " " pick("-l --login")
   }
   if (what < 90) return filter() " " pick("-u --logout")
   if (what < 93) return filter() " " pick("-R --rescan")
