@@ -6,7 +6,7 @@ extension NodeMode {
 
   /// Logs in to the nodes of records, as many sessions each as are wanted.
   func logIn(_ records: [NodeRecord]) throws(IscsiadmError) -> ExitStatus {
-    let plans = NodeLoginPlan.plans(for: records, beside: try presentSessions())
+    let plans = NodeLoginPlan.plans(for: records, beside: try presentSessions().counts(of: records))
     var status: ExitStatus?
     for plan in plans where plan.logins.isEmpty {
       let wanted = plan.record.sessionCount
@@ -23,16 +23,15 @@ extension NodeMode {
   /// One more session of a session's record; of each, where several stand for it, by their tags or as one in the older form does.
   func addSession(_ session: SessionSnapshot) throws(IscsiadmError) -> ExitStatus {
     let records = try records(NodeSelection(session: session)).map(\.record)
-    let there = try presentSessions()[SessionKey(session)] ?? 0
+    let present = try presentSessions()
+    let there = records.first.map(present.count) ?? 0
     if let status = perform(records.map { NodeLogin(record: $0, sessionCount: there + records.count) }) {
       throw IscsiadmError(status, "Could not log into all portals")
     }
     return .success
   }
 
-  private func presentSessions() throws(IscsiadmError) -> [SessionKey: Int] {
-    try machine.sessions().reduce(into: [:]) { $0[SessionKey($1), default: 0] += 1 }
-  }
+  private func presentSessions() throws(IscsiadmError) -> PresentSessions { PresentSessions(try machine.sessions()) }
 
   /// Asks the daemon for all logins at once and tells how each went.
   ///
