@@ -43,11 +43,10 @@ struct DiscoveryAnswer: Sendable {
   ) async throws -> ([DiscoveredTarget], Bool) {
     var discovery = SendTargetsDiscovery(initiator: name)
     discovery.authentication = record.authentication.authentication
-    discovery.binding = try LoginDescription.InterfaceDescription(interface).binding()
     discovery.timeout = record.loginTimeout + record.activeTimeout
     discovery.loginTimeout = record.loginTimeout
     discovery.sysfs = sysfs
-    let response = try await discovery.run(at: record.portal)
+    let response = try await discovery.run(at: record.portal, over: interface)
     return (response.targets, response.isWhole)
   }
 

@@ -39,6 +39,23 @@ public struct SendTargetsDiscovery: Sendable {
     }
   }
 
+  /// Asks over the interface of a record.
+  ///
+  /// - Throws: `OperationError` with the portal that was asked, as above, or with why nothing can be bound to the interface. That is
+  ///   told only of portals that have an address, as where the network is to blame.
+  public func run(
+    at portal: Portal, over interface: InterfaceRecord
+  ) async throws(OperationError) -> SendTargetsResponse {
+    var bound = self
+    do throws(InterfaceBindingError) { bound.binding = try interface.binding() } catch {
+      do throws(TransportError) { _ = try await portal.resolve(until: .now + timeout) } catch {
+        throw OperationError(.discovery(portal), .transport(error))
+      }
+      throw OperationError(.discovery(portal), .binding(error))
+    }
+    return try await bound.run(at: portal)
+  }
+
   private func run(
     at portal: Portal, until deadline: ContinuousClock.Instant
   ) async throws(OperationError.Cause) -> SendTargetsResponse {

@@ -5,7 +5,7 @@ public struct DiscoveredTarget: Hashable, Sendable {
   /// What is odd about a target that was found.
   public enum Warning: Hashable, Sendable, CustomStringConvertible {
     /// The name deviates from the standard.
-    case name(ISCSIName.Warning)
+    case name(TargetName.Warning)
     /// The target has addresses, but none that can be used.
     case noUsableAddress
 

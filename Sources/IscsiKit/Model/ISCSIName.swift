@@ -10,6 +10,8 @@ public enum ISCSINameError: Error, Hashable, Sendable, CustomStringConvertible {
   case unknownFormat
   /// This character, at this octet offset, may not stand in an iSCSI name.
   case forbiddenCharacter(Unicode.Scalar, offset: Int)
+  /// A name of a target may not begin with this character.
+  case forbiddenBeginning(Unicode.Scalar)
   /// An `iqn.` name lacks the `yyyy-mm.` date or the naming authority behind it.
   case malformedIQN
   /// An `eui.` name must have 16 hexadecimal digits.
@@ -25,6 +27,7 @@ public enum ISCSINameError: Error, Hashable, Sendable, CustomStringConvertible {
     case .unknownFormat: "the name starts with none of iqn., eui. and naa."
     case .forbiddenCharacter(let scalar, let offset):
       "the character '\(scalar.escaped(asASCII: true))' at octet \(offset) may not stand in an iSCSI name"
+    case .forbiddenBeginning(let scalar): "the name begins with '\(scalar)'"
     case .malformedIQN: "an iqn. name reads iqn.yyyy-mm.reversed.domain[:text]"
     case .malformedEUI: "an eui. name has exactly 16 hexadecimal digits"
     case .malformedNAA: "an naa. name has 16 or 32 hexadecimal digits"
@@ -40,47 +43,28 @@ public struct ISCSIName: Hashable, Sendable, CustomStringConvertible {
   /// The longest name in octets.
   public static let maximumLength = 223
 
-  /// What a name contains that the standard does not allow but that real targets use.
-  public enum Warning: Hashable, Sendable, CustomStringConvertible {
-    /// The name has an underscore, which RFC 3722 does not allow.
-    case underscore
-    /// The name has an upper case letter, which RFC 3722 maps to lower case.
-    case upperCase
-
-    /// The warning in words.
-    public var description: String {
-      switch self {
-      case .underscore: "the name has an underscore, which RFC 3722 does not allow"
-      case .upperCase: "the name has upper case letters, which RFC 3722 maps to lower case"
-      }
-    }
-  }
-
   /// The name as it goes on the wire.
   public let description: String
 
   /// Checks `text` against RFC 7143 section 4.2.7 and RFC 3722, with underscores and upper case let through.
   public init(_ text: String) throws(ISCSINameError) {
-    guard !text.isEmpty else { throw .empty }
-    guard text.utf8.count <= Self.maximumLength else { throw .tooLong(octets: text.utf8.count) }
-    // Nearly all names are nothing but ASCII letters, digits and a few marks, which is seen without decoding.
-    if !text.utf8.allSatisfy(Self.isAllowed) {
-      var offset = 0
-      for scalar in text.unicodeScalars {
-        guard Self.isAllowed(scalar) else { throw .forbiddenCharacter(scalar, offset: offset) }
-        offset += scalar.utf8.count
-      }
-    }
+    try Self.checkCharacters(text)
     try Self.checkFormat(text)
     description = text
   }
 
-  /// Deviations from RFC 3722 that are accepted; empty for a clean name.
-  public var warnings: [Warning] {
-    var found: [Warning] = []
-    if description.utf8.contains(UInt8(ascii: "_")) { found.append(.underscore) }
-    if description.utf8.contains(where: { (0x41...0x5A).contains($0) }) { found.append(.upperCase) }
-    return found
+  /// Throws what is wrong with a text in whatever format: its length, or a character.
+  fileprivate static func checkCharacters(_ text: String) throws(ISCSINameError) {
+    guard !text.isEmpty else { throw .empty }
+    guard text.utf8.count <= maximumLength else { throw .tooLong(octets: text.utf8.count) }
+    // Nearly all names are nothing but ASCII letters, digits and a few marks, which is seen without decoding.
+    if !text.utf8.allSatisfy(isAllowed) {
+      var offset = 0
+      for scalar in text.unicodeScalars {
+        guard isAllowed(scalar) else { throw .forbiddenCharacter(scalar, offset: offset) }
+        offset += scalar.utf8.count
+      }
+    }
   }
 
   private static func isAllowed(_ scalar: Unicode.Scalar) -> Bool {
@@ -119,15 +103,51 @@ public struct ISCSIName: Hashable, Sendable, CustomStringConvertible {
   }
 }
 
-/// The name of an iSCSI target node.
+/// The name of an iSCSI target node, in one of the standard's formats or, as some targets have them, in none.
+///
+/// It has the characters of an ``ISCSIName``, and begins with neither a hyphen nor a full stop: it can be a path component that no
+/// listing hides, and no program takes it for an option.
 public struct TargetName: Hashable, Sendable, CustomStringConvertible {
-  /// The validated name.
-  public let name: ISCSIName
-  /// The name as it goes on the wire.
-  public var description: String { name.description }
+  /// What a name contains that the standard does not allow but that real targets use.
+  public enum Warning: Hashable, Sendable, CustomStringConvertible {
+    /// The name has an underscore, which RFC 3722 does not allow.
+    case underscore
+    /// The name has an upper case letter, which RFC 3722 maps to lower case.
+    case upperCase
+    /// The name is in none of the formats of RFC 7143.
+    case noFormat
 
-  /// Checks `text` as an iSCSI name.
-  public init(_ text: String) throws(ISCSINameError) { name = try ISCSIName(text) }
+    /// The warning in words.
+    public var description: String {
+      switch self {
+      case .underscore: "the name has an underscore, which RFC 3722 does not allow"
+      case .upperCase: "the name has upper case letters, which RFC 3722 maps to lower case"
+      case .noFormat: "the name is in none of the formats of RFC 7143 (iqn., eui., naa.)"
+      }
+    }
+  }
+
+  /// The name as it goes on the wire.
+  public let description: String
+
+  /// Checks `text` as the name of a target.
+  public init(_ text: String) throws(ISCSINameError) {
+    try ISCSIName.checkCharacters(text)
+    if let first = text.unicodeScalars.first, first == "-" || first == "." { throw .forbiddenBeginning(first) }
+    description = text
+  }
+
+  /// The same as a name of the standard; nil if it is in none of its formats.
+  public var iscsiName: ISCSIName? { try? ISCSIName(description) }
+
+  /// Deviations from RFC 3722 and RFC 7143 that are accepted; empty for a clean name.
+  public var warnings: [Warning] {
+    var found: [Warning] = []
+    if description.utf8.contains(UInt8(ascii: "_")) { found.append(.underscore) }
+    if description.utf8.contains(where: { (0x41...0x5A).contains($0) }) { found.append(.upperCase) }
+    if iscsiName == nil { found.append(.noFormat) }
+    return found
+  }
 }
 
 /// The name of an iSCSI initiator node.

@@ -110,7 +110,8 @@ public enum SettingRefusal: DiagnosableError, Hashable {
     case .liveOnly: "leave --record out; what iscsi-admin tune --persist writes outlives sessions"
     case .noSession, .noneUp: "iscsi-admin session list shows the sessions"
     case .noRecord: "iscsi-admin node list shows the records"
-    case .badValue, .badScheduler, .repeated: nil
+    case .badValue(let timeout, _): timeout.advice
+    case .badScheduler, .repeated: nil
     }
   }
 }
@@ -131,6 +132,14 @@ extension Timeout {
     case .off: if details.offMeaning == nil { throw .noOff(self) }
     case .seconds(let seconds): if !details.range.contains(seconds) { throw .badValue(self, value.description) }
     }
+  }
+
+  /// What its values come to, for who has given none of them: `the default is 120; with 0, I/O fails at once`.
+  var advice: String {
+    let meanings = [
+      details.zeroMeaning.map { "with 0, \($0)" }, details.offMeaning.map { "with -1, \($0)" },
+    ]
+    return (["the default is \(details.standard.number)"] + meanings.compactMap(\.self)).joined(separator: "; ")
   }
 
   /// A value in words: `120 s`, `off (I/O waits for ever)`, `0 s (I/O fails at once)`.

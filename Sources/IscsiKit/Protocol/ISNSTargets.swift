@@ -153,7 +153,7 @@ public struct ISNSTargets: Hashable, Sendable {
 
   private mutating func position(of name: TargetName, _ index: inout Index) -> Int {
     if let known = index.targets[name] { return known }
-    targets.append(DiscoveredTarget(name: name, portals: [], warnings: name.name.warnings.map { .name($0) }))
+    targets.append(DiscoveredTarget(name: name, portals: [], warnings: name.warnings.map { .name($0) }))
     index.targets[name] = targets.count - 1
     return targets.count - 1
   }

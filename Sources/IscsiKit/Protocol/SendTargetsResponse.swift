@@ -144,7 +144,7 @@ extension SendTargetsResponse {
       let name: TargetName
       do throws(ISCSINameError) { name = try TargetName(text) } catch { throw .name(error) }
       if let index = indices[name] { return index }
-      let warnings = name.name.warnings.map(DiscoveredTarget.Warning.name)
+      let warnings = name.warnings.map(DiscoveredTarget.Warning.name)
       candidates.append(Candidate(target: DiscoveredTarget(name: name, portals: [], warnings: warnings)))
       indices[name] = candidates.count - 1
       return candidates.count - 1

@@ -16,7 +16,9 @@ extension LoginDescription {
     initiator = record.interface.initiatorName
     authentication = AuthenticationDescription(
       record.authentication.authentication)
-    interface = InterfaceDescription(record.interface)
+    do throws(InterfaceBindingError) { interface = try InterfaceDescription(record.interface) } catch {
+      throw LoginDescriptionError(field: error.key, reason: error.reason, advice: error.advice)
+    }
     var times = record.timeouts
     times.loginRetryWindow = min(times.login * Int(record.initialLoginRetryLimit), .seconds(Int32.max))
     timeouts = TimeoutsDescription(times)
@@ -31,11 +33,74 @@ extension LoginDescription {
 }
 
 extension LoginDescription.InterfaceDescription {
-  /// What a record of an interface binds to: its device if it has one, else what has its MAC address.
-  public init(_ record: InterfaceRecord) {
-    let device = record.networkDevice.isUnset ? nil : record.networkDevice
-    let hardwareAddress = record.hardwareAddress.isUnset || device != nil ? nil : record.hardwareAddress
-    self.init(name: record.name.description, device: device, hardwareAddress: hardwareAddress)
+  /// The interface of a record.
+  ///
+  /// - Throws: Why nothing can be bound to it.
+  public init(_ record: InterfaceRecord) throws(InterfaceBindingError) {
+    self.init(name: record.name.description, binding: try record.binding())
+  }
+
+  /// Whether it is one device that the connection goes out through.
+  public var isBound: Bool { device != nil || hardwareAddress != nil }
+}
+
+/// Why no connection can be bound to the interface of a record.
+public enum InterfaceBindingError: DiagnosableError, Hashable {
+  /// Its MAC address is none.
+  case hardwareAddress(String)
+  /// Its network device has a name that no device can have.
+  case device(String)
+  /// It has nothing but the address of a network card that speaks iSCSI itself.
+  case cardAddress(String)
+
+  /// The key that is wrong.
+  public var key: String {
+    switch self {
+    case .hardwareAddress: "iface.hwaddress"
+    case .device: "iface.net_ifacename"
+    case .cardAddress: "iface.ipaddress"
+    }
+  }
+
+  /// What is wrong with the key's value.
+  public var reason: String {
+    switch self {
+    case .hardwareAddress(let text): "\(text.debugDescription) is not a MAC address"
+    case .device(let text): "\(text.debugDescription) is no name of a network device"
+    case .cardAddress(let text):
+      "\(text.debugDescription) is for network cards that speak iSCSI themselves, and transport tcp cannot be bound to it"
+    }
+  }
+
+  /// Key and reason.
+  public var description: String { "\(key): \(reason)" }
+  /// 7.
+  public var exitStatus: ExitStatus { .invalidArgument }
+  /// What to do about it.
+  public var advice: String? {
+    switch self {
+    case .hardwareAddress, .device: "ip link shows the devices and their addresses"
+    case .cardAddress: "clear iface.ipaddress, or bind the interface by iface.net_ifacename or iface.hwaddress"
+    }
+  }
+}
+
+extension InterfaceRecord {
+  /// What a session over the interface is bound to: what has its MAC address if it has one, else its device. With neither it must
+  /// not have an address; beside one of them that is not looked at. So does open-iscsi.
+  ///
+  /// - Throws: Why nothing can be bound to it.
+  public func binding() throws(InterfaceBindingError) -> InterfaceBinding {
+    if let text = hardwareAddress.ifSet {
+      guard let address = HardwareAddress(text) else { throw .hardwareAddress(text) }
+      return .hardwareAddress(address)
+    }
+    if let name = networkDevice.ifSet {
+      guard PortalHost.isInterfaceName(name) else { throw .device(name) }
+      return .device(name)
+    }
+    if let text = address.ifSet { throw .cardAddress(text) }
+    return .automatic
   }
 }
 
@@ -54,8 +119,8 @@ extension RecordAuthentication {
 }
 
 extension String? {
-  /// Whether this is how open-iscsi writes that an interface is bound to nothing.
-  fileprivate var isUnset: Bool { self == nil || self == "" || self == "default" }
+  /// The same unless this is how open-iscsi writes that an interface is bound to nothing.
+  fileprivate var ifSet: String? { self == "" || self == "default" ? nil : self }
 }
 
 extension OperationalParameters {

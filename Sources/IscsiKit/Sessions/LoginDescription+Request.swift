@@ -157,7 +157,7 @@ extension LoginDescription.AuthenticationDescription {
 }
 
 extension LoginDescription.InterfaceDescription {
-  fileprivate init(name: String, binding: InterfaceBinding) {
+  init(name: String, binding: InterfaceBinding) {
     self.init(name: name)
     switch binding {
     case .automatic: break

@@ -148,6 +148,8 @@ public struct LoginDescriptionError: DiagnosableError, Hashable {
   public let field: String
   /// What is wrong with it. No secret is quoted.
   public let reason: String
+  /// What to do about it, where that does not follow from the reason.
+  public var advice: String?
 
   /// Field and reason.
   public var description: String { "\(field): \(reason)" }

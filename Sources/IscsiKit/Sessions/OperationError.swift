@@ -37,6 +37,8 @@ public struct OperationError: DiagnosableError, Hashable {
     case login(LoginFailure)
     /// The TCP connection could not be made.
     case transport(TransportError)
+    /// No connection can be bound to the interface.
+    case binding(InterfaceBindingError)
     /// A PDU could not be sent or received.
     case pdu(PDUTransportError)
     /// The target answered a Login Request with this PDU.
@@ -120,6 +122,7 @@ extension OperationError.Cause: DiagnosableError {
     switch self {
     case .login(let error): error
     case .transport(let error): error
+    case .binding(let error): error
     case .pdu(let error): error
     case .kernel(let error): error
     case .text(let error): error

@@ -13,7 +13,8 @@ public struct InterfaceRecord: Hashable, Sendable {
   public var networkDevice: String?
   /// `iface.hwaddress`: the MAC address of that device.
   public var hardwareAddress: String?
-  /// `iface.ipaddress`: the address of the card; with software initiators it is only shown.
+  /// `iface.ipaddress`: the address of a card. An interface of the initiator in software that has no other binding cannot be
+  /// used with it.
   public var address: String?
   /// `iface.initiatorname`: our name in sessions over this interface, in place of the machine's.
   public var initiatorName: String?

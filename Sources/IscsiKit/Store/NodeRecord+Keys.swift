@@ -170,15 +170,19 @@ extension NodeRecord: KeyedRecord {
   ///
   /// - Parameters:
   ///   - key: Its name, as `node.startup`.
-  ///   - value: The value as it stands in files.
+  ///   - value: The value as it stands in files. The replacement timeout takes no negative number but -1, though one that stands
+  ///     in a file counts as that.
   /// - Throws: `unknownKey`, `identity`, or `badValue`; the record is as it was then.
   public mutating func set(_ key: String, to value: String) throws(RecordError) {
+    if key == Timeout.replacement.details.recordKey, let seconds = Int32(value), seconds < -1 {
+      throw .badValue(key: key, expected: RecordValueFormat<Duration?>.secondsOrForever.values)
+    }
     try Self.keys.set(key, to: value, in: &self)
   }
 
   /// The keys, but those of the version of IP that the interface does not have.
   public var shownLayout: RecordLayout<NodeRecord> { interface.isForIPv6 ? Self.shownForIPv6 : Self.shownForIPv4 }
-  /// The same keys, with the MAC address among the interface's, where listings have it, before them.
+  /// The same keys, with the interface's two addresses before its others, among which listings have them.
   public var storedLayout: RecordLayout<NodeRecord> { interface.isForIPv6 ? Self.storedForIPv6 : Self.storedForIPv4 }
 
   /// The lines of `shownLayout`.
@@ -191,10 +195,13 @@ extension NodeRecord: KeyedRecord {
 
   private static func layout(without hidden: Set<String>, isShown: Bool) -> RecordLayout<NodeRecord> {
     var keys = keys.all.filter { !hidden.contains($0.name) }
-    if !isShown, let place = keys.firstIndex(where: { $0.name == "iface.iscsi_ifacename" }),
-      let address = keys.firstIndex(where: { $0.name == "iface.hwaddress" })
-    {
-      keys.insert(keys.remove(at: address), at: place)
+    if !isShown {
+      for name in ["iface.hwaddress", "iface.ipaddress"] {
+        guard let place = keys.firstIndex(where: { $0.name == "iface.iscsi_ifacename" }),
+          let address = keys.firstIndex(where: { $0.name == name })
+        else { continue }
+        keys.insert(keys.remove(at: address), at: place)
+      }
     }
     return RecordLayout(keys, showsUnset: isShown, standard: Self.keys.standardRecord)
   }

@@ -27,8 +27,11 @@ public enum RecordError: DiagnosableError, Hashable {
   /// Where to find what is right.
   public var advice: String? {
     switch self {
-    case .unknownKey: "iscsi-admin node show, iface show and discovery show print the keys that there are"
-    case .identity, .badValue, .missing: nil
+    case .unknownKey(let name):
+      Timeout(rawValue: name)?.details.recordKey.map { "its key is \($0); iscsi-admin set takes \(name)" }
+        ?? "iscsi-admin node show, iface show and discovery show print the keys that there are"
+    case .badValue(let key, _): Timeout(name: key)?.advice
+    case .identity, .missing: nil
     }
   }
 }

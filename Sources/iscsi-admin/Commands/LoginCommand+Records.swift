@@ -79,4 +79,5 @@ private struct UnusableRecord: DiagnosableError {
   let reason: LoginDescriptionError
   var description: String { "login to \(RecordSubject.node(record)) failed: \(reason.description)" }
   var exitStatus: ExitStatus { reason.exitStatus }
+  var advice: String? { reason.advice }
 }

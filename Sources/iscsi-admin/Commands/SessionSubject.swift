@@ -10,14 +10,15 @@ enum SessionSubject: Hashable, Sendable {
   case session(SessionID)
   /// All sessions of a target.
   case target(TargetName)
-  /// A disk or what is made of it, by a name or a path; or a path at which it is mounted.
+  /// A disk or what is made of it, by a name or a path; or a path at which it is mounted; or a target whose name has none of the
+  /// standard's formats, and looks like that of a disk.
   case device(String)
 
   /// Reads an argument.
   init(_ text: String) throws(ValidationError) {
     if text.isDecimal {
       self = .session(try parseSessionID(text))
-    } else if let name = try? TargetName(text) {
+    } else if let name = try? TargetName(text), name.iscsiName != nil {
       self = .target(name)
     } else {
       guard !text.isEmpty else { throw ValidationError("an empty name") }
@@ -49,7 +50,7 @@ enum SessionSubject: Hashable, Sendable {
       all.filter { session in
         let disks = session.devices.compactMap(\.blockDevice)
         return disks.contains { isMeant(by: text, $0, inventory, sysfs: sysfs) }
-          || session.devices.contains { $0.address == text }
+          || session.devices.contains { $0.address == text } || session.targetName == text
       }
     }
   }
@@ -144,7 +145,7 @@ extension SysfsLocation {
 extension NodeRecord {
   /// What its connection is bound to.
   fileprivate var binding: InterfaceBinding {
-    (try? LoginDescription.InterfaceDescription(interface).binding()) ?? .automatic
+    (try? interface.binding()) ?? .automatic
   }
 }
 

@@ -31,10 +31,11 @@ struct IscsiDiscovery {
   /// Does what the arguments say.
   ///
   /// - Parameter arguments: What follows the program's name.
-  /// - Returns: 0 whatever was found; 1 for wrong arguments and without a daemon, 2 if there are sessions with the portal.
+  /// - Returns: 0 whatever was found, and for who asks for help; 1 for wrong arguments and without a daemon, 2 if there are sessions with the portal.
   mutating func run(_ arguments: [String]) -> ExitStatus {
+    if arguments.first == "-h" || arguments.first == "--help" { return showUsage(.success) }
     guard isDaemonThere() else { return say("iscsid is not running\nExiting...", .failure) }
-    guard let first = arguments.first else { return showUsage() }
+    guard let first = arguments.first else { return showUsage(.failure) }
     guard Self.isAddress(first) else { return say("\(first) is not a vaild IP address!", .failure) }
     address = first
     for item in ShellOptions(arguments.dropFirst(), "dfmlt:p:").items {
@@ -48,7 +49,7 @@ struct IscsiDiscovery {
       case .option: break
       case .unknown, .valueMissing:
         if let line = item.complaint(of: program) { console.complain(line) }
-        return showUsage()
+        return showUsage(.failure)
       }
     }
     return discover()
@@ -156,7 +157,7 @@ struct IscsiDiscovery {
     return status
   }
 
-  private func showUsage() -> ExitStatus {
+  private func showUsage(_ status: ExitStatus) -> ExitStatus {
     console.say(
       """
       Usage: \(program.printable) <IP> [-p <port>] [-d] [-t <tcp|iser> [-f]] [-m] [-l]
@@ -170,6 +171,6 @@ struct IscsiDiscovery {
       -l		login to the new discovered nodes (default is false).
 
       """)
-    return .failure
+    return status
   }
 }

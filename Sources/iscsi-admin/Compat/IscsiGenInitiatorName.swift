@@ -32,6 +32,7 @@ struct IscsiGenInitiatorName {
   func run(_ arguments: [String]) -> ExitStatus {
     var isForced = false
     var prefix = ""
+    if arguments.contains("--help") { return showUsage(.success) }
     let options = ShellOptions(arguments[...], "hfp:")
     for item in options.items {
       switch item {

@@ -54,8 +54,8 @@ struct ArgumentTests {
         "--interface-device, --interface-mac and --interface-address exclude each other; see iscsi-admin login --help"
       ),
       (
-        ["login", "disk", "-p", "san"],
-        "the value 'disk' is invalid for '<target>': the name starts with none of iqn., eui. and naa.; "
+        ["login", "a/b", "-p", "san"],
+        "the value 'a/b' is invalid for '<target>': the character '/' at octet 1 may not stand in an iSCSI name; "
           + "see iscsi-admin login --help"
       ),
       (
@@ -98,9 +98,9 @@ struct ArgumentTests {
         "no session: give session numbers or target names, or --all for all sessions; see iscsi-admin logout --help"
       ),
       (
-        ["logout", "disk"],
-        "the value 'disk' is invalid for '<session>': neither a session number nor a target's name: the name starts "
-          + "with none of iqn., eui. and naa.; see iscsi-admin logout --help"
+        ["logout", "a/b"],
+        "the value 'a/b' is invalid for '<session>': neither a session number nor a target's name: the character "
+          + "'/' at octet 1 may not stand in an iSCSI name; see iscsi-admin logout --help"
       ),
       (
         ["probe", "iscsi://san"],

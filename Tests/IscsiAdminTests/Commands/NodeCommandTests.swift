@@ -196,6 +196,27 @@ struct NodeEditCommandTests {
     #expect(try fixture.nodes() == before)
   }
 
+  @Test(
+    "a timeout that is none is told with what may be meant",
+    arguments: [
+      (
+        "node.session.timeo.replacement_timeout=",
+        "must be a number of seconds, or -1 for ever; the default is 120; with 0, I/O fails at once; with -1, I/O waits for ever"
+      ),
+      (
+        "node.session.timeo.replacement_timeout=-7",
+        "must be a number of seconds, or -1 for ever; the default is 120; with 0, I/O fails at once; with -1, I/O waits for ever"
+      ),
+      (
+        "replacement-timeout=",
+        "; its key is node.session.timeo.replacement_timeout; iscsi-admin set takes replacement-timeout"
+      ),
+    ])
+  func timeouts(word: String, told: String) throws {
+    let output = try fixture.run(NodeSetCommand.self, "--all", word)
+    #expect(output.status == .invalidArgument && output.diagnostics.hasSuffix("\(told)\n"))
+  }
+
   @Test("a new record")
   func create() throws {
     let arguments = ["iqn.2026-11.org.example:disk3", "-p", "10.0.0.3:3260,1", "--interface", "eth1"]

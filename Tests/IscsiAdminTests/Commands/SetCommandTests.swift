@@ -117,7 +117,7 @@ struct SetCommandTests {
     "A command line that says too little or too much is refused",
     arguments: [
       ["1"], ["replacement-timeout=1"], ["1", "--all", "replacement-timeout=1"],
-      ["1", "--record", "--live", "replacement-timeout=1"], ["x", "replacement-timeout=1"],
+      ["1", "--record", "--live", "replacement-timeout=1"], ["a/b", "replacement-timeout=1"],
     ])
   func refused(words: [String]) { #expect(throws: (any Error).self) { try SetCommand.parse(words) } }
 

@@ -115,7 +115,7 @@ struct IscsiDiscoveryTests {
   @Test(
     "Wrong arguments end it before anything is asked",
     arguments: [
-      ("", "Usage: /sbin/iscsi_discovery <IP> [-p <port>]", ""), ("-h", "-h is not a vaild IP address!\n", ""),
+      ("", "Usage: /sbin/iscsi_discovery <IP> [-p <port>]", ""), ("-d", "-d is not a vaild IP address!\n", ""),
       ("10.0.0", "10.0.0 is not a vaild IP address!\n", ""), ("10.0.0.256", "10.0.0.256 is not", ""),
       ("target", "target is not", ""), ("10.0.0.1 -x", "Usage: ", "/sbin/iscsi_discovery: illegal option -- x\n"),
       ("10.0.0.1 -p", "Usage: ", "/sbin/iscsi_discovery: option requires an argument -- p\n"),
@@ -123,6 +123,12 @@ struct IscsiDiscoveryTests {
   func refused(line: String, output: String, errors: String) {
     let run = Run(line)
     #expect(run.status == .failure && run.output.hasPrefix(output) && run.errors == errors && run.calls.isEmpty)
+  }
+
+  @Test("Who asks for help gets it, with a daemon or without", arguments: ["-h", "--help"], [true, false])
+  func help(option: String, daemon: Bool) {
+    let run = Run(option, daemon: daemon)
+    #expect(run.status == .success && run.output.hasPrefix("Usage: ") && run.errors.isEmpty && run.calls.isEmpty)
   }
 
   @Test("There must be a daemon")

@@ -131,6 +131,7 @@ struct IscsiGenInitiatorNameTests {
   func help() throws {
     let machine = try Fixture()
     #expect(machine.run("-h", "-x") == .success && machine.errors.isEmpty)
+    #expect(machine.run("--help") == .success && machine.errors.isEmpty && machine.stored == nil)
     #expect(
       machine.output == """
         Usage: iscsi-gen-initiatorname [OPTIONS] -- generate an iSCSI initiatorname

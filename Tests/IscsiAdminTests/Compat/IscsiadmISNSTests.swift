@@ -15,7 +15,7 @@ struct IscsiadmISNSTests {
     var server = InMemoryISNSServer()
     server.attributes =
       .isns(target: Self.name, at: [(.v4(0x0A00_0001), 3260, 1), (.v4(0x0A00_0101), 3260, 2)])
-      + .isns(target: "bad", at: [(.v4(0x0A00_0001), 3260, 1)])
+      + .isns(target: ".bad", at: [(.v4(0x0A00_0001), 3260, 1)])
     change(&server)
     let node = server
     return try LoopbackTarget(servingOctets: { node })
@@ -64,7 +64,7 @@ struct IscsiadmISNSTests {
       \t\tIface Name: me
 
       """
-    let refused = "iscsiadm: Discovery TargetName invalid: bad\n"
+    let refused = "iscsiadm: Discovery TargetName invalid: .bad\n"
     let (before, after) = (
       "SENDTARGETS:\nNo targets found.\niSNS:\n", "STATIC:\nNo targets found.\nFIRMWARE:\nNo targets found.\n"
     )
@@ -168,7 +168,7 @@ struct IscsiadmISNSTests {
       ])
     #expect(
       output.diagnostics
-        == "iscsi-admin: warning: refused bad: the name starts with none of iqn., eui. and naa.\n")
+        == "iscsi-admin: warning: refused .bad: the name begins with '.'\n")
     let document = try await discover(server.portal, "--json")
     #expect(
       document.text.contains("\"kind\" : \"discovery\"") && document.text.contains("\"port\" : \(server.portal.port)"))

@@ -57,7 +57,7 @@ struct IscsistartTests {
       ("-i a -g 1", "iscsistart: TargetName not set. Exiting iscsistart"),
       ("-i a -t iqn.2026-11.org.example:b -g 1", "iscsistart: IP Address not set. Exiting iscsistart"),
       (
-        "-i a -t bad_NAME -g 1 -a 10.0.0.1",
+        "-i a -t bad/NAME -g 1 -a 10.0.0.1",
         "iscsistart: iscsistart Target Name invalid: ignoring|iscsistart: TargetName not set. Exiting iscsistart"
       ),
       ("-P foo", "iscsistart: Invalid --param foo. Missing value."),

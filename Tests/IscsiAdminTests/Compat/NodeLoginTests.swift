@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import IscsiKit
+import IscsiKitTesting
 import Testing
 
 @testable import iscsi_admin
@@ -27,6 +28,20 @@ struct NodeLoginTests {
     let logins = plans.flatMap(\.logins)
     #expect(logins.map(\.sessionCount) == limits)
     #expect(Set(logins.map { $0.record.portal.tag }).count == 2)
+  }
+
+  @Test(
+    "The name of a host stands for the sessions with its addresses",
+    arguments: [("127.0.0.1", 1), ("localhost", 1), ("127.0.0.2", 0), ("localhost:3261", 0), ("name.invalid", 0)])
+  func hostNames(portal: String, count: Int) throws {
+    var session = SessionSnapshot.example(1)
+    session.targetName = "iqn.2026-11.org.example:a"
+    session.interfaceName = "default"
+    session.connection?.persistentAddress = "127.0.0.1"
+    session.connection?.persistentPort = 3260
+    let record = try record(portal, sessions: 1)
+    #expect(PresentSessions([session]).count(of: record) == count)
+    #expect(PresentSessions([session]).counts(of: [record]) == [SessionKey(record): count])
   }
 
   @Test("Another portal has its own sessions")

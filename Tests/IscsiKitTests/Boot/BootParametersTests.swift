@@ -46,7 +46,7 @@ struct BootParametersTests {
       "netroot=iscsi:10.0.0.1:::1:wonderland12", "netroot=iscsi:10.0.0.1:17::1:iqn.2026-11.org.example:disk",
       "netroot=iscsi:10.0.0.1::wonderland12:1:iqn.2026-11.org.example:disk",
       "netroot=iscsi:10.0.0.1:::wonderland12:iqn.2026-11.org.example:disk",
-      "netroot=iscsi:10.0.0.1:::1:iqn.wonderland12", "netroot=iscsi:", "rd.iscsi.password=wonderland12\u{0}",
+      "netroot=iscsi:10.0.0.1:::1:iqn.wonderland12!", "netroot=iscsi:", "rd.iscsi.password=wonderland12\u{0}",
     ])
   func wrongRootPaths(text: String) throws {
     let parameters = parameters(text)

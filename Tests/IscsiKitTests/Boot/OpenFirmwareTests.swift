@@ -63,7 +63,7 @@ struct OpenFirmwareTests {
     arguments: [
       ("iscsi,siaddr=10.0.0.1", "iname"), ("iscsi,iname=iqn.2026-11.org.example:disk", "siaddr"),
       ("iscsi,siaddr=0.0.0.0,iname=iqn.2026-11.org.example:disk", "siaddr"),
-      ("iscsi,siaddr=10.0.0.1,iname=disk", "iname"),
+      ("iscsi,siaddr=10.0.0.1,iname=-disk", "iname"),
       ("iscsi,ciaddr=10.0.0.300,siaddr=10.0.0.1,iname=iqn.2026-11.org.example:disk", "ciaddr"),
       ("iscsi,siaddr=10.0.0.1,iport=0,iname=iqn.2026-11.org.example:disk", "iport"),
       ("iscsi,siaddr=10.0.0.1,ilun=xyz,iname=iqn.2026-11.org.example:disk", "ilun"),

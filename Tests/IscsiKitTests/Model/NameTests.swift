@@ -23,12 +23,31 @@ struct NameTests {
       ("iqn.2001-04.com.example:a\nnode.startup = automatic", .forbiddenCharacter("\n", offset: 25)),
       ("iqn.2001-04.com.example:\0", .forbiddenCharacter("\0", offset: 24)),
       ("iqn.2001-04.com.example:a b", .forbiddenCharacter(" ", offset: 25)),
-      ("storage", .unknownFormat), ("iqn.2001.com.example", .malformedIQN), ("iqn.2001-04.:x", .malformedIQN),
-      ("eui.02004567A425678", .malformedEUI), ("naa.52004567BA64678D0", .malformedNAA),
+      (".", .forbiddenBeginning(".")), ("..", .forbiddenBeginning(".")), (".hidden", .forbiddenBeginning(".")),
+      ("-x", .forbiddenBeginning("-")), ("--help", .forbiddenBeginning("-")),
+      ("a/b", .forbiddenCharacter("/", offset: 1)), ("a,1", .forbiddenCharacter(",", offset: 1)),
+      ("a;reboot", .forbiddenCharacter(";", offset: 1)), ("a\u{202E}b", .forbiddenCharacter("\u{202E}", offset: 1)),
+      ("a\u{85}", .forbiddenCharacter("\u{85}", offset: 1)), ("a\u{A0}b", .forbiddenCharacter("\u{A0}", offset: 1)),
+      (String(repeating: "a", count: 224), .tooLong(octets: 224)),
       ("iqn.2001-04.com.example:" + String(repeating: "a", count: 200), .tooLong(octets: 224)),
     ])
   func refuses(text: String, reason: ISCSINameError) {
     #expect(throws: reason) { try TargetName(text) }
+  }
+
+  @Test(
+    "A target may have a name in none of the standard's formats, and an initiator may not",
+    arguments: [
+      ("mytarget", ISCSINameError.unknownFormat), ("x", .unknownFormat), ("5", .unknownFormat),
+      ("größe", .unknownFormat), ("a-b.c:d_e", .unknownFormat), ("iqn", .unknownFormat),
+      ("iqn.2001.com.example", .malformedIQN), ("iqn.2001-04.:x", .malformedIQN),
+      ("eui.02004567A425678", .malformedEUI), ("naa.52004567BA64678D0", .malformedNAA),
+    ])
+  func formatless(text: String, reason: ISCSINameError) throws {
+    let name = try TargetName(text)
+    #expect(name.description == text && name.iscsiName == nil && name.warnings.contains(.noFormat))
+    #expect(throws: reason) { try InitiatorName(text) }
+    #expect(throws: reason) { try ISCSIName(text) }
   }
 
   @Test("A name of 223 octets is the longest")
@@ -39,8 +58,9 @@ struct NameTests {
 
   @Test("An underscore and upper case are accepted with a warning each")
   func warnings() throws {
-    #expect(try ISCSIName("iqn.2001-04.com.example:A_b").warnings == [.underscore, .upperCase])
-    #expect(try ISCSIName("iqn.2001-04.com.example:a").warnings.isEmpty)
+    #expect(try TargetName("iqn.2001-04.com.example:A_b").warnings == [.underscore, .upperCase])
+    let name = try TargetName("iqn.2001-04.com.example:a")
+    #expect(name.warnings.isEmpty && name.iscsiName?.description == name.description)
   }
 
   @Test(

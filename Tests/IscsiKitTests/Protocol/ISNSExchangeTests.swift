@@ -254,7 +254,7 @@ struct ISNSTargetsTests {
   @Test(
     "A bad object is refused with its reason, on one printable line, and spoils no other",
     arguments: [
-      ("disk", whole, "disk at 192.0.2.1:3260", ISNSTargets.RefusalReason.name(.unknownFormat)),
+      (".disk", whole, ".disk at 192.0.2.1:3260", ISNSTargets.RefusalReason.name(.forbiddenBeginning("."))),
       (
         "iqn.2001-04.com.example:../x", whole, "iqn.2001-04.com.example:../x at 192.0.2.1:3260",
         .name(.forbiddenCharacter("/", offset: 26))
@@ -285,7 +285,7 @@ struct ISNSTargetsTests {
     let answer = try ISNSTargets((bad + long)[...], from: try Portal("192.0.2.1"))
     #expect(answer.refused.map(\.reason) == [.notUTF8, .name(.tooLong(octets: 300))])
     #expect(answer.refused.last?.text == String(repeating: "a", count: 256) + "...")
-    let many = try read((0..<1000).map { ISNSAttribute(.nodeName, "disk\($0 / 2 * 2)") } + group("disk0"))
+    let many = try read((0..<1000).map { ISNSAttribute(.nodeName, ".disk\($0 / 2 * 2)") } + group(".disk0"))
     #expect(many.refused.count == ISNSTargets.maxRefusals && many.refusedCount == 500)
   }
 

@@ -94,10 +94,10 @@ struct SendTargetsResponseTests {
   func refusedTarget() throws {
     let answer = try parse([
       "TargetAddress=192.0.2.9:3260,1", "TargetName=iqn.2001-04.com.example:a", "TargetAddress=192.0.2.1:3260,1",
-      "TargetName=disk", "TargetAddress=192.0.2.2:3260,1",
+      "TargetName=.disk", "TargetAddress=192.0.2.2:3260,1",
     ])
     #expect(answer.targets.map { $0.portals.map(\.description) } == [["192.0.2.1:3260,1"]])
-    #expect(answer.refused.map(\.reason) == [.addressWithoutTarget, .name(.unknownFormat)])
+    #expect(answer.refused.map(\.reason) == [.addressWithoutTarget, .name(.forbiddenBeginning("."))])
   }
 
   @Test("Unknown keys are passed over, and a name's deviations are warned about")

@@ -202,7 +202,7 @@ struct SessionRegistryTests {
       [], Array("{}".utf8), Array("null".utf8), Array("[1]".utf8), [0xFF, 0xFE], Array(repeating: 0, count: 4096),
       Array(repeating: UInt8(ascii: "["), count: 60_000), Array(good.dropLast()), good + Array("x".utf8), blanks + good,
       Array(text.replacing("isid", with: "isit").utf8),
-      Array(text.replacing("iqn.2001-04.com.example:disk", with: "disk").utf8),
+      Array(text.replacing("iqn.2001-04.com.example:disk", with: "../disk").utf8),
     ]
     for (index, octets) in bad.enumerated() { try place.write(octets, as: "\(index + 10).made") }
     let registry = SessionRegistry(directory: place.directory)

@@ -195,7 +195,7 @@ struct DaemonTests {
       let good: JSONValue = ["target": "iqn.2001-04.com.example:disk", "portal": "192.0.2.1"]
       let calls: [(String, JSONValue, String)] = [
         ("Login", [:], "logins"), ("Login", ["logins": [["target": 1, "portal": "192.0.2.1"]]], "logins.0.target"),
-        ("Login", ["logins": [good, ["target": "disk", "portal": "192.0.2.1"]]], "logins.1.target"),
+        ("Login", ["logins": [good, ["target": "-disk", "portal": "192.0.2.1"]]], "logins.1.target"),
         (
           "Login",
           [

@@ -180,7 +180,7 @@ struct LoginDescriptionTests {
   @Test("Target and portal are told too")
   func badPlaces() throws {
     for (target, portal, field) in [
-      ("disk", "192.0.2.1", "target"), ("", "192.0.2.1", "target"), ("iqn.2001-04.com.example:disk", "", "portal"),
+      ("-disk", "192.0.2.1", "target"), ("", "192.0.2.1", "target"), ("iqn.2001-04.com.example:disk", "", "portal"),
       ("iqn.2001-04.com.example:disk", "192.0.2.1:0", "portal"),
     ] {
       let login = LoginDescription(target: target, portal: portal)

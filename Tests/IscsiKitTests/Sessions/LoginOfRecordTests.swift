@@ -75,6 +75,38 @@ struct LoginOfRecordTests {
     #expect(try request(record).options.binding != .automatic)
   }
 
+  /// A device, a MAC address and the address of a card, and what a session is bound to with them; nil is nothing that it could be.
+  private static let bindings: [(device: String?, hardware: String?, address: String?, binding: InterfaceBinding?)] = [
+    ("eth1", nil, "10.0.0.2", .device("eth1")),
+    (nil, "02:00:00:00:00:01", "10.0.0.2", HardwareAddress("02:00:00:00:00:01").map(InterfaceBinding.hardwareAddress)),
+    ("eth1", "02:00:00:00:00:01", nil, HardwareAddress("02:00:00:00:00:01").map(InterfaceBinding.hardwareAddress)),
+    ("default", "", "default", .automatic), (nil, nil, "", .automatic),
+    (nil, nil, "10.0.0.2", nil), ("default", "default", "fd00::2", nil), (nil, nil, "nonsense", nil),
+    (nil, "nonsense", nil, nil), ("no/name", nil, nil, nil),
+  ]
+
+  @Test("A MAC address goes before a device, and the address of a card alone binds nothing", arguments: bindings)
+  func bound(device: String?, hardware: String?, address: String?, binding: InterfaceBinding?) throws {
+    var record = try record()
+    (record.interface.networkDevice, record.interface.hardwareAddress) = (device, hardware)
+    record.interface.address = address
+    #expect((try? record.interface.binding()) == binding)
+    if let binding {
+      #expect(try request(record).options.binding == binding)
+    } else {
+      #expect(throws: LoginDescriptionError.self) { try LoginDescription(record) }
+    }
+  }
+
+  @Test("Why an interface binds nothing is told with its key and with what to do")
+  func unboundReason() throws {
+    var record = InterfaceRecord.standard
+    record.address = "10.0.0.2"
+    let error = try #require(#expect(throws: InterfaceBindingError.cardAddress("10.0.0.2")) { try record.binding() })
+    #expect(error.description.hasPrefix("iface.ipaddress: \"10.0.0.2\" is for network cards"))
+    #expect(error.exitStatus == .invalidArgument && error.advice?.contains("iface.net_ifacename") == true)
+  }
+
   @Test("Passwords without a name are offered, for targets that do not want them")
   func namelessPasswords() throws {
     var record = try record([

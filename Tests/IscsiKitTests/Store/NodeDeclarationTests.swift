@@ -63,8 +63,8 @@ struct NodeDeclarationTests {
       ("{}", "nodes.json declares no nodes: nodes: is missing"),
       (#"{"nodes": [{"portal": "a"}]}"#, "nodes.json declares no nodes: nodes.0.target: is missing"),
       (
-        #"{"nodes": [{"target": "disk", "portal": "a"}]}"#,
-        "nodes.json declares no nodes: nodes.0.target: is refused: the name starts with none of iqn., eui. and naa."
+        #"{"nodes": [{"target": "-disk", "portal": "a"}]}"#,
+        "nodes.json declares no nodes: nodes.0.target: is refused: the name begins with '-'"
       ),
       (
         #"{"nodes": [{"target": "iqn.2026-11.org.example:a", "portal": "a:0"}]}"#,

@@ -138,7 +138,8 @@ struct NodeRecordTests {
       ("node.session.cmds_max", "-1"), ("node.session.cmds_max", "65536"), ("node.session.cmds_max", "+1"),
       ("node.session.cmds_max", ""), ("node.session.nr_sessions", "0"),
       ("node.session.timeo.replacement_timeout", "1s"),
-      ("node.session.timeo.replacement_timeout", "9999999999"), ("node.session.err_timeo.abort_timeout", "-1"),
+      ("node.session.timeo.replacement_timeout", "9999999999"), ("node.session.timeo.replacement_timeout", "-7"),
+      ("node.session.timeo.replacement_timeout", ""), ("node.session.err_timeo.abort_timeout", "-1"),
       ("node.session.auth.chap_algs", "SHA512"),
       ("node.conn[0].iscsi.HeaderDigest", "crc32c"), ("node.conn[0].iscsi.HeaderDigest", "CRC32C, None"),
       ("node.session.auth.username", "a\nb = c"), ("node.session.auth.username", "a\0"),
@@ -156,6 +157,14 @@ struct NodeRecordTests {
     }
     #expect(record == before)
     #expect(error?.exitStatus == .invalidArgument)
+  }
+
+  @Test("A negative replacement timeout that stands in a file is for ever", arguments: ["-1", "-7", "-2147483648"])
+  func negativeTimeout(value: String) throws {
+    let line = "node.session.timeo.replacement_timeout = "
+    let file = Self.file.split(separator: "\n").map { $0.hasPrefix(line) ? line + value : String($0) }
+    #expect(file.contains(line + value))
+    #expect(try NodeRecord(text(file.joined(separator: "\n"))).timeouts.replacement == nil)
   }
 
   @Test("An error never shows the value, which may be a secret")
@@ -245,7 +254,7 @@ struct NodeRecordTests {
     #expect(InterfaceRecord.standard.entries.contains { $0 == ("iface.tos", "0") })
   }
 
-  @Test("Files of nodes have the MAC address before the interface's other keys, those of interfaces among them")
+  @Test("Files of nodes have the addresses before the interface's other keys, those of interfaces among them")
   func orderOfFiles() throws {
     var interface = InterfaceRecord(name: .standard)
     interface.hardwareAddress = "00:11:22:33:44:55"
@@ -256,5 +265,13 @@ struct NodeRecordTests {
     let keys = node.entries.map(\.key)
     let place = try #require(keys.firstIndex(of: "iface.hwaddress"))
     #expect(keys[place + 1] == "iface.iscsi_ifacename")
+    for address in ["10.0.0.2", "fd00::2"] {
+      node.interface.address = address
+      let keys = node.entries.map(\.key)
+      #expect(
+        keys[place..<place + 3] == ["iface.hwaddress", "iface.ipaddress", "iface.iscsi_ifacename"]
+          && !keys[(place + 3)...].contains("iface.ipaddress"))
+      #expect(node.shownKeys.map(\.name).firstIndex(of: "iface.ipaddress").map { $0 > place } == true)
+    }
   }
 }

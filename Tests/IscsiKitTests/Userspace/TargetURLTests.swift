@@ -44,7 +44,7 @@ struct TargetURLTests {
       ("iscsi://u%@san/iqn.2001-04.com.example:a", .emptyCredentials),
       ("iscsi://u\n@san/iqn.2001-04.com.example:a", .badCredentials),
       ("iscsi://u%s\0@san/iqn.2001-04.com.example:a", .badCredentials),
-      ("iscsi://san/disk", .target(.unknownFormat)), ("iscsi://san/iqn.2001-04.com.example%3", .badEscape),
+      ("iscsi://san/%2Edisk", .target(.forbiddenBeginning("."))), ("iscsi://san/iqn.2001-04.com.example%3", .badEscape),
       ("iscsi://san/iqn.2001-04.com.example%zz", .badEscape), ("iscsi://san/iqn.2001-04.com.example:%ff", .badEscape),
       ("iscsi://san/iqn.2001-04.com.example:%2e%2F", .target(.forbiddenCharacter("/", offset: 25))),
       ("iscsi://san/iqn.2001-04.com.example:a/x", .badLUN), ("iscsi://san/iqn.2001-04.com.example:a/-1", .badLUN),
@@ -60,7 +60,7 @@ struct TargetURLTests {
   @Test("No error of a URL shows a secret that stands in it")
   func errorsHideSecrets() {
     for text in [
-      "iscsi://u%topSecret@:0/x", "iscsi://u%topSecret/x", "iscsi://u%topSecret@san/iqn.x", "u%topSecret@san",
+      "iscsi://u%topSecret@:0/x", "iscsi://u%topSecret/x", "iscsi://u%topSecret@san/a,x", "u%topSecret@san",
       "iscsi://u%topSecret\n@san/iqn.2001-04.com.example:a",
     ] {
       let error = #expect(throws: TargetURLError.self) { try TargetURL(text) }

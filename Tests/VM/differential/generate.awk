@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Random cases: awk -f generate.awk -v count=COMMAND_LINES -v seed=NUMBER. The same numbers give the same cases. What would wait long, what
-# depends on the moment (-W, disks that appear, which of several sessions that are made together has which number), and what is wanted to differ (but integers
-# and iface keys, which are marked; nodes of tgt's targets at LIO's port: it refuses what it does not have only for now) is left out.
+# depends on the moment (-W, disks that appear, which of several sessions that are made together has which number), and what is wanted to differ (but integers,
+# iface keys and records in the older form, which are marked; nodes of tgt's targets at LIO's port: it refuses what it does not have only for now) is left out.
 
 # Lehmer's generator: all products stay below 2^53.
 function below(n) {
@@ -61,7 +61,7 @@ function pairs(    line) {
   return line
 }
 
-function node_line(    what, line) {
+function node_line(    what, line, name) {
   what = below(100)
   if (what < 12) return filter()
   if (what < 18) return " -P " pick("0 1 1 2") (chance(30) ? filter() : "")
@@ -72,8 +72,11 @@ function node_line(    what, line) {
   if (what < 72) return filter() " -o delete"
   if (what < 82) {
     line = chance(60) ? " " portal_option() " -Idefault" : ""
+    name = name_option()
+    # Which of several that fail for other reasons is told first depends on the moment.
+    if (line == "" && start ~ /chap/ && name ~ /TC|TM/) line = " -p$P -Idefault"
     if (line == "") has_several = 1
-    return " " name_option() line " " pick("-l --login")
+    return " " name line " " pick("-l --login")
   }
   if (what < 90) return filter() " " pick("-u --logout")
   if (what < 93) return filter() " " pick("-R --rescan")
@@ -135,6 +138,23 @@ function discovery_line(mode,    what, type) {
   return type " -p" pick("$P $P2 $P:3261") " " pick("-D --discover") (chance(20) ? " -P1" : "") (chance(20) ? " -o " pick("new delete update nonpersistent") : "")
 }
 
+# The address of the portal that a line names, by one name for each.
+function place(line) {
+  if (match(line, /(-p|--portal=|-p )(\$P6|fd00::1)/)) return "P6"
+  if (match(line, /(-p|--portal=|-p )\$P2/)) return "P2"
+  if (match(line, /(-p|--portal=|-p )(\$P|target)/)) return "P"
+  return ""
+}
+# Keeps in mind where records may be in the older form, and marks the discoveries that find such a node: whether it has one in the
+# present form too is not known here.
+function follow_older_form(line) {
+  if (line ~ /3261/) return
+  if (line ~ /^-m node .*(-T|--target).*(-p|--portal).* -o new$/ && line !~ /,[0-9]/) has_older[place(line)] = 1
+  if (line !~ /^-m discovery/ || !(place(line) in has_older)) return
+  if (line ~ /-o (nonpersistent|show)/) return
+  if (line ~ /-m discoverydb/ ? line ~ /-D|--discover/ : line ~ /st -p|sendtargets -p/) mark = " ~ older-form"
+}
+
 function line_of_a_mode(    what) {
   what = below(100)
   if (what < 52) return "-m node" node_line()
@@ -155,12 +175,15 @@ BEGIN {
     if (i % 20 == 0) {
       has_several = 0
       start = pick(states)
+      split("", has_older)
+      if (start ~ /old-layout/) has_older["P"] = 1
       gsub(",", " ", start)
       printf "%s== generated-%03d: %s\n", i ? "\n" : "", i / 20 + 1, start
     }
     mark = ""
     is_last = i % 20 == 19
     line = line_of_a_mode()
+    follow_older_form(line)
     print line mark
   }
 }

@@ -38,9 +38,16 @@ struct DiscoveryFailure {
           "cannot resolve host name \(name)",
         ], .transport)
     case .transport(.noSuchHardwareAddress(let address)):
+      self.init(unbound: [Self.noMatch(address.description)], to: host, lastError)
+    case .binding(.hardwareAddress(let text)):
+      self.init(unbound: [Self.noMatch(text)], to: host, lastError)
+    case .binding(.cardAddress(let text)):
       self.init(
-        ["Cannot match \(address) to net/scsi interface.", "cannot make connection to \(host): \(lastError)"],
-        .pduTimeout, mayPass: true)
+        unbound: [
+          "Cannot bind \(text) to net/scsi interface. This is not supported with software iSCSI (iscsi_tcp)."
+        ], to: host, lastError)
+    case .transport(.noSuchDevice(let name)), .binding(.device(let name)):
+      self.init(unbound: ["Could not bind connection 0 to \(name)"], to: host, "No such device")
     case .transport(.timedOut):
       self.init(["connect to \(host) timed out"], .pduTimeout, mayPass: true)
     case .transport(let reason):
@@ -68,6 +75,13 @@ struct DiscoveryFailure {
       self.init(["discovery login to \(host) failed, giving up 4"], .fatalLogin)
     }
   }
+
+  /// The connection cannot be bound to its interface, which open-iscsi takes for a fault that may pass.
+  private init(unbound lines: [String], to host: String, _ lastError: String) {
+    self.init(lines + ["cannot make connection to \(host): \(lastError)"], .pduTimeout, mayPass: true)
+  }
+
+  private static func noMatch(_ address: String) -> String { "Cannot match \(address) to net/scsi interface." }
 
   private init(_ lines: [String], _ status: ExitStatus, mayPass: Bool = false) {
     self.lines = lines

@@ -81,13 +81,13 @@ extension DiscoveryMode {
   private func ask(
     _ record: DiscoveryRecord, over interface: InterfaceRecord
   ) throws(IscsiadmError) -> [DiscoveredTarget] {
-    let discovery = try discovery(record, over: interface)
+    let discovery = try discovery(record, as: interface)
     for attempt in 0...record.reopenLimit {
       let result = runBlocking { () async -> Result<SendTargetsResponse, OperationError> in
         // A target that refuses connections may only be starting.
         if attempt > 0 { try? await Task.sleep(for: .seconds(1)) }
         do throws(OperationError) {
-          return .success(try await discovery.run(at: record.portal))
+          return .success(try await discovery.run(at: record.portal, over: interface))
         } catch {
           return .failure(error)
         }
@@ -113,14 +113,13 @@ extension DiscoveryMode {
   }
 
   private func discovery(
-    _ record: DiscoveryRecord, over interface: InterfaceRecord
+    _ record: DiscoveryRecord, as interface: InterfaceRecord
   ) throws(IscsiadmError) -> SendTargetsDiscovery {
     do {
       let name =
         if let own = interface.initiatorName { try InitiatorName(own) } else { try InitiatorNameFile().read() }
       var discovery = SendTargetsDiscovery(initiator: name)
       discovery.authentication = record.authentication.authentication
-      discovery.binding = try LoginDescription.InterfaceDescription(interface).binding()
       discovery.timeout = record.loginTimeout + record.activeTimeout
       discovery.loginTimeout = record.loginTimeout
       return discovery

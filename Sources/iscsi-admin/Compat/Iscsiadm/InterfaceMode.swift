@@ -190,7 +190,7 @@ struct InterfaceMode {
     if InterfaceName(name)?.isBuiltIn == true {
       throw IscsiadmError(.invalidArgument, "iface \(name) is a special interface and cannot be deleted.", failed)
     }
-    let used = Set(try machine.sessions().map(SessionKey.init))
+    let present = PresentSessions(try machine.sessions())
     try machine.changing { (changes) throws(IscsiadmError) in
       guard let stored = try stored(name) else {
         // A file that is no record can be got rid of, too.
@@ -200,7 +200,7 @@ struct InterfaceMode {
       let nodes = try machine.reading { () throws(DatabaseError) in
         try machine.database.nodes(.init(interface: stored.record.name)).records
       }
-      if let node = nodes.map(\.record).first(where: { used.contains(SessionKey($0)) }) {
+      if let node = nodes.map(\.record).first(where: { present.count(of: $0) > 0 }) {
         throw IscsiadmError(
           .sessionExists, NodeText.refusedRemoval(node),
           "Could not delete iface \(name): \(ExitStatus.sessionExists.openISCSIText)")

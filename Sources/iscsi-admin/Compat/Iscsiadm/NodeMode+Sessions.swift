@@ -6,7 +6,7 @@ extension NodeMode {
 
   /// Logs in to the nodes of records, as many sessions each as are wanted.
   func logIn(_ records: [NodeRecord]) throws(IscsiadmError) -> ExitStatus {
-    let plans = NodeLoginPlan.plans(for: records, beside: try presentSessions())
+    let plans = NodeLoginPlan.plans(for: records, beside: try presentSessions().counts(of: records))
     var status: ExitStatus?
     for plan in plans where plan.logins.isEmpty {
       let wanted = plan.record.sessionCount
@@ -20,19 +20,18 @@ extension NodeMode {
     return .success
   }
 
-  /// One more session of a session's record.
+  /// One more session of a session's record; of each, where several stand for it, by their tags or as one in the older form does.
   func addSession(_ session: SessionSnapshot) throws(IscsiadmError) -> ExitStatus {
-    guard let record = try records(NodeSelection(session: session)).first?.record else { throw Self.noRecords }
-    let there = try presentSessions()[SessionKey(record)] ?? 0
-    if let status = perform([NodeLogin(record: record, sessionCount: there + 1)]) {
+    let records = try records(NodeSelection(session: session)).map(\.record)
+    let present = try presentSessions()
+    let there = records.first.map(present.count) ?? 0
+    if let status = perform(records.map { NodeLogin(record: $0, sessionCount: there + records.count) }) {
       throw IscsiadmError(status, "Could not log into all portals")
     }
     return .success
   }
 
-  private func presentSessions() throws(IscsiadmError) -> [SessionKey: Int] {
-    try machine.sessions().reduce(into: [:]) { $0[SessionKey($1), default: 0] += 1 }
-  }
+  private func presentSessions() throws(IscsiadmError) -> PresentSessions { PresentSessions(try machine.sessions()) }
 
   /// Asks the daemon for all logins at once and tells how each went.
   ///
@@ -51,13 +50,23 @@ extension NodeMode {
         descriptions.append(description)
         indices.append(index)
       } catch {
-        if login.record.interface.transport == "tcp" { console.warn(error.description) }
-        statuses[index] = login.record.interface.transport == "tcp" ? error.exitStatus : .driverNotFound
+        statuses[index] = refuse(login.record.interface, error, waits: waits)
       }
     }
     for (index, status) in zip(indices, ask(for: descriptions, waits: waits)) { statuses[index] = status }
     for (login, status) in zip(logins, statuses) { tell(login, status, waits: waits) }
     return statuses.compactMap(\.self).first { $0 != .success }
+  }
+
+  /// The code of a login that is not asked for. One that cannot be bound is tried by open-iscsi until its time has run out, without a
+  /// word here.
+  private func refuse(_ interface: InterfaceRecord, _ error: LoginDescriptionError, waits: Bool) -> ExitStatus {
+    if interface.transport != "tcp" { return .driverNotFound }
+    guard (try? interface.binding()) == nil else {
+      console.warn(error.description)
+      return error.exitStatus
+    }
+    return waits ? .transportTimeout : .success
   }
 
   private func ask(for logins: [LoginDescription], waits: Bool) -> [ExitStatus] {
@@ -69,11 +78,13 @@ extension NodeMode {
     case .success(let results):
       return logins.indices.map { index in
         guard index < results.count else { return waits ? .internal : .success }
-        // A portal that cannot be reached is tried for as long as a login may take: that time has run out.
         let status = results[index].failure?.exitStatus ?? .success
         // Who does not wait has asked for a session, and there is one or will be.
         if !waits, status == .sessionExists { return .success }
-        return status == .transport ? .transportTimeout : status
+        // A portal that cannot be reached is tried for as long as a login may take, and so is a device that is not there: that
+        // time has run out.
+        let isUnbound = status == .invalidArgument && logins[index].interface?.isBound == true
+        return status == .transport || isUnbound ? .transportTimeout : status
       }
     case .failure(let error):
       return logins.map { _ in error.exitStatus }

@@ -211,14 +211,14 @@ struct NodeMode {
 
   private func delete(_ selection: NodeSelection) throws(IscsiadmError) -> ExitStatus {
     guard !selection.isEmpty else { throw Self.noRecords }
-    let used = Set(try machine.sessions().map(SessionKey.init))
+    let present = PresentSessions(try machine.sessions())
     var kept: [NodeRecord] = []
     var problems: [RecordProblem] = []
     let count = try machine.changing { (changes) throws(DatabaseError) -> Int in
       let listing = try machine.database.nodes(selection.nodes)
       problems = listing.problems
       for stored in listing.records {
-        if used.contains(SessionKey(stored.record)) { kept.append(stored.record) } else { changes.delete(stored) }
+        if present.count(of: stored.record) > 0 { kept.append(stored.record) } else { changes.delete(stored) }
       }
       return listing.records.count
     }
