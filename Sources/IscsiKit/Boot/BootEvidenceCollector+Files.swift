@@ -74,7 +74,7 @@ extension BootEvidenceCollector {
         continue
       }
       if Self.holdsSecret(String(decoding: contents.octets, as: UTF8.self), file) {
-        evidence.exposedSecrets.append(.file(file))
+        evidence.exposedSecrets.append(.file(place(file).string))
       }
     }
     if let image = evidence.image, image.isReadableByOthers, image.texts.contains(where: { Self.holdsSecret($1, $0) }) {

@@ -63,12 +63,21 @@ extension BootRule {
         ))
     }
     let others = evidence.cards.contains { $0.device != nil }
+    // A boot without udev's names for devices (net.ifnames=0, or an image without udev) has the kernel's.
+    let isKernels = isKernelName(card.name) && !evidence.machineCards.contains { $0.hasPrefix("eth") }
+    let names = isKernels ? ["the kernel's own names count where nothing gives devices others (net.ifnames=0)"] : []
     return Match(
-      others ? .warning : .problem, "there is no network card \(card.wanted) in this machine",
-      evidence: ["asked for by \(card.origin)", "the cards of the machine: \(cards)"],
+      others || isKernels ? .warning : .problem, "there is no network card \(card.wanted) in this machine",
+      evidence: ["asked for by \(card.origin)", "the cards of the machine: \(cards)"] + names,
       remedy: .advice(
         "name one of these, or tie the name to a card by ifname=\(card.name ?? "NAME"):MAC on the kernel's command line"
       ))
+  }
+
+  /// Whether a name is one that the kernel itself gives a card.
+  private static func isKernelName(_ name: String?) -> Bool {
+    guard let name, name.hasPrefix("eth") else { return false }
+    return name.utf8.count > 3 && name.utf8.dropFirst(3).allSatisfy(\.isDigit)
   }
 
   /// What is wrong with the ways to the targets. One portal will do, as the boot goes on with it.

@@ -72,6 +72,10 @@ struct BootCheckMachineTests {
         "asked for by ip= in --command-line",
         "the cards of the machine: eth0 (52:54:00:00:00:01), eth1 (52:54:00:00:00:02)",
       ])
+    // By its own names the kernel may have that one: those of udev need not count at a boot.
+    var renamed = evidence
+    renamed.machineCards = ["enp1s0 (52:54:00:00:00:01)"]
+    #expect(findings(renamed, "network") == ["warning there is no network card eth7 in this machine"])
     // The driver of another card is of no use.
     #expect(evidence.drivers == [] && findings(evidence, "network-card")[0].hasPrefix("warning it is not known"))
     // So for the variables of the file, in an image.
@@ -262,7 +266,7 @@ struct BootCheckMachineTests {
     let found = open.findings.filter { $0.rule == "secrets" }
     let image = tree.root.appending("boot/initrd.img-6.12")
     #expect(found.map(\.verdict) == [.warning, .warning, .warning])
-    #expect(found[0].remedy == .command("chmod 600 /etc/iscsi/iscsi.initramfs", "leaves it to root"))
+    #expect(found[0].remedy == .command("chmod 600 \(file)", "leaves it to root"))
     #expect(
       found[1].remedy
         == .advice("chmod 600 \(image); for later images UMASK=0077 in a file of /etc/initramfs-tools/conf.d"))
