@@ -85,3 +85,27 @@ for steps in 'read silent' 'read answer flags=04 read silent'; do
 done
 fake_target 4000 read answer status=0203
 expect_exit 19 iscsi-admin login "$IQN" --portal "$TARGET_ADDRESS:4000"
+
+# As iscsiadm, while it waits for somebody to read what it has to say: no thread takes signals yet.
+ln -s "$(type -P iscsi-admin)" "$WORK/iscsiadm"
+for number in {1..40}; do "$WORK/iscsiadm" -m node -T "$IQN-$number" -p "$TARGET_ADDRESS" -o new >/dev/null; done
+mkfifo "$WORK/pipe"
+exec {pipe}<>"$WORK/pipe"
+waits_to_write() {
+  local call descriptor
+  read -r call descriptor _ <"/proc/$LOGIN/syscall" && [[ $call == 1 && $descriptor == 0x1 ]]
+}
+for signal in INT TERM; do
+  set -m
+  "$WORK/iscsiadm" -m node -o show >"$WORK/pipe" 2>"$OUT/stderr" &
+  LOGIN=$!
+  set +m
+  wait_until 5 waits_to_write
+  end_login $signal
+  case $signal in
+    INT) expect_equal 1 $STATUS && expect_equal 'iscsiadm: caught SIGINT, exiting...' "$(<"$OUT/stderr")" ;;
+    TERM) expect_equal 143 $STATUS && expect_equal '' "$(<"$OUT/stderr")" ;;
+  esac
+done
+exec {pipe}>&-
+rm -rf /etc/iscsi/nodes /etc/iscsi/static
