@@ -89,10 +89,21 @@ extension InterfaceRecord {
   /// What a session over the interface is bound to: what has its MAC address if it has one, else its device. With neither it must
   /// not have an address; beside one of them that is not looked at. So does open-iscsi.
   ///
+  /// A VLAN has the address of its card: of several devices with the address, the one that is named is meant.
+  ///
+  /// - Parameter devices: Where it is looked up who has an address.
+  /// - Returns: The binding.
   /// - Throws: Why nothing can be bound to it.
-  public func binding() throws(InterfaceBindingError) -> InterfaceBinding {
+  public func binding(
+    among devices: NetworkDevices = NetworkDevices()
+  ) throws(InterfaceBindingError) -> InterfaceBinding {
     if let text = hardwareAddress.ifSet {
       guard let address = HardwareAddress(text) else { throw .hardwareAddress(text) }
+      if let name = networkDevice.ifSet, PortalHost.isInterfaceName(name),
+        devices.hardwareAddress(of: name) == address, devices.name(of: address) != name
+      {
+        return .device(name)
+      }
       return .hardwareAddress(address)
     }
     if let name = networkDevice.ifSet {

@@ -21,10 +21,14 @@ extension LoginRequest {
         ?? record?.interface.initiatorName.flatMap({ try? InitiatorName($0) }) ?? initiator
     else { return nil }
     self.init(initiator: initiator, target: target, portal: portal)
-    let recorded = record.flatMap {
-      try? LoginDescription($0).request { () throws(LoginDescriptionError) in initiator }
+    let recorded = record.flatMap { record in
+      // What its connection is bound to the kernel tells; that nothing can be bound to the interface takes nothing else away.
+      var unbound = record
+      (unbound.interface.networkDevice, unbound.interface.hardwareAddress, unbound.interface.address) = (nil, nil, nil)
+      return try? LoginDescription(unbound).request { () throws(LoginDescriptionError) in initiator }
     }
     if let recorded { options = recorded.options }
+    if let binding = try? record?.interface.binding() { options.binding = binding }
     options.interfaceName = session.interfaceName ?? options.interfaceName
     // The kernel does not know which digest the login had. MD5 is open-iscsi's default, and what every target knows; some
     // refuse a list that has more.

@@ -83,6 +83,7 @@ public struct RecordPlan: Sendable {
   mutating func create(
     _ record: NodeRecord, from defaults: NodeRecord, over stored: RecordDatabase.Stored<NodeRecord>? = nil
   ) {
+    if record.target.iscsiName == nil { warn("\(record.target): \(TargetName.Warning.noFormat)") }
     add(.created, .node(record), SettingChange.list(from: defaults, to: record), .saveNode(record, over: stored))
   }
 

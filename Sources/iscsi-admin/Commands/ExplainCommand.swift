@@ -34,7 +34,7 @@ struct ExplainCommand: ReportingCommand {
     let sessions = subject.sessions(among: all, inventory, sysfs: sysfs.root)
     // Records add to what is known, and need not be there to be read.
     let records = Self.records(of: subject.targets(of: sessions), in: try? RecordStore.ofMachine().database)
-    let places = subject.isTarget ? SessionSubject.missing(records, among: all) : []
+    let places = subject.isTarget(sessions) ? SessionSubject.missing(records, among: all) : []
     guard !sessions.isEmpty || !places.isEmpty else { throw subject.nothing }
     let collector = EvidenceCollector(sysfs: sysfs, initiator: daemon.initiator, inventory: inventory)
     let recorded = SessionSubject.recorded(sessions, by: records)

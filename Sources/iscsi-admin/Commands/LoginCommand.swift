@@ -95,7 +95,9 @@ struct LoginCommand: ReportingCommand {
       progress.end()
       return LoginOutcome(results, after: answer.map { (portal, $0) })
     }
-    return try outcome.output(report)
+    var output = try outcome.output(report)
+    for target in targets where target.iscsiName == nil { output.warn("\(target): \(TargetName.Warning.noFormat)") }
+    return output
   }
 
   /// How to log in, to whatever target.

@@ -55,14 +55,22 @@ enum SessionSubject: Hashable, Sendable {
     }
   }
 
-  /// Whether all of a target is meant, also what is not there.
-  var isTarget: Bool {
-    if case .target = self { true } else { false }
+  /// Whether all of a target is meant, also what is not there. A word that names no disk may be the name of a target.
+  func isTarget(_ sessions: [SessionSnapshot]) -> Bool {
+    switch self {
+    case .session: false
+    case .target: true
+    case .device: sessions.isEmpty
+    }
   }
 
-  /// The targets that it is about: that which is named, and those of its sessions.
+  /// The targets that it is about: that which is named, or may be, and those of its sessions.
   func targets(of sessions: [SessionSnapshot]) -> [TargetName] {
-    if case .target(let name) = self { return [name] }
+    switch self {
+    case .target(let name): return [name]
+    case .device(let text) where sessions.isEmpty: return [try? TargetName(text)].compactMap(\.self)
+    case .session, .device: break
+    }
     return Set(sessions.compactMap(\.targetName)).sorted().compactMap { try? TargetName($0) }
   }
 

@@ -144,6 +144,19 @@ struct ExplainCommandTests {
     #expect(output.text.contains("\"subjects\" : [\n\n  ]"))
   }
 
+  @Test("A word that names no disk may name a target, whose records are looked at")
+  func oddTarget() throws {
+    let target = try TargetName("mytarget")
+    var session = SessionSnapshot.example(1)
+    session.targetName = "iqn.2026-11.org.example:a"
+    let word = try SessionSubject("mytarget")
+    #expect(word.targets(of: []) == [target] && word.isTarget([]))
+    #expect(word.targets(of: [session]).map(\.description) == ["iqn.2026-11.org.example:a"])
+    #expect(!word.isTarget([session]))
+    #expect(try SessionSubject("/dev/sda").targets(of: []) == [])
+    #expect(try SessionSubject("5").targets(of: []) == [] && !SessionSubject("5").isTarget([]))
+  }
+
   @Test("Without a daemon the kernel's word is told, and that nobody could be asked")
   func withoutDaemon() async throws {
     let tree = try SysfsTree()

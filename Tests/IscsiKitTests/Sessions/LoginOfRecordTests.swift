@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import IscsiKitTesting
 import Testing
 
 @testable import IscsiKit
@@ -95,6 +96,43 @@ struct LoginOfRecordTests {
       #expect(try request(record).options.binding == binding)
     } else {
       #expect(throws: LoginDescriptionError.self) { try LoginDescription(record) }
+    }
+  }
+
+  @Test("Of a card and the VLAN on it, which have one address, the one that is named is meant")
+  func namedOfSeveral() throws {
+    let tree = try SysfsTree()
+    for name in ["eth0", "eth0.100", "eth1"] {
+      try tree.makeDirectory("class/net/\(name)")
+      let address = name == "eth1" ? "02:00:00:00:00:02" : "02:00:00:00:00:01"
+      try tree.set("class/net/\(name)/address", to: .text(address))
+    }
+    try tree.makeDirectory("class/net/eth0/device")
+    let devices = NetworkDevices(sysfs: tree.root)
+    let address = try #require(HardwareAddress("02:00:00:00:00:01"))
+    var record = InterfaceRecord.standard
+    record.hardwareAddress = address.description
+    let bound: [String: InterfaceBinding] = [
+      "eth0": .hardwareAddress(address), "eth0.100": .device("eth0.100"), "eth1": .hardwareAddress(address),
+      "eth9": .hardwareAddress(address), "no/name": .hardwareAddress(address),
+    ]
+    for (name, binding) in bound {
+      record.networkDevice = name
+      #expect(try record.binding(among: devices) == binding)
+    }
+  }
+
+  @Test("A session that is taken up keeps what its record says, also if nothing can be bound to the record's interface")
+  func adopted() throws {
+    var session = SessionSnapshot.example(1)
+    session.host = nil
+    var record = try record()
+    record.scan = .auto
+    for (device, binding) in [(nil, InterfaceBinding.automatic), ("eth1", .device("eth1"))] {
+      (record.interface.address, record.interface.networkDevice) = ("10.0.0.2", device)
+      let name = try InitiatorName("iqn.2026-11.org.example:here")
+      let taken = LoginRequest(deriving: session, initiator: name, secrets: (nil, nil), record: record)
+      #expect(try #require(taken).options.scan == .all && taken?.options.binding == binding)
     }
   }
 

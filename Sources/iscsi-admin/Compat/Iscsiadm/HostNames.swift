@@ -11,11 +11,12 @@ final class HostNames: Sendable {
     var addresses: [PortalHost: Set<IPAddress>] = [:]
   }
 
-  /// Whether two hosts are the same. A name is looked up once.
-  func areSame(_ one: PortalHost, _ other: PortalHost) -> Bool {
+  /// Whether two hosts are the same; nil if nobody knows, as a name has no address. A name is looked up once.
+  func areSame(_ one: PortalHost, _ other: PortalHost) -> Bool? {
     if one == other { return true }
     if case .address = one, case .address = other { return false }
-    return !addresses(of: one).isDisjoint(with: addresses(of: other))
+    let (addresses, others) = (addresses(of: one), addresses(of: other))
+    return addresses.isEmpty || others.isEmpty ? nil : !addresses.isDisjoint(with: others)
   }
 
   private func addresses(of host: PortalHost) -> Set<IPAddress> {

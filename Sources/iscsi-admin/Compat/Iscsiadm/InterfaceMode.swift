@@ -191,6 +191,7 @@ struct InterfaceMode {
       throw IscsiadmError(.invalidArgument, "iface \(name) is a special interface and cannot be deleted.", failed)
     }
     let present = PresentSessions(try machine.sessions())
+    try present.lookUpNames(in: machine, .init(interface: InterfaceName(name)))
     try machine.changing { (changes) throws(IscsiadmError) in
       guard let stored = try stored(name) else {
         // A file that is no record can be got rid of, too.
@@ -200,7 +201,7 @@ struct InterfaceMode {
       let nodes = try machine.reading { () throws(DatabaseError) in
         try machine.database.nodes(.init(interface: stored.record.name)).records
       }
-      if let node = nodes.map(\.record).first(where: { present.count(of: $0) > 0 }) {
+      if let node = nodes.map(\.record).first(where: present.mayUse) {
         throw IscsiadmError(
           .sessionExists, NodeText.refusedRemoval(node),
           "Could not delete iface \(name): \(ExitStatus.sessionExists.openISCSIText)")

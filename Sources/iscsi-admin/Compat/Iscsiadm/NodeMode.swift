@@ -66,7 +66,7 @@ struct NodeMode {
       // A name counts as its addresses, but not for what is only shown.
       if !options.flags.isDisjoint(with: Self.actions) || !options.operations.isSubset(of: .show) {
         let names = HostNames()
-        selection.nodes.isSameHost = { names.areSame($0, $1) }
+        selection.nodes.isSameHost = { names.areSame($0, $1) ?? false }
       }
       selection.nodes.port = portal.shownPort.flatMap(UInt16.init(exactly:)) ?? 0
     }
@@ -212,13 +212,14 @@ struct NodeMode {
   private func delete(_ selection: NodeSelection) throws(IscsiadmError) -> ExitStatus {
     guard !selection.isEmpty else { throw Self.noRecords }
     let present = PresentSessions(try machine.sessions())
+    try present.lookUpNames(in: machine, selection.nodes)
     var kept: [NodeRecord] = []
     var problems: [RecordProblem] = []
     let count = try machine.changing { (changes) throws(DatabaseError) -> Int in
       let listing = try machine.database.nodes(selection.nodes)
       problems = listing.problems
       for stored in listing.records {
-        if present.count(of: stored.record) > 0 { kept.append(stored.record) } else { changes.delete(stored) }
+        if present.mayUse(stored.record) { kept.append(stored.record) } else { changes.delete(stored) }
       }
       return listing.records.count
     }
@@ -272,9 +273,10 @@ struct NodeSelection {
   /// Whether a session is one to a node that is meant.
   func includes(_ session: SessionSnapshot) -> Bool {
     guard !isEmpty, let portal = session.configuredPortal else { return false }
+    // The host last, as a name may have to be looked up.
     return (nodes.target == nil || nodes.target?.description == session.targetName)
-      && nodes.host.map { nodes.isSameHost(portal.host, $0) } != false
       && (nodes.port == nil || nodes.port == portal.port)
       && (nodes.interface == nil || nodes.interface?.description == session.interfaceName ?? "default")
+      && nodes.host.map { nodes.isSameHost(portal.host, $0) } != false
   }
 }

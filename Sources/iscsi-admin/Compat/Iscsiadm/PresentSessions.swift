@@ -11,12 +11,35 @@ struct PresentSessions {
     self.sessions = Dictionary(grouping: sessions, by: \.targetName)
   }
 
-  /// How many sessions a record stands for. A name is looked up only where a session of the target may be meant.
+  /// How many sessions a record stands for. A name is looked up only where a session of the target may be meant; one that has no
+  /// address stands for none.
   func count(of record: NodeRecord) -> Int {
     guard let candidates = sessions[record.target.description] else { return 0 }
     var selection = NodeSelection(record)
-    selection.nodes.isSameHost = { [names] in names.areSame($0, $1) }
+    selection.nodes.isSameHost = { [names] in names.areSame($0, $1) ?? false }
     return candidates.count(where: selection.includes)
+  }
+
+  /// Whether a session may be that of a record. A name that has no address now may have had the session's before: what is deleted
+  /// by mistake is gone.
+  func mayUse(_ record: NodeRecord) -> Bool {
+    guard let candidates = sessions[record.target.description] else { return false }
+    var selection = NodeSelection(record)
+    selection.nodes.isSameHost = { [names] in names.areSame($0, $1) ?? true }
+    return candidates.contains(where: selection.includes)
+  }
+
+  /// Looks up the names that records of the sessions' targets have, as far as a filter lets them through. A name server that does not
+  /// answer must not keep others from the database, so it is asked before a change begins.
+  func lookUpNames(in machine: RecordMachine, _ filter: RecordDatabase.NodeFilter) throws(IscsiadmError) {
+    for target in sessions.keys.compactMap({ $0.flatMap { try? TargetName($0) } }) {
+      var filter = filter
+      guard filter.target == nil || filter.target == target else { continue }
+      filter.target = target
+      let wanted = filter
+      let found = try machine.reading { () throws(DatabaseError) in try machine.database.nodes(wanted).records }
+      for stored in found { _ = mayUse(stored.record) }
+    }
   }
 
   /// The same of several records, by what makes their sessions the same.
