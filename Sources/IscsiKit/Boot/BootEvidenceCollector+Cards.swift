@@ -128,7 +128,7 @@ extension BootEvidenceCollector {
   private func fitting(_ device: DrivenDevice, _ evidence: BootEvidence) -> String? {
     guard let alias = device.modalias, let modules = evidence.modules else { return nil }
     let all = modules.modules(driving: alias)
-    let present = evidence.image?.modules ?? []
+    let present = evidence.image?.modules(of: evidence.kernel) ?? []
     return all.first { modules.place(of: $0) == .builtIn || present.contains($0) } ?? all.first
   }
 }

@@ -125,31 +125,6 @@ extension BootRule {
     ]
   }
 
-  static let imageModules = BootRule("image-modules") { evidence in
-    guard let image = evidence.image, let modules = evidence.modules else { return [] }
-    let present = image.modules
-    let needed = evidence.needs.flatMap { need in
-      modules.closure(of: [need.module]).map { (module: $0, need: need) }
-    }
-    let missing = needed.filter { !present.contains($0.module) }
-    let severe = missing.filter { !$0.need.isOptional }
-    guard let worst = severe.first ?? missing.first else {
-      return [Match(.ok, "the image has all modules that a boot needs")]
-    }
-    var lines: [String] = []
-    for item in severe.isEmpty ? missing : severe {
-      let reason = item.module == item.need.module ? "" : ", by way of \(item.need.module)"
-      let line = "\(item.module) (\(item.need.reason)\(reason))"
-      if !lines.contains(line) { lines.append(line) }
-    }
-    return [
-      Match(
-        severe.isEmpty ? .warning : .problem, "the image lacks modules, such as \(worst.module)",
-        evidence: lines.sorted(),
-        remedy: image.remedy("name them in \(image.moduleList)"))
-    ]
-  }
-
   static let imageClient = BootRule("image-dhcp") { evidence in
     // The hooks of others ask in their own way.
     guard let image = evidence.image, image.ownHook != nil || image.otherHook == nil else { return [] }
@@ -321,16 +296,6 @@ extension InitramfsImage {
   fileprivate var lacksQueue: Bool {
     guard generator == .dracut, hasSystemd else { return false }
     return !names.contains { $0.hasSuffix("systemd/system/dracut-initqueue.service") }
-  }
-
-  /// Where its generator is told of modules.
-  fileprivate var moduleList: String {
-    switch generator {
-    case .initramfsTools: "/etc/initramfs-tools/modules"
-    case .dracut: "add_drivers+= of /etc/dracut.conf.d"
-    case .mkinitcpio: "MODULES of /etc/mkinitcpio.conf, or take autodetect out of HOOKS"
-    case nil: "the configuration of the program that makes images"
-    }
   }
 
   /// Something to do, and the command after it.

@@ -64,6 +64,15 @@ public struct InitramfsImage: Hashable, Sendable {
       case .mkinitcpio: "mkinitcpio -P"
       }
     }
+
+    /// The command that makes the image of a kernel anew.
+    func command(for kernel: String) -> String {
+      switch self {
+      case .initramfsTools: "update-initramfs -u -k \(kernel)"
+      case .dracut: "dracut --force --kver \(kernel)"
+      case .mkinitcpio: command
+      }
+    }
   }
 
   /// Where it is.
@@ -89,8 +98,33 @@ public struct InitramfsImage: Hashable, Sendable {
     return names.contains("init_functions") || names.contains("buildconfig") ? .mkinitcpio : nil
   }
 
-  /// The modules in it, by their names.
-  public var modules: Set<String> { Set(names.compactMap(KernelModules.name(ofFile:))) }
+  /// The folders that kernels' modules are in, each in one of the kernel's name.
+  private static let modulesFolders = ["usr/lib/modules/", "lib/modules/"]
+
+  /// The modules in it that are a kernel's, by their names. The kernel takes those of no other one.
+  public func modules(of kernel: String) -> Set<String> {
+    let folders = Self.modulesFolders.map { "\($0)\(kernel)/" }
+    return Set(
+      names.filter { name in folders.contains { name.hasPrefix($0) } }.compactMap(KernelModules.name(ofFile:)))
+  }
+
+  /// The kernels that it has modules of, from the oldest.
+  public var kernels: [String] {
+    let all = names.compactMap { name -> String? in
+      guard let folder = Self.modulesFolders.first(where: name.hasPrefix), KernelModules.name(ofFile: name) != nil
+      else { return nil }
+      let rest = name.dropFirst(folder.count)
+      return rest.firstIndex(of: "/").map { String(rest[..<$0]) }
+    }
+    return Set(all).sorted { $0.isOlder(than: $1) }
+  }
+
+  /// Whether programs find a kernel's modules in it: `modprobe` goes by the list that `depmod` makes.
+  public func listsModules(of kernel: String) -> Bool {
+    Self.modulesFolders.contains { folder in
+      ["modules.dep", "modules.dep.bin"].contains { names.contains("\(folder)\(kernel)/\($0)") }
+    }
+  }
 
   /// Whether a program is in it, in whatever folder programs are.
   public func hasProgram(_ name: String) -> Bool {

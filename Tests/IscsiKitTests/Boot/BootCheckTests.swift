@@ -26,7 +26,10 @@ struct BootCheckTests {
     evidence.drivers = ["virtio_net"]
     evidence.daemonUnits = ["/etc/systemd/system/sysinit.target.wants/iscsi-admin.service"]
     var files = Set(Self.names.map { "usr/lib/modules/6.12/kernel/\($0).ko.zst" })
-    files.formUnion(["usr/sbin/iscsi-admin", "usr/bin/udhcpc", "scripts/functions", "scripts/local-top/iscsi-admin"])
+    files.formUnion([
+      "usr/lib/modules/6.12/modules.dep", "usr/sbin/iscsi-admin", "usr/bin/udhcpc", "scripts/functions",
+      "scripts/local-top/iscsi-admin",
+    ])
     evidence.image = InitramfsImage(path: "/boot/initrd.img-6.12", names: files)
     let name = try InitiatorName(try #require(session.initiatorName))
     var input = BootPlan.Input(

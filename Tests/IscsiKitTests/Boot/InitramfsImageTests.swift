@@ -95,13 +95,14 @@ struct InitramfsImageTests {
       testArchive([
         "usr/sbin/iscsi-admin": "x", "etc/iscsi/initiatorname.iscsi": "InitiatorName=iqn.2026-11.org.example:a\n",
         "scripts/functions": "", "usr/lib/modules/6/kernel/drivers/scsi/iscsi_tcp.ko.zst": "",
-        "usr/lib/x/crc-t10dif.ko": "",
+        "usr/lib/modules/6/crc-t10dif.ko": "", "usr/lib/x/libiscsi.ko": "", "lib/modules/5/sd_mod.ko": "",
       ]))
     let packed = try gzip(plain)
     let path = try file(testArchive(["kernel/early": "12345"]) + [UInt8](repeating: 0, count: 300) + packed)
     let image = try InitramfsImage(reading: path, until: .now + .seconds(20))
     #expect(image.names.contains("kernel/early") && image.hasProgram("iscsi-admin") && !image.hasProgram("iscsistart"))
-    #expect(image.modules == ["iscsi_tcp", "crc_t10dif"] && image.generator == .initramfsTools)
+    #expect(image.modules(of: "6") == ["iscsi_tcp", "crc_t10dif"] && image.generator == .initramfsTools)
+    #expect(image.kernels == ["5", "6"] && !image.listsModules(of: "6"))
     #expect(image.texts["etc/iscsi/initiatorname.iscsi"]?.contains("example:a") == true)
     try remove(plain)
     try remove(path)

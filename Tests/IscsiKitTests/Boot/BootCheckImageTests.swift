@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+import IscsiKitTesting
+import SystemPackage
+import Testing
+
+@testable import IscsiKit
+
+@Suite("What the check before a boot finds in an image")
+struct BootCheckImageTests {
+  /// A kernel with one module, and an image with these files.
+  private func evidence(_ names: Set<String>, _ line: String = "quiet") -> BootEvidence {
+    var evidence = BootEvidence(kernel: "6.12.1")
+    evidence.modules = KernelModules(dependencies: "kernel/iscsi_tcp.ko:\n", builtIn: "")
+    evidence.image = InitramfsImage(path: "/boot/i", names: names)
+    var input = BootPlan.Input(parameters: BootParameters(KernelCommandLine(line)))
+    input.machineName = try? InitiatorName("iqn.2026-11.org.example:here")
+    evidence.plan = BootPlan(input)
+    return evidence
+  }
+
+  private func findings(_ evidence: BootEvidence, _ rule: String) -> [String] {
+    evidence.findings.filter { $0.rule == rule }.map { "\($0.verdict.rawValue) \($0.what)" }
+  }
+
+  @Test(
+    "Modules of another kernel, or without their list, are none",
+    arguments: [
+      (
+        ["usr/lib/modules/6.12.1/k/iscsi_tcp.ko.xz", "usr/lib/modules/6.12.1/modules.dep"],
+        "ok the image has all modules that a boot needs"
+      ),
+      (
+        ["lib/modules/6.12.1/k/iscsi_tcp.ko", "lib/modules/6.12.1/modules.dep.bin"],
+        "ok the image has all modules that a boot needs"
+      ),
+      (
+        ["usr/lib/modules/6.1.0-old/k/iscsi_tcp.ko", "usr/lib/modules/6.1.0-old/modules.dep"],
+        "problem the image has modules of kernel 6.1.0-old and none of 6.12.1"
+      ),
+      (
+        ["usr/lib/modules/6.12.1/k/iscsi_tcp.ko"],
+        "problem the image has modules of kernel 6.12.1 and no list of them, so that none is found"
+      ),
+      (["usr/share/iscsi_tcp.ko"], "problem the image lacks modules, such as iscsi_tcp"),
+    ] as [(Set<String>, String)])
+  func modules(names: Set<String>, wanted: String) {
+    #expect(findings(evidence(names), "image-modules") == [wanted])
+  }
+
+  @Test("An image of another kernel has to be made anew for this one, as its generator does it")
+  func otherKernel() {
+    func remedy(_ name: String) -> Finding.Remedy? {
+      evidence(["usr/lib/modules/6.1/a.ko", name]).findings.first { $0.rule == "image-modules" }?.remedy
+    }
+    #expect(remedy("scripts/functions") == .advice("update-initramfs -u -k 6.12.1"))
+    #expect(remedy("usr/lib/dracut/x") == .advice("dracut --force --kver 6.12.1"))
+    #expect(remedy("x") == .advice("make the image anew for kernel 6.12.1"))
+    #expect(
+      remedy("buildconfig")
+        == .advice(
+          "see that /boot is mounted, and install the kernel's package anew if it was not when the kernel was upgraded; "
+            + "then: mkinitcpio -P"))
+  }
+}
