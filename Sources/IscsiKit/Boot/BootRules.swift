@@ -79,22 +79,34 @@ extension BootRule {
     }
     guard let failure = evidence.imageFailure else { return [] }
     // What cannot be read may be as it should.
-    let isMissing = if case .notFound = failure { true } else { false }
+    let isUseless =
+      switch failure {
+      case .notFound, .cutOff: true
+      case .unreadable, .noProgram, .malformed, .enclosed: false
+      }
     return [
       Match(
-        isMissing ? .problem : .warning, failure.description, remedy: failure.advice.map(Finding.Remedy.advice))
+        isUseless ? .problem : .warning, failure.description, remedy: failure.advice.map(Finding.Remedy.advice))
     ]
   }
 
   static let imageProgram = BootRule("image-program") { evidence in
     guard let image = evidence.image else { return [] }
-    let programs = ["iscsi-admin", "iscsistart", "iscsiadm"].filter(image.hasProgram)
+    let programs = ["iscsi-admin", "iscsistart", "iscsiadm"].compactMap { name in
+      image.program(name).map { (name: name, path: $0.path, fault: $0.fault) }
+    }
     guard let program = programs.first else {
       return [
         Match(.problem, "the image has no program that logs in", remedy: image.remedy("make it part of the image"))
       ]
     }
-    return [Match(.ok, "the image has \(program)")]
+    guard let fault = program.fault else { return [Match(.ok, "the image has \(program.name)")] }
+    return [
+      Match(
+        .problem, "the image has a \(program.name) that cannot be run",
+        evidence: ["/\(program.path) in the image: \(fault)"],
+        remedy: image.remedy("see that the program of this system is whole, and that there is room for the image"))
+    ]
   }
 
   static let imageHook = BootRule("image-hook") { evidence in

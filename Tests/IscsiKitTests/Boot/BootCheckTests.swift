@@ -70,6 +70,8 @@ struct BootCheckTests {
       { $0.image?.names.remove("usr/lib/modules/6.12/kernel/iscsi_ibft.ko.zst") }, ["warning image-modules"]
     ),
     ("no program", { $0.image?.names.remove("usr/sbin/iscsi-admin") }, ["problem image-program"]),
+    ("a program that cannot be run", { $0.image?.faults["usr/sbin/iscsi-admin"] = .empty }, ["problem image-program"]),
+    ("an image that is cut off", { ($0.image, $0.imageFailure) = (nil, .cutOff("/boot/i")) }, ["problem image"]),
     ("no hook", { $0.image?.names.remove("scripts/local-top/iscsi-admin") }, ["problem image-hook"]),
     ("no image", { ($0.image, $0.imageFailure) = (nil, .notFound(kernel: "6.12")) }, ["problem image"]),
     (
