@@ -140,19 +140,29 @@ extension BootRule {
   static let imageClient = BootRule("image-dhcp") { evidence in
     // The hooks of others ask in their own way.
     guard let image = evidence.image, image.ownHook != nil || image.otherHook == nil else { return [] }
-    let leased = (evidence.plan?.links ?? []).filter { if case .dhcp = $0.addressing { true } else { false } }
-    guard !leased.isEmpty else { return [] }
-    let programs = DHCPClient.programs.map(\.name)
-    if let client = programs.first(where: image.hasProgram) {
-      return [Match(.ok, "the image has a DHCP client: \(client)")]
+    let links = evidence.plan?.links ?? []
+    return [false, true].compactMap { isIPv6 in
+      let leased = links.filter { $0.addressing == .dhcp(isIPv6: isIPv6) }
+      return leased.isEmpty ? nil : client(for: leased, isIPv6: isIPv6, in: image)
     }
-    return [
-      Match(
-        leased.allSatisfy(\.isFallback) ? .warning : .problem, "the image has no DHCP client",
-        evidence: leased.map { "\($0.device) gets its address by DHCP (\($0.origin ?? $0.source))" } + [
-          "none of \(programs.joined(separator: ", ")) is in the image"
-        ], remedy: image.remedy("make one part of the image, or give the address with ip="))
-    ]
+  }
+
+  /// Whether an image has a client for links that get their addresses of one kind by DHCP. One that does IPv4 is of no use for IPv6.
+  private static func client(for leased: [BootLink], isIPv6: Bool, in image: InitramfsImage) -> Match {
+    let kind = isIPv6 ? "DHCPv6" : "DHCP"
+    let clients = DHCPClient.programs.compactMap { isIPv6 ? $0.nameForIPv6 : $0.name }
+    if let client = clients.first(where: image.hasProgram) {
+      return Match(.ok, "the image has a \(kind) client: \(client)")
+    }
+    let others = DHCPClient.programs.flatMap { [$0.name, $0.nameForIPv6].compactMap(\.self) }
+    let useless = others.filter(image.hasProgram).map {
+      "\($0) is in it, and asks for \(isIPv6 ? "IPv4" : "IPv6") addresses alone"
+    }
+    return Match(
+      leased.allSatisfy(\.isFallback) ? .warning : .problem, "the image has no \(kind) client",
+      evidence: leased.map { "\($0.device) gets its address by \(kind) (\($0.origin ?? $0.source))" } + [
+        "none of \(clients.joined(separator: ", ")) is in the image"
+      ] + useless, remedy: image.remedy("make one part of the image, or give the address with ip="))
   }
 
   static let initiatorName = BootRule("initiator-name") { evidence in

@@ -12,7 +12,8 @@ struct BootCheckImageTests {
     var evidence = BootEvidence(kernel: "6.12.1")
     evidence.modules = KernelModules(dependencies: "kernel/iscsi_tcp.ko:\n", builtIn: "")
     evidence.image = InitramfsImage(path: "/boot/i", names: names)
-    var input = BootPlan.Input(parameters: BootParameters(KernelCommandLine(line)))
+    var input = BootPlan.Input(
+      parameters: BootParameters(KernelCommandLine(line), place: "on the kernel's command line"))
     input.machineName = try? InitiatorName("iqn.2026-11.org.example:here")
     evidence.plan = BootPlan(input)
     return evidence
@@ -60,5 +61,37 @@ struct BootCheckImageTests {
         == .advice(
           "see that /boot is mounted, and install the kernel's package anew if it was not when the kernel was upgraded; "
             + "then: mkinitcpio -P"))
+  }
+
+  @Test(
+    "An address of each kind needs a client that asks for it",
+    arguments: [
+      ("eth0:dhcp6", ["ipconfig", "dhcpcd"], ["problem the image has no DHCPv6 client"]),
+      ("eth0:dhcp6", ["udhcpc"], ["problem the image has no DHCPv6 client"]),
+      ("eth0:dhcp6", ["udhcpc6"], ["ok the image has a DHCPv6 client: udhcpc6"]),
+      ("eth0:dhcp6", ["dhclient"], ["ok the image has a DHCPv6 client: dhclient"]),
+      ("eth0:dhcp", ["udhcpc6"], ["problem the image has no DHCP client"]),
+      ("eth0:dhcp", ["ipconfig"], ["ok the image has a DHCP client: ipconfig"]),
+      (
+        "eth0:dhcp ip=eth1:dhcp6", ["udhcpc"],
+        ["ok the image has a DHCP client: udhcpc", "problem the image has no DHCPv6 client"]
+      ),
+    ] as [(String, [String], [String])])
+  func clients(parameter: String, programs: [String], wanted: [String]) {
+    let evidence = evidence(
+      Set(programs.map { "usr/sbin/\($0)" } + ["hooks/iscsi-admin"]),
+      "netroot=iscsi:10.0.0.1::::iqn.2026-11.org.example:disk ip=\(parameter)")
+    #expect(findings(evidence, "image-dhcp") == wanted)
+  }
+
+  @Test("A client that is there for the other kind alone is told of")
+  func otherClient() throws {
+    let evidence = evidence(
+      ["usr/sbin/dhcpcd", "hooks/iscsi-admin"], "netroot=iscsi:10.0.0.1::::iqn.2026-11.org.example:disk ip=eth0:dhcp6")
+    #expect(
+      evidence.findings.first { $0.rule == "image-dhcp" }?.evidence == [
+        "eth0 gets its address by DHCPv6 (ip= on the kernel's command line)",
+        "none of udhcpc6, dhclient is in the image", "dhcpcd is in it, and asks for IPv4 addresses alone",
+      ])
   }
 }
