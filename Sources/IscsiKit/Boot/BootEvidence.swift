@@ -7,8 +7,10 @@ public import SystemPackage
 public struct BootEvidence: Sendable {
   /// The kernel that is to be booted: `6.12.1-amd64`.
   public var kernel: String
-  /// Newer kernels that are installed, where nobody has said which one is to be booted.
+  /// Newer kernels that are installed.
   public var newerKernels: [String] = []
+  /// Whether somebody has said which kernel is to be booted.
+  public var isKernelNamed = false
   /// Where the modules of kernels are looked for.
   public var modulesFolder: FilePath = "/lib/modules"
   /// Its modules; nil if `/lib/modules` has none for it.

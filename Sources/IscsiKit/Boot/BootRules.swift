@@ -26,6 +26,11 @@ extension BootRule {
     guard let newest = evidence.newerKernels.last else {
       return [Match(.ok, "no kernel is installed that is newer than \(evidence.kernel)")]
     }
+    // Who names a kernel means that one.
+    if evidence.isKernelNamed {
+      let what = "a kernel newer than \(evidence.kernel) is installed, and --kernel asks about \(evidence.kernel)"
+      return [Match(.ok, what, evidence: evidence.newerKernels)]
+    }
     return [
       Match(
         .warning, "a newer kernel is installed, and all this is about \(evidence.kernel)",

@@ -260,6 +260,10 @@ struct BootCheckTests {
       try tree.set("lib/modules/\(kernel)/modules.dep", to: .text(""))
     }
     #expect(BootEvidenceCollector(sources).evidence { _ in nil }.newerKernels == ["6.12.3"])
+    other.kernel = "6.12"
+    let found = other.evidence { _ in nil }.findings.first { $0.rule == "newer-kernel" }
+    #expect(found?.verdict == .ok && found?.evidence == ["6.12.3"])
+    #expect(found?.what.hasPrefix("a kernel newer than 6.12 is installed") == true)
     tree.remove("proc/sys/kernel/osrelease")
     #expect(BootEvidenceCollector(sources).evidence { _ in nil }.kernel == "6.12.3")
     other.kernel = "../6.12"
