@@ -196,7 +196,7 @@ extension BootRule {
 
   static let parameters = BootRule("parameters") { evidence in
     guard let image = evidence.image, let plan = evidence.plan else { return [] }
-    let problems = plan.problems.map { Match(.warning, $0.description) }
+    let problems = plan.problems.map { Match(.warning, $0.description) } + credentials(of: plan)
     guard !plan.isEmpty else {
       // The page's hooks have the values in themselves.
       guard image.ownHook != nil || image.otherHook == nil else { return problems }

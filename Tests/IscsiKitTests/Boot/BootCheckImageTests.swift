@@ -94,4 +94,38 @@ struct BootCheckImageTests {
         "none of udhcpc6, dhclient is in the image", "dhcpcd is in it, and asks for IPv4 addresses alone",
       ])
   }
+
+  @Test(
+    "CHAP settings that a login refuses are a problem, and short secrets a warning",
+    arguments: [
+      ("iscsi_username=alice iscsi_password=wonderland12", []),
+      (
+        "iscsi_username=alice iscsi_password=wonderland12 iscsi_in_username=queen iscsi_in_password=offwithherhead", []
+      ),
+      (
+        "iscsi_username=alice iscsi_password=wonderland12 iscsi_in_username=queen iscsi_in_password=wonderland12",
+        ["problem the CHAP secrets of both directions are equal"]
+      ),
+      (
+        "iscsi_in_username=queen iscsi_in_password=offwithherhead",
+        ["problem the target is to prove itself by CHAP, but there are no credentials of our own"]
+      ),
+      (
+        "iscsi_username=alice iscsi_password=wonderland12 iscsi_in_username=queen",
+        ["problem the target is to prove itself by CHAP, but there is no secret for that"]
+      ),
+      (
+        "iscsi_username=alice iscsi_password=short iscsi_in_username=queen iscsi_in_password=offwith",
+        [
+          "warning the CHAP secret has 5 octets; RFC 7143 wants 12 at least",
+          "warning the CHAP secret of the target has 7 octets; RFC 7143 wants 12 at least",
+        ]
+      ),
+    ] as [(String, [String])])
+  func credentials(line: String, wanted: [String]) {
+    let target = "netroot=iscsi:10.0.0.1::::iqn.2026-11.org.example:disk"
+    let evidence = evidence(["hooks/iscsi-admin"], "\(target) \(line)")
+    #expect(findings(evidence, "parameters").filter { !$0.hasPrefix("ok") } == wanted)
+    #expect(!"\(evidence.findings)".contains("wonderland12") && !"\(evidence.findings)".contains("offwith"))
+  }
 }
