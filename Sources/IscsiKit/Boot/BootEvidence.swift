@@ -35,6 +35,8 @@ public struct BootEvidence: Sendable {
   public var cards: [Card] = []
   /// The network cards of the machine, with their MAC addresses, in words.
   public var machineCards: [String] = []
+  /// Whether the command line that counts leaves cards the names that the kernel gives them: `net.ifnames=0`.
+  public var keepsKernelNames = false
   /// Whether those are the cards of the machine that runs this, and the system is another one, perhaps for another machine.
   public var isForeign = false
   /// The modules of the kernel, in files or built in, that drive the cards that a boot uses.

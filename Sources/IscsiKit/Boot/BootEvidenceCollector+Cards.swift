@@ -21,6 +21,9 @@ extension BootEvidenceCollector {
     let (root, isOfRoot) = machineSysfs
     let devices = NetworkDevices(sysfs: root)
     evidence.isForeign = !isOfRoot
+    // systemd-udevd looks at no other place, and takes the last.
+    let line = KernelCommandLine(sources.commandLine ?? text("proc/cmdline") ?? "")
+    evidence.keepsKernelNames = line.words.last { $0.name == "net.ifnames" }?.value == "0"
     evidence.machineCards = devices.bootable().map { name in
       name + (devices.hardwareAddress(of: name).map { " (\($0))" } ?? "")
     }

@@ -151,6 +151,13 @@ public struct InitramfsImage: Hashable, Sendable {
     }
   }
 
+  /// Whether it has a udev, which gives network cards other names than the kernel.
+  var hasUdev: Bool {
+    names.contains { name in
+      ["systemd-udevd", "udevd", "udevadm"].contains { name == $0 || name.hasSuffix("/\($0)") }
+    }
+  }
+
   /// Whether a program is in it that can be run, in whatever folder programs are.
   public func hasProgram(_ name: String) -> Bool { program(name).map { $0.fault == nil } ?? false }
 
