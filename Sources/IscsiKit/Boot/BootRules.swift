@@ -176,7 +176,7 @@ extension BootRule {
       return [
         Match(
           .problem, "the image does not know as whom to log in",
-          evidence: ["it has no /etc/iscsi/initiatorname.iscsi, and no parameter names us"],
+          evidence: ["\(image.lackOfName), and no parameter names us"],
           remedy: image.remedy("write /etc/iscsi/initiatorname.iscsi, or give iscsi_initiator="))
       ]
     }
@@ -323,6 +323,21 @@ extension InitramfsImage {
   fileprivate var lacksQueue: Bool {
     guard generator == .dracut, hasSystemd else { return false }
     return !names.contains { $0.hasSuffix("systemd/system/dracut-initqueue.service") }
+  }
+
+  /// Why no file in it says as whom to log in.
+  fileprivate var lackOfName: String {
+    let file = ["etc/iscsi/initiatorname.iscsi", "etc/initiatorname.iscsi"].first { texts[$0] != nil }
+    guard let file, let text = texts[file] else { return "it has no /etc/iscsi/initiatorname.iscsi" }
+    guard let value = InitiatorNameFile.value(in: text) else {
+      return "its /\(file) has no valid InitiatorName=: there is no such line"
+    }
+    do throws(ISCSINameError) {
+      _ = try InitiatorName(value)
+      return "its /\(file) has a valid InitiatorName="
+    } catch {
+      return "its /\(file) has no valid InitiatorName=: \(error.description)"
+    }
   }
 
   /// Something to do, and the command after it.

@@ -128,4 +128,21 @@ struct BootCheckImageTests {
     #expect(findings(evidence, "parameters").filter { !$0.hasPrefix("ok") } == wanted)
     #expect(!"\(evidence.findings)".contains("wonderland12") && !"\(evidence.findings)".contains("offwith"))
   }
+
+  @Test(
+    "A file without a usable name of us is told with the reason",
+    arguments: [
+      (nil, "it has no /etc/iscsi/initiatorname.iscsi"),
+      ("# nothing\n", "its /etc/iscsi/initiatorname.iscsi has no valid InitiatorName=: there is no such line"),
+      ("InitiatorName=\n", "its /etc/iscsi/initiatorname.iscsi has no valid InitiatorName=: the name is empty"),
+    ] as [(String?, String)])
+  func initiatorName(text: String?, reason: String) {
+    var evidence = evidence(["hooks/iscsi-admin"])
+    evidence.image?.texts["etc/iscsi/initiatorname.iscsi"] = text
+    evidence.plan = BootPlan(
+      BootPlan.Input(
+        parameters: BootParameters(KernelCommandLine("netroot=iscsi:10.0.0.1::::iqn.2026-11.org.example:disk"))))
+    #expect(
+      evidence.findings.first { $0.rule == "initiator-name" }?.evidence == ["\(reason), and no parameter names us"])
+  }
 }
