@@ -7,8 +7,10 @@ public import SystemPackage
 public struct BootEvidence: Sendable {
   /// The kernel that is to be booted: `6.12.1-amd64`.
   public var kernel: String
-  /// Newer kernels that are installed, where nobody has said which one is to be booted.
+  /// Newer kernels that are installed.
   public var newerKernels: [String] = []
+  /// Whether somebody has said which kernel is to be booted.
+  public var isKernelNamed = false
   /// Where the modules of kernels are looked for.
   public var modulesFolder: FilePath = "/lib/modules"
   /// Its modules; nil if `/lib/modules` has none for it.
@@ -33,6 +35,8 @@ public struct BootEvidence: Sendable {
   public var cards: [Card] = []
   /// The network cards of the machine, with their MAC addresses, in words.
   public var machineCards: [String] = []
+  /// Whether the command line that counts leaves cards the names that the kernel gives them: `net.ifnames=0`.
+  public var keepsKernelNames = false
   /// Whether those are the cards of the machine that runs this, and the system is another one, perhaps for another machine.
   public var isForeign = false
   /// The modules of the kernel, in files or built in, that drive the cards that a boot uses.

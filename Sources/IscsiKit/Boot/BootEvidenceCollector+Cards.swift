@@ -21,6 +21,9 @@ extension BootEvidenceCollector {
     let (root, isOfRoot) = machineSysfs
     let devices = NetworkDevices(sysfs: root)
     evidence.isForeign = !isOfRoot
+    // systemd-udevd looks at no other place, and takes the last.
+    let line = KernelCommandLine(sources.commandLine ?? text("proc/cmdline") ?? "")
+    evidence.keepsKernelNames = line.words.last { $0.name == "net.ifnames" }?.value == "0"
     evidence.machineCards = devices.bootable().map { name in
       name + (devices.hardwareAddress(of: name).map { " (\($0))" } ?? "")
     }
@@ -128,7 +131,7 @@ extension BootEvidenceCollector {
   private func fitting(_ device: DrivenDevice, _ evidence: BootEvidence) -> String? {
     guard let alias = device.modalias, let modules = evidence.modules else { return nil }
     let all = modules.modules(driving: alias)
-    let present = evidence.image?.modules ?? []
+    let present = evidence.image?.modules(of: evidence.kernel) ?? []
     return all.first { modules.place(of: $0) == .builtIn || present.contains($0) } ?? all.first
   }
 }

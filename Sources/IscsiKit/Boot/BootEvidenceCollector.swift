@@ -22,7 +22,8 @@ public struct BootEvidenceCollector: Sendable {
     var evidence = BootEvidence(kernel: kernel ?? runningKernel ?? installedKernels.last ?? "")
     evidence.modulesFolder = place("lib/modules")
     evidence.modules = modules(of: evidence.kernel)
-    if kernel == nil { evidence.newerKernels = installedKernels.filter { evidence.kernel.isOlder(than: $0) } }
+    evidence.isKernelNamed = kernel != nil
+    evidence.newerKernels = installedKernels.filter { evidence.kernel.isOlder(than: $0) }
     evidence.daemonUnits = daemonUnits
     lookAtRoot(&evidence)
     do throws(InitramfsImageError) {

@@ -63,9 +63,12 @@ extension BootRule {
         ))
     }
     let others = evidence.cards.contains { $0.device != nil }
-    // A boot without udev's names for devices (net.ifnames=0, or an image without udev) has the kernel's.
-    let isKernels = isKernelName(card.name) && !evidence.machineCards.contains { $0.hasPrefix("eth") }
-    let names = isKernels ? ["the kernel's own names count where nothing gives devices others (net.ifnames=0)"] : []
+    // The kernel's own names count where nothing gives devices others.
+    let reason =
+      evidence.keepsKernelNames
+      ? "net.ifnames=0 is on the command line" : evidence.image?.hasUdev == false ? "the image has no udev" : nil
+    let isKernels = reason != nil && isKernelName(card.name) && !evidence.machineCards.contains { $0.hasPrefix("eth") }
+    let names = isKernels ? ["at the boot the kernel's own names count, as \(reason ?? "")"] : []
     return Match(
       others || isKernels ? .warning : .problem, "there is no network card \(card.wanted) in this machine",
       evidence: ["asked for by \(card.origin)", "the cards of the machine: \(cards)"] + names,

@@ -26,6 +26,11 @@ extension BootRule {
     guard let newest = evidence.newerKernels.last else {
       return [Match(.ok, "no kernel is installed that is newer than \(evidence.kernel)")]
     }
+    // Who names a kernel means that one.
+    if evidence.isKernelNamed {
+      let what = "a kernel newer than \(evidence.kernel) is installed, and --kernel asks about \(evidence.kernel)"
+      return [Match(.ok, what, evidence: evidence.newerKernels)]
+    }
     return [
       Match(
         .warning, "a newer kernel is installed, and all this is about \(evidence.kernel)",
@@ -79,22 +84,34 @@ extension BootRule {
     }
     guard let failure = evidence.imageFailure else { return [] }
     // What cannot be read may be as it should.
-    let isMissing = if case .notFound = failure { true } else { false }
+    let isUseless =
+      switch failure {
+      case .notFound, .cutOff: true
+      case .unreadable, .noProgram, .malformed, .enclosed: false
+      }
     return [
       Match(
-        isMissing ? .problem : .warning, failure.description, remedy: failure.advice.map(Finding.Remedy.advice))
+        isUseless ? .problem : .warning, failure.description, remedy: failure.advice.map(Finding.Remedy.advice))
     ]
   }
 
   static let imageProgram = BootRule("image-program") { evidence in
     guard let image = evidence.image else { return [] }
-    let programs = ["iscsi-admin", "iscsistart", "iscsiadm"].filter(image.hasProgram)
+    let programs = ["iscsi-admin", "iscsistart", "iscsiadm"].compactMap { name in
+      image.program(name).map { (name: name, path: $0.path, fault: $0.fault) }
+    }
     guard let program = programs.first else {
       return [
         Match(.problem, "the image has no program that logs in", remedy: image.remedy("make it part of the image"))
       ]
     }
-    return [Match(.ok, "the image has \(program)")]
+    guard let fault = program.fault else { return [Match(.ok, "the image has \(program.name)")] }
+    return [
+      Match(
+        .problem, "the image has a \(program.name) that cannot be run",
+        evidence: ["/\(program.path) in the image: \(fault)"],
+        remedy: image.remedy("see that the program of this system is whole, and that there is room for the image"))
+    ]
   }
 
   static let imageHook = BootRule("image-hook") { evidence in
@@ -125,47 +142,32 @@ extension BootRule {
     ]
   }
 
-  static let imageModules = BootRule("image-modules") { evidence in
-    guard let image = evidence.image, let modules = evidence.modules else { return [] }
-    let present = image.modules
-    let needed = evidence.needs.flatMap { need in
-      modules.closure(of: [need.module]).map { (module: $0, need: need) }
-    }
-    let missing = needed.filter { !present.contains($0.module) }
-    let severe = missing.filter { !$0.need.isOptional }
-    guard let worst = severe.first ?? missing.first else {
-      return [Match(.ok, "the image has all modules that a boot needs")]
-    }
-    var lines: [String] = []
-    for item in severe.isEmpty ? missing : severe {
-      let reason = item.module == item.need.module ? "" : ", by way of \(item.need.module)"
-      let line = "\(item.module) (\(item.need.reason)\(reason))"
-      if !lines.contains(line) { lines.append(line) }
-    }
-    return [
-      Match(
-        severe.isEmpty ? .warning : .problem, "the image lacks modules, such as \(worst.module)",
-        evidence: lines.sorted(),
-        remedy: image.remedy("name them in \(image.moduleList)"))
-    ]
-  }
-
   static let imageClient = BootRule("image-dhcp") { evidence in
     // The hooks of others ask in their own way.
     guard let image = evidence.image, image.ownHook != nil || image.otherHook == nil else { return [] }
-    let leased = (evidence.plan?.links ?? []).filter { if case .dhcp = $0.addressing { true } else { false } }
-    guard !leased.isEmpty else { return [] }
-    let programs = DHCPClient.programs.map(\.name)
-    if let client = programs.first(where: image.hasProgram) {
-      return [Match(.ok, "the image has a DHCP client: \(client)")]
+    let links = evidence.plan?.links ?? []
+    return [false, true].compactMap { isIPv6 in
+      let leased = links.filter { $0.addressing == .dhcp(isIPv6: isIPv6) }
+      return leased.isEmpty ? nil : client(for: leased, isIPv6: isIPv6, in: image)
     }
-    return [
-      Match(
-        leased.allSatisfy(\.isFallback) ? .warning : .problem, "the image has no DHCP client",
-        evidence: leased.map { "\($0.device) gets its address by DHCP (\($0.origin ?? $0.source))" } + [
-          "none of \(programs.joined(separator: ", ")) is in the image"
-        ], remedy: image.remedy("make one part of the image, or give the address with ip="))
-    ]
+  }
+
+  /// Whether an image has a client for links that get their addresses of one kind by DHCP. One that does IPv4 is of no use for IPv6.
+  private static func client(for leased: [BootLink], isIPv6: Bool, in image: InitramfsImage) -> Match {
+    let kind = isIPv6 ? "DHCPv6" : "DHCP"
+    let clients = DHCPClient.programs.compactMap { isIPv6 ? $0.nameForIPv6 : $0.name }
+    if let client = clients.first(where: image.hasProgram) {
+      return Match(.ok, "the image has a \(kind) client: \(client)")
+    }
+    let others = DHCPClient.programs.flatMap { [$0.name, $0.nameForIPv6].compactMap(\.self) }
+    let useless = others.filter(image.hasProgram).map {
+      "\($0) is in it, and asks for \(isIPv6 ? "IPv4" : "IPv6") addresses alone"
+    }
+    return Match(
+      leased.allSatisfy(\.isFallback) ? .warning : .problem, "the image has no \(kind) client",
+      evidence: leased.map { "\($0.device) gets its address by \(kind) (\($0.origin ?? $0.source))" } + [
+        "none of \(clients.joined(separator: ", ")) is in the image"
+      ] + useless, remedy: image.remedy("make one part of the image, or give the address with ip="))
   }
 
   static let initiatorName = BootRule("initiator-name") { evidence in
@@ -174,7 +176,7 @@ extension BootRule {
       return [
         Match(
           .problem, "the image does not know as whom to log in",
-          evidence: ["it has no /etc/iscsi/initiatorname.iscsi, and no parameter names us"],
+          evidence: ["\(image.lackOfName), and no parameter names us"],
           remedy: image.remedy("write /etc/iscsi/initiatorname.iscsi, or give iscsi_initiator="))
       ]
     }
@@ -194,7 +196,7 @@ extension BootRule {
 
   static let parameters = BootRule("parameters") { evidence in
     guard let image = evidence.image, let plan = evidence.plan else { return [] }
-    let problems = plan.problems.map { Match(.warning, $0.description) }
+    let problems = plan.problems.map { Match(.warning, $0.description) } + credentials(of: plan)
     guard !plan.isEmpty else {
       // The page's hooks have the values in themselves.
       guard image.ownHook != nil || image.otherHook == nil else { return problems }
@@ -323,13 +325,18 @@ extension InitramfsImage {
     return !names.contains { $0.hasSuffix("systemd/system/dracut-initqueue.service") }
   }
 
-  /// Where its generator is told of modules.
-  fileprivate var moduleList: String {
-    switch generator {
-    case .initramfsTools: "/etc/initramfs-tools/modules"
-    case .dracut: "add_drivers+= of /etc/dracut.conf.d"
-    case .mkinitcpio: "MODULES of /etc/mkinitcpio.conf, or take autodetect out of HOOKS"
-    case nil: "the configuration of the program that makes images"
+  /// Why no file in it says as whom to log in.
+  fileprivate var lackOfName: String {
+    let file = ["etc/iscsi/initiatorname.iscsi", "etc/initiatorname.iscsi"].first { texts[$0] != nil }
+    guard let file, let text = texts[file] else { return "it has no /etc/iscsi/initiatorname.iscsi" }
+    guard let value = InitiatorNameFile.value(in: text) else {
+      return "its /\(file) has no valid InitiatorName=: there is no such line"
+    }
+    do throws(ISCSINameError) {
+      _ = try InitiatorName(value)
+      return "its /\(file) has a valid InitiatorName="
+    } catch {
+      return "its /\(file) has no valid InitiatorName=: \(error.description)"
     }
   }
 

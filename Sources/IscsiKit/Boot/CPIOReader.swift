@@ -17,10 +17,14 @@ struct CPIOReader {
   private(set) var names: Set<String> = []
   /// The texts of those that are wanted.
   private(set) var texts: [String: String] = [:]
+  /// What keeps files from being run, by their names.
+  private(set) var faults: [String: InitramfsImage.ProgramFault] = [:]
   /// What stands where an archive or its padding should go on, from its beginning; nil as long as all is an archive's.
   private(set) var foreign: [UInt8]?
   /// Whether the last entry was the end of an archive, as it is of a file that is not cut off.
   private(set) var isWhole = false
+  /// Whether more should have come: each program that makes archives writes an end.
+  var isCutOff: Bool { foreign == nil && !(isWhole && pending.isEmpty) }
   /// How many octets were an archive's.
   private(set) var length = 0
 
@@ -70,11 +74,24 @@ struct CPIOReader {
     if isWanted, pending.count < total { return false }
     if isWanted { texts[name] = String(decoding: pending[nameEnd..<(nameEnd + size)], as: UTF8.self) }
     isWhole = name == "TRAILER!!!"
-    if !name.isEmpty, !isWhole, names.count < Self.entryLimit { names.insert(name) }
+    if !name.isEmpty, !isWhole, names.count < Self.entryLimit {
+      names.insert(name)
+      // The one that comes last counts.
+      faults[name] = Self.fault(mode: mode, size: size, links: field(4) ?? 1)
+    }
     let here = min(total, pending.count)
     drop(here)
     skipped = total - here
     return true
+  }
+
+  /// Why something with this header cannot be run; nil for what can be, and for a symbolic link.
+  private static func fault(mode: Int, size: Int, links: Int) -> InitramfsImage.ProgramFault? {
+    if mode & 0o170000 == 0o120000 { return nil }
+    guard mode & 0o170000 == 0o100000 else { return .notRegular }
+    // Of a file with several names the last has the contents.
+    if size == 0, links < 2 { return .empty }
+    return mode & 0o111 == 0 ? .notExecutable : nil
   }
 
   private mutating func drop(_ count: Int) {

@@ -12,6 +12,8 @@ public enum InitramfsImageError: DiagnosableError, Hashable {
   case noProgram(FilePath, String)
   /// It is nothing that could be read.
   case malformed(FilePath)
+  /// It ends in the middle of a file, or has no end.
+  case cutOff(FilePath)
   /// It is, or is a part of, an image of which the files cannot be seen from here: what is around them.
   case enclosed(FilePath, String)
 
@@ -23,6 +25,7 @@ public enum InitramfsImageError: DiagnosableError, Hashable {
     case .unreadable(let path, let errno): "\(path) cannot be read: \(errno)"
     case .noProgram(let path, let name): "\(path) is compressed, and there is no program \(name) to read it"
     case .malformed(let path): "\(path) is no initramfs image that could be read"
+    case .cutOff(let path): "the image is cut off: \(path) ends before its files do"
     case .enclosed(let path, let place): "\(path) is not looked into: its files are in \(place)"
     }
   }
@@ -31,7 +34,7 @@ public enum InitramfsImageError: DiagnosableError, Hashable {
     switch self {
     case .notFound: .noObjectsFound
     case .unreadable(_, .permissionDenied): .access
-    case .unreadable, .noProgram, .malformed, .enclosed: .failure
+    case .unreadable, .noProgram, .malformed, .cutOff, .enclosed: .failure
     }
   }
   /// What to do about it.
@@ -39,6 +42,7 @@ public enum InitramfsImageError: DiagnosableError, Hashable {
     switch self {
     case .notFound: "name the image with --image, or its kernel with --kernel"
     case .unreadable(_, .permissionDenied): "run as root"
+    case .cutOff(let path): "make room where it is (df \(path.removingLastComponent())), and make it anew"
     case .enclosed: "make one without that for the check, and name it with --image"
     case .noProgram, .unreadable, .malformed: nil
     }
@@ -64,6 +68,34 @@ public struct InitramfsImage: Hashable, Sendable {
       case .mkinitcpio: "mkinitcpio -P"
       }
     }
+
+    /// The command that makes the image of a kernel anew.
+    func command(for kernel: String) -> String {
+      switch self {
+      case .initramfsTools: "update-initramfs -u -k \(kernel)"
+      case .dracut: "dracut --force --kver \(kernel)"
+      case .mkinitcpio: command
+      }
+    }
+  }
+
+  /// Why a file in an image cannot be run.
+  public enum ProgramFault: Hashable, Sendable, CustomStringConvertible {
+    /// There is nothing in it.
+    case empty
+    /// Nobody may.
+    case notExecutable
+    /// It is a folder or a device.
+    case notRegular
+
+    /// The reason in words.
+    public var description: String {
+      switch self {
+      case .empty: "it is empty"
+      case .notExecutable: "its mode does not let anybody execute it"
+      case .notRegular: "it is no regular file"
+      }
+    }
   }
 
   /// Where it is.
@@ -72,6 +104,8 @@ public struct InitramfsImage: Hashable, Sendable {
   public var names: Set<String>
   /// The texts of configuration files in it, by name.
   public var texts: [String: String] = [:]
+  /// What keeps files in it from being run, by their names; of most files nobody wants that.
+  public var faults: [String: ProgramFault] = [:]
   /// Whether others than the owner and the group may read it.
   public var isReadableByOthers = false
 
@@ -89,14 +123,49 @@ public struct InitramfsImage: Hashable, Sendable {
     return names.contains("init_functions") || names.contains("buildconfig") ? .mkinitcpio : nil
   }
 
-  /// The modules in it, by their names.
-  public var modules: Set<String> { Set(names.compactMap(KernelModules.name(ofFile:))) }
+  /// The folders that kernels' modules are in, each in one of the kernel's name.
+  private static let modulesFolders = ["usr/lib/modules/", "lib/modules/"]
 
-  /// Whether a program is in it, in whatever folder programs are.
-  public func hasProgram(_ name: String) -> Bool {
-    ["usr/bin", "usr/sbin", "bin", "sbin", "usr/local/bin", "usr/local/sbin"].contains {
-      names.contains("\($0)/\(name)")
+  /// The modules in it that are a kernel's, by their names. The kernel takes those of no other one.
+  public func modules(of kernel: String) -> Set<String> {
+    let folders = Self.modulesFolders.map { "\($0)\(kernel)/" }
+    return Set(
+      names.filter { name in folders.contains { name.hasPrefix($0) } }.compactMap(KernelModules.name(ofFile:)))
+  }
+
+  /// The kernels that it has modules of, from the oldest.
+  public var kernels: [String] {
+    let all = names.compactMap { name -> String? in
+      guard let folder = Self.modulesFolders.first(where: name.hasPrefix), KernelModules.name(ofFile: name) != nil
+      else { return nil }
+      let rest = name.dropFirst(folder.count)
+      return rest.firstIndex(of: "/").map { String(rest[..<$0]) }
     }
+    return Set(all).sorted { $0.isOlder(than: $1) }
+  }
+
+  /// Whether programs find a kernel's modules in it: `modprobe` goes by the list that `depmod` makes.
+  public func listsModules(of kernel: String) -> Bool {
+    Self.modulesFolders.contains { folder in
+      ["modules.dep", "modules.dep.bin"].contains { names.contains("\(folder)\(kernel)/\($0)") }
+    }
+  }
+
+  /// Whether it has a udev, which gives network cards other names than the kernel.
+  var hasUdev: Bool {
+    names.contains { name in
+      ["systemd-udevd", "udevd", "udevadm"].contains { name == $0 || name.hasSuffix("/\($0)") }
+    }
+  }
+
+  /// Whether a program is in it that can be run, in whatever folder programs are.
+  public func hasProgram(_ name: String) -> Bool { program(name).map { $0.fault == nil } ?? false }
+
+  /// A program in it, and why that cannot be run: the first that can be, or else the first.
+  func program(_ name: String) -> (path: String, fault: ProgramFault?)? {
+    let all = ["usr/bin", "usr/sbin", "bin", "sbin", "usr/local/bin", "usr/local/sbin"].map { "\($0)/\(name)" }
+      .filter(names.contains)
+    return (all.first { faults[$0] == nil } ?? all.first).map { ($0, faults[$0]) }
   }
 
   /// Where an image for a kernel may be (Debian; Fedora; Arch Linux by its package's name, and kernel-install's).
@@ -145,9 +214,11 @@ public struct InitramfsImage: Hashable, Sendable {
       throw .unreadable(path, error)
     }
     self.init(path: path, names: plain.names, texts: plain.texts)
+    faults = plain.faults
     isReadableByOthers = (try? FileContents.isReadableByOthers(file)) ?? false
     guard let magic = plain.foreign else {
       if names.isEmpty { throw .malformed(path) }
+      if plain.isCutOff { throw .cutOff(path) }
       try refuseEnclosed()
       return
     }
@@ -181,9 +252,11 @@ public struct InitramfsImage: Hashable, Sendable {
     do throws(ProgramError) { status = try process.run(until: deadline) { !reader.feed($0) } } catch {
       throw error == .timedOut ? .unreadable(path, .timedOut) : .malformed(path)
     }
-    // What stands behind it is no fault, but the program complains of that too: one that is cut off has no end.
+    // What stands behind it is no fault, but the program complains of that too.
+    if !reader.names.isEmpty, reader.isCutOff { throw .cutOff(path) }
     if reader.names.isEmpty || (status != 0 && !reader.isWhole) { throw .malformed(path) }
     names.formUnion(reader.names)
+    for name in reader.names { faults[name] = reader.faults[name] }
     texts.merge(reader.texts) { $1 }
   }
 

@@ -31,6 +31,7 @@ struct BootCheckCommand: ReportingCommand {
   var emptyDocument: BootCheckDocument { BootCheckDocument(BootEvidence(kernel: "")) }
 
   func perform(for terminal: Terminal) throws -> CommandOutput {
+    try source.requireRoot()
     var collector = BootEvidenceCollector(source.sources)
     collector.image = image.map { FilePath($0) }
     collector.kernel = kernel

@@ -36,6 +36,23 @@ struct BootSourceOptions: ParsableArguments {
     sources.commandLine = commandLine
     return sources
   }
+
+  /// Refuses a `--root` below which there can be nothing.
+  func requireRoot() throws(NoSuchRoot) {
+    do { try FileDescriptor.open(FilePath(root), .readOnly, options: [.directory, .closeOnExec]).close() } catch {
+      // A folder that one may not look into is another thing, which each of its files tells.
+      guard let errno = error as? Errno, [.noSuchFileOrDirectory, .notDirectory].contains(errno) else { return }
+      throw NoSuchRoot(path: root)
+    }
+  }
+}
+
+/// `--root` is no folder.
+struct NoSuchRoot: DiagnosableError {
+  let path: String
+  var description: String { "--root: no such folder: \(path.printable)" }
+  let exitStatus = IscsiKit.ExitStatus.invalidArgument
+  var advice: String? { "name the folder that the system is mounted on" }
 }
 
 /// What of the network a boot sets up besides what it needs itself.

@@ -288,4 +288,13 @@ struct BootCommandTests {
     let output = try await run(["check"], in: tree)
     #expect(output.status == .failure && output.text.contains("there is no initramfs image for kernel 6.12 in /boot"))
   }
+
+  @Test("A root that is no folder is no system to look at", arguments: ["nosuch", "proc/cmdline"])
+  func checkNowhere(path: String) throws {
+    let tree = try machine(["proc/cmdline": "quiet"])
+    let root = tree.root.appending(path).string
+    let command = try #require(try BootCheckCommand.parseAsRoot(["--root", root]) as? BootCheckCommand)
+    let error = #expect(throws: NoSuchRoot.self) { try command.perform(for: .plain) }
+    #expect(error?.exitStatus == .invalidArgument && error?.description == "--root: no such folder: \(root)")
+  }
 }

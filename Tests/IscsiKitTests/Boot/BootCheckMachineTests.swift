@@ -72,10 +72,17 @@ struct BootCheckMachineTests {
         "asked for by ip= in --command-line",
         "the cards of the machine: eth0 (52:54:00:00:00:01), eth1 (52:54:00:00:00:02)",
       ])
-    // By its own names the kernel may have that one: those of udev need not count at a boot.
+    // By its own names the kernel may have that one, where udev gives no others at a boot.
     var renamed = evidence
     renamed.machineCards = ["enp1s0 (52:54:00:00:00:01)"]
     #expect(findings(renamed, "network") == ["warning there is no network card eth7 in this machine"])
+    renamed.image?.names.insert("usr/lib/systemd/systemd-udevd")
+    #expect(findings(renamed, "network") == ["problem there is no network card eth7 in this machine"])
+    #expect(renamed.findings.contains { $0.evidence.contains("the cards of the machine: enp1s0 (52:54:00:00:00:01)") })
+    renamed.keepsKernelNames = true
+    #expect(findings(renamed, "network") == ["warning there is no network card eth7 in this machine"])
+    #expect(self.evidence(tree, Self.target + " net.ifnames=0").keepsKernelNames)
+    #expect(!evidence.keepsKernelNames && !self.evidence(tree, "net.ifnames=0 net.ifnames=1").keepsKernelNames)
     // The driver of another card is of no use.
     #expect(evidence.drivers == [] && findings(evidence, "network-card")[0].hasPrefix("warning it is not known"))
     // So for the variables of the file, in an image.

@@ -26,7 +26,10 @@ struct BootCheckTests {
     evidence.drivers = ["virtio_net"]
     evidence.daemonUnits = ["/etc/systemd/system/sysinit.target.wants/iscsi-admin.service"]
     var files = Set(Self.names.map { "usr/lib/modules/6.12/kernel/\($0).ko.zst" })
-    files.formUnion(["usr/sbin/iscsi-admin", "usr/bin/udhcpc", "scripts/functions", "scripts/local-top/iscsi-admin"])
+    files.formUnion([
+      "usr/lib/modules/6.12/modules.dep", "usr/sbin/iscsi-admin", "usr/bin/udhcpc", "scripts/functions",
+      "scripts/local-top/iscsi-admin",
+    ])
     evidence.image = InitramfsImage(path: "/boot/initrd.img-6.12", names: files)
     let name = try InitiatorName(try #require(session.initiatorName))
     var input = BootPlan.Input(
@@ -67,6 +70,8 @@ struct BootCheckTests {
       { $0.image?.names.remove("usr/lib/modules/6.12/kernel/iscsi_ibft.ko.zst") }, ["warning image-modules"]
     ),
     ("no program", { $0.image?.names.remove("usr/sbin/iscsi-admin") }, ["problem image-program"]),
+    ("a program that cannot be run", { $0.image?.faults["usr/sbin/iscsi-admin"] = .empty }, ["problem image-program"]),
+    ("an image that is cut off", { ($0.image, $0.imageFailure) = (nil, .cutOff("/boot/i")) }, ["problem image"]),
     ("no hook", { $0.image?.names.remove("scripts/local-top/iscsi-admin") }, ["problem image-hook"]),
     ("no image", { ($0.image, $0.imageFailure) = (nil, .notFound(kernel: "6.12")) }, ["problem image"]),
     (
@@ -255,6 +260,10 @@ struct BootCheckTests {
       try tree.set("lib/modules/\(kernel)/modules.dep", to: .text(""))
     }
     #expect(BootEvidenceCollector(sources).evidence { _ in nil }.newerKernels == ["6.12.3"])
+    other.kernel = "6.12"
+    let found = other.evidence { _ in nil }.findings.first { $0.rule == "newer-kernel" }
+    #expect(found?.verdict == .ok && found?.evidence == ["6.12.3"])
+    #expect(found?.what.hasPrefix("a kernel newer than 6.12 is installed") == true)
     tree.remove("proc/sys/kernel/osrelease")
     #expect(BootEvidenceCollector(sources).evidence { _ in nil }.kernel == "6.12.3")
     other.kernel = "../6.12"

@@ -14,7 +14,7 @@ func testArchive(_ files: KeyValuePairs<String, String>) -> [UInt8] {
     return String(repeating: "0", count: 8 - digits.count) + digits
   }
   for (name, text) in Array(files) + [(key: "TRAILER!!!", value: "")] {
-    let mode = name.hasSuffix("/") ? 0o040755 : 0o100644
+    let mode = name.hasSuffix("/") ? 0o040755 : name.contains("bin/") ? 0o100755 : 0o100644
     let plain = name.hasSuffix("/") ? String(name.dropLast()) : name
     let fields = [1, mode, 0, 0, 1, 0, text.utf8.count, 0, 0, 0, 0, plain.utf8.count + 1, 0]
     octets += Array(("070701" + fields.map(hexadecimal).joined()).utf8) + Array(plain.utf8) + [0]
@@ -95,13 +95,14 @@ struct InitramfsImageTests {
       testArchive([
         "usr/sbin/iscsi-admin": "x", "etc/iscsi/initiatorname.iscsi": "InitiatorName=iqn.2026-11.org.example:a\n",
         "scripts/functions": "", "usr/lib/modules/6/kernel/drivers/scsi/iscsi_tcp.ko.zst": "",
-        "usr/lib/x/crc-t10dif.ko": "",
+        "usr/lib/modules/6/crc-t10dif.ko": "", "usr/lib/x/libiscsi.ko": "", "lib/modules/5/sd_mod.ko": "",
       ]))
     let packed = try gzip(plain)
     let path = try file(testArchive(["kernel/early": "12345"]) + [UInt8](repeating: 0, count: 300) + packed)
     let image = try InitramfsImage(reading: path, until: .now + .seconds(20))
     #expect(image.names.contains("kernel/early") && image.hasProgram("iscsi-admin") && !image.hasProgram("iscsistart"))
-    #expect(image.modules == ["iscsi_tcp", "crc_t10dif"] && image.generator == .initramfsTools)
+    #expect(image.modules(of: "6") == ["iscsi_tcp", "crc_t10dif"] && image.generator == .initramfsTools)
+    #expect(image.kernels == ["5", "6"] && !image.listsModules(of: "6"))
     #expect(image.texts["etc/iscsi/initiatorname.iscsi"]?.contains("example:a") == true)
     try remove(plain)
     try remove(path)
@@ -112,12 +113,61 @@ struct InitramfsImageTests {
     let plain = try file(testArchive(["usr/sbin/iscsi-admin": String(repeating: "abc", count: 9000), "etc/a": "b"]))
     let packed = try gzip(plain)
     let short = try file(Array(packed.prefix(packed.count - 20)))
-    #expect(throws: InitramfsImageError.malformed(short)) {
+    #expect(throws: InitramfsImageError.cutOff(short)) {
       try InitramfsImage(reading: short, until: .now + .seconds(20))
     }
     let long = try file(packed + testArchive(["later": "x"]))
     #expect(try InitramfsImage(reading: long, until: .now + .seconds(20)).hasProgram("iscsi-admin"))
     for path in [plain, short, long] { try remove(path) }
+  }
+
+  @Test("An archive that is cut off anywhere is told, compressed or not, and so is one after another")
+  func cutOffArchive() throws {
+    let whole = testArchive(["usr/sbin/iscsi-admin": String(repeating: "abc", count: 900), "etc/a": "b"])
+    // In a file, in a name, in a header and before the end.
+    for length in [300, 115, 2900, 3050, whole.count - 60, whole.count - 125] {
+      let short = try file(Array(whole.prefix(length)))
+      #expect(throws: InitramfsImageError.self, "\(length) of \(whole.count)") {
+        try InitramfsImage(reading: short, until: .now + .seconds(5))
+      }
+      try remove(short)
+    }
+    let half = try file(Array(whole.prefix(2000)))
+    let packed = try file(try gzip(half))
+    let second = try file(whole + Array(whole.prefix(2000)))
+    for path in [half, packed, second] {
+      #expect(throws: InitramfsImageError.cutOff(path)) {
+        try InitramfsImage(reading: path, until: .now + .seconds(20))
+      }
+      try remove(path)
+    }
+    let padded = try file(whole + [UInt8](repeating: 0, count: 512))
+    #expect(try InitramfsImage(reading: padded, until: .now + .seconds(5)).hasProgram("iscsi-admin"))
+    try remove(padded)
+  }
+
+  @Test("A program that is empty or may not be executed is none; one with its contents under another name is one")
+  func programs() throws {
+    func archive(_ name: String, mode: String, links: String = "00000001", _ text: String) -> [UInt8] {
+      var octets = testArchive([name: text])
+      octets.replaceSubrange(14..<22, with: Array(mode.utf8))
+      octets.replaceSubrange(38..<46, with: Array(links.utf8))
+      return octets
+    }
+    let name = "usr/sbin/iscsi-admin"
+    for (octets, fault) in [
+      (archive(name, mode: "000081ed", "x"), nil), (archive(name, mode: "000081ed", ""), .empty),
+      (archive(name, mode: "000081ed", links: "00000002", ""), nil),
+      (archive(name, mode: "000081a4", "x"), .notExecutable),
+      (archive(name, mode: "0000a1ff", "iscsi"), nil), (archive(name, mode: "000041ed", ""), .notRegular),
+      (archive(name, mode: "000081a4", "x") + testArchive([name: "x"]), nil),
+    ] as [([UInt8], InitramfsImage.ProgramFault?)] {
+      let path = try file(octets)
+      let image = try InitramfsImage(reading: path, until: .now + .seconds(5))
+      #expect(
+        image.names.contains(name) && image.faults[name] == fault && image.hasProgram("iscsi-admin") == (fault == nil))
+      try remove(path)
+    }
   }
 
   @Test("A file without an end is given up at the deadline")
