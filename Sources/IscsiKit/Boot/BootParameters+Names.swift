@@ -169,7 +169,8 @@ extension BootParameterName {
     .flag("rd.iscsi.default_route", "iscsi_default_route") { $0.wantsDefaultRoute = $1 },
     .flag("rd.iscsi.hand_over", "iscsi_hand_over") { $0.handsOver = $1 },
     .flag("rd.iscsi.dns", "iscsi_dns") { $0.wantsNames = $1 },
-    .value("bond", "bridge", "team") { (_, _) throws(BootParameterFault) in
+    .value("bond", "bridge", "team") { (parameters, value) throws(BootParameterFault) in
+      parameters.devicesOfDracut.insert(String(value.prefix { $0 != ":" }))
       throw BootParameterFault("such a device is made by dracut's module network, if the image has it, and not here")
     },
   ]

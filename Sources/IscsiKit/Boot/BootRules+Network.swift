@@ -53,6 +53,13 @@ extension BootRule {
 
   private static func missingCard(_ card: BootEvidence.Card, _ evidence: BootEvidence) -> Match {
     let cards = evidence.machineCards.isEmpty ? "none" : evidence.machineCards.joined(separator: ", ")
+    if card.isMadeByDracut {
+      return Match(
+        .warning,
+        "\(card.wanted) is no network card of this machine, but made by dracut's module network, if the image has it",
+        evidence: ["asked for by \(card.origin)"],
+        remedy: .advice("see that the image has that module and the drivers of the cards below \(card.wanted)"))
+    }
     if evidence.isForeign {
       return Match(
         .warning,

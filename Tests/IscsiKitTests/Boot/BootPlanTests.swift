@@ -305,7 +305,7 @@ struct BootPlanTests {
   func noFirmware(commandLine: String, wanted: [String]) throws {
     let plan = BootPlan(try input(commandLine))
     #expect(plan.problems.map(\.parameter) == wanted)
-    #expect(plan.problems.allSatisfy { $0.reason.contains("the firmware has left no table (iBFT)") })
+    #expect(plan.problems.allSatisfy { $0.reason.contains("this kernel shows no table (iBFT)") })
     #expect(BootPlan(try input(commandLine, firmware: true)).problems == [])
   }
 }
