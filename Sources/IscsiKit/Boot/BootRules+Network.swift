@@ -22,6 +22,8 @@ extension BootRule {
           remedy: .advice("see that the driver is part of that kernel, or make its module part of the image"))
       ]
     }
+    // That is told with the modules that the kernel lacks.
+    guard !evidence.drivers.contains(where: { evidence.modules?.place(of: $0) == .missing }) else { return [] }
     return [
       Match(
         .ok, "a boot reaches the target through \(devices.list("and"))",
@@ -152,8 +154,7 @@ extension BootEvidence {
     switch modules?.place(of: driver) {
     case .builtIn: ", which is built into kernel \(kernel)"
     case .file: ", a module, which the image must hold"
-    case .missing: ", which kernel \(kernel) has not"
-    case nil: ""
+    case .missing, nil: ""
     }
   }
 }
