@@ -188,6 +188,12 @@ extension BootParameterName {
 
   /// What is wrong with a word of the command line that is none of the names, if it seems to be meant for one; nil for the words of others.
   static func mistake(in name: String) -> String? {
+    meant(by: name).map { noParameter(ownNames.contains($0) ? $0 : nil) }
+  }
+
+  /// The name of ours that a word of the command line is meant for, or else the word in small letters if it can only be meant for one; nil
+  /// for the words of others.
+  static func meant(by name: String) -> String? {
     let plain = name.lowercased()
     // What else stands there could be a secret.
     guard plain.utf8.allSatisfy({ $0.isDigit || (0x61...0x7A).contains($0) || "._-".utf8.contains($0) }) else {
@@ -197,15 +203,19 @@ extension BootParameterName {
     guard plain.hasPrefix("rd.") || !plain.contains(".") else { return nil }
     // For the whole kernel there are many words, of which few begin like this.
     guard plain.hasPrefix("rd.is") || plain.hasPrefix("is") else { return nil }
-    let near = ownNames.contains(plain) ? plain : plain.nearest(in: ownNames)
+    if ownNames.contains(plain) { return plain }
     let isOurs = plain.hasPrefix("rd.iscsi") || plain.hasPrefix("iscsi")
-    return isOurs || near != nil ? noParameter(near) : nil
+    return plain.nearest(in: ownNames) ?? (isOurs ? plain : nil)
   }
 
   /// The same for a variable of a file.
   static func mistake(inVariable name: String) -> String? {
-    let near = name.uppercased().nearest(in: variables)
-    return name.hasPrefix("ISCSI_") || near != nil ? noParameter(near) : nil
+    meant(byVariable: name).map { noParameter(variables.contains($0) ? $0 : nil) }
+  }
+
+  /// The variable that another one is meant for, likewise.
+  static func meant(byVariable name: String) -> String? {
+    name.uppercased().nearest(in: variables) ?? (name.hasPrefix("ISCSI_") ? name : nil)
   }
 
   private static func noParameter(_ near: String?) -> String {

@@ -319,6 +319,21 @@ struct BootCheckMachineTests {
     )
   }
 
+  @Test("Lines that end with CR LF are lines")
+  func carriageReturns() throws {
+    let text = "#x\r\nnode.session.auth.password = offwithherhead\r\nnode.startup = manual\r\n"
+    let tree = try machine(image: ["etc/iscsi/iscsid.conf": text, "hooks/iscsi": "a\nb\n"])
+    let file = tree.root.appending("etc/iscsi/iscsid.conf")
+    try AtomicFile.write(
+      Array("#x\r\nnode.session.auth.password = other\r\nnode.startup = manual\r\n".utf8), to: file,
+      permissions: [.ownerReadWrite, .otherRead])
+    try tree.makeDirectory("etc/initcpio/hooks")
+    try tree.set("etc/initcpio/hooks/iscsi", to: .text("a\r\nb\r\n"))
+    let evidence = evidence(tree, "quiet")
+    #expect(evidence.files.map(\.differences) == [["node.session.auth.password"], []])
+    #expect(evidence.exposedSecrets == [.file("\(file)")])
+  }
+
   @Test("--image is below the root, be it given with that or without")
   func imageBelowRoot() throws {
     let tree = try machine(image: Self.image)
