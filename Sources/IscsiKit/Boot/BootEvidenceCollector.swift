@@ -125,7 +125,8 @@ public struct BootEvidenceCollector: Sendable {
       file.map { BootParameters(ShellAssignments(image.texts[$0] ?? ""), of: "/\($0) of the image") }
       ?? BootParameters()
     settings.takeConfiguration(
-      [image.texts["conf/initramfs.conf"]].compactMap(\.self) + files(in: "conf/conf.d/").map(\.text))
+      ([image.texts["conf/initramfs.conf"].map { ("conf/initramfs.conf", $0) }].compactMap(\.self)
+        + files(in: "conf/conf.d/")).map { ("/\($0.0) of the image", $0.1) })
     var input = BootPlan.Input(parameters: BootSources.parameters(typed: [typed], carried: carried).over(settings))
     let name = image.texts["etc/iscsi/initiatorname.iscsi"] ?? image.texts["etc/initiatorname.iscsi"]
     input.machineName = name.flatMap(InitiatorNameFile.value).flatMap { try? InitiatorName($0) }

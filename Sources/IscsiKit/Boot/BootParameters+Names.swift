@@ -285,20 +285,25 @@ extension BootParameters {
   /// Takes what images of initramfs-tools are configured with (`initramfs.conf(5)`): `IP` and `DEVICE`. The card that the machine was
   /// booted over goes before that device.
   ///
-  /// - Parameter texts: The files in their order.
-  mutating func takeConfiguration(_ texts: [String]) {
-    let variables = texts.map { ShellAssignments($0) }
-    func value(_ name: String) -> String? { variables.compactMap { $0[name] }.last.flatMap { $0.isEmpty ? nil : $0 } }
-    let (address, device) = (value("IP"), value("DEVICE"))
-    guard address != nil || device != nil else { return }
+  /// - Parameter files: The files in their order, of which a later one counts more.
+  mutating func takeConfiguration(_ files: [(name: String, text: String)]) {
+    let variables = files.map { (file: $0.name, values: ShellAssignments($0.text)) }
+    func find(_ name: String) -> (name: String, value: String, file: String)? {
+      let found = variables.compactMap { file, values in values[name].map { (name, $0, file) } }.last
+      return found.flatMap { $0.1.isEmpty ? nil : $0 }
+    }
+    let (address, device) = (find("IP"), find("DEVICE"))
+    guard var told = address ?? device else { return }
     do throws(BootParameterFault) {
-      var interface = try BootInterface(parameter: address ?? "dhcp")
-      if interface.device == nil, let device { interface.usualDevice = try BootInterface.device(device) }
-      interface.origin = "\(address == nil ? "DEVICE" : "IP") in initramfs.conf"
+      var interface = try BootInterface(parameter: address?.value ?? "dhcp")
+      interface.origin = "\(told.name) in \(told.file)"
+      if interface.device == nil, let device {
+        told = device
+        interface.usualDevice = try BootInterface.device(device.value)
+      }
       usualInterface = interface
     } catch {
-      problems.append(
-        BootProblem(parameter: "initramfs.conf: \(address == nil ? "DEVICE" : "IP")", reason: error.reason))
+      problems.append(BootProblem(parameter: "\(told.file): \(told.name)", reason: error.reason))
     }
   }
 

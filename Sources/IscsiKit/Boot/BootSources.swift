@@ -121,7 +121,8 @@ public struct BootSources: Sendable {
       }
     }
     let configuration = ["/conf/initramfs.conf"] + files(in: "/conf/conf.d", withSuffix: "")
-    settings.takeConfiguration(configuration.compactMap(text))
+    settings.takeConfiguration(
+      configuration.compactMap { file in text(of: file).map { (file.string, $0) } })
     return settings
   }
 

@@ -154,8 +154,13 @@ struct BootParametersTests {
     #expect(
       try origins(["etc/cmdline.d/a.conf": "root=iscsi:10.0.0.1::::\(name)", "conf/initramfs.conf": "IP=eth1:dhcp"])
         == [
-          "IP in initramfs.conf", "root= in /etc/cmdline.d/a.conf",
+          "IP in /conf/initramfs.conf", "root= in /etc/cmdline.d/a.conf",
         ])
+    #expect(
+      try origins([
+        "conf/initramfs.conf": "IP=eth1:dhcp", "conf/conf.d/b": "IP=eth2:dhcp", "conf/conf.d/a": "IP=eth3:dhcp",
+        "proc/cmdline": "netroot=iscsi:10.0.0.1::::\(name)",
+      ]).first == "IP in /conf/conf.d/b")
     #expect(try origins(["proc/cmdline": "netroot=iscsi:10.0.0.1::::\(name)"]).first == "as no ip= is told")
   }
 
