@@ -214,6 +214,11 @@ extension BootPlan {
       var target = BootTarget(name: name)
       target.origin = parameters.targetNameOrigin
       target.lun = parameters.lun
+      if name.iscsiName == nil {
+        // Some targets have such names, and most of these are mistyped.
+        let warning = TargetName.Warning.noFormat
+        note(BootProblem(parameter: "iscsi_target_name", reason: "\(name): \(warning)"))
+      }
       if !parameters.targets.contains(where: { $0.name == name }) {
         for host in parameters.targetHosts {
           target.host = host

@@ -288,6 +288,18 @@ struct BootPlanTests {
     #expect(try plan.logins[0].request().options.binding == .device("san1"))
   }
 
+  @Test("A target's name in none of the formats is told, and logged in to")
+  func nameWithoutFormat() throws {
+    let plan = BootPlan(
+      try input(
+        "rd.iscsi.target.name=iqn.202-11.org.example:disk rd.iscsi.target.ip=10.0.0.1 rd.iscsi.target.ip=10.0.0.1"))
+    #expect(plan.logins.map(\.record.target.description) == ["iqn.202-11.org.example:disk"])
+    #expect(
+      plan.problems.map(\.description) == [
+        "iscsi_target_name: iqn.202-11.org.example:disk: the name is in none of the formats of RFC 7143 (iqn., eui., naa.)"
+      ])
+  }
+
   @Test("Routes go to the device that they lead through")
   func routes() throws {
     let plan = BootPlan(
