@@ -67,6 +67,8 @@ public struct BootEvidence: Sendable {
     public var origin: String
     /// The device that is meant, by its name now; nil if the machine has none like that.
     public var device: String?
+    /// Whether dracut is to make it at the boot.
+    public var isMadeByDracut = false
   }
 
   /// A file of the machine that hooks copy.

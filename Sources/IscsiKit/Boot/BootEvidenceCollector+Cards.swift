@@ -6,13 +6,15 @@ extension BootEvidenceCollector {
   var machineSysfs: (root: FilePath, isOfRoot: Bool) {
     let own = place("sys")
     let isOfRoot = (try? SysfsDirectory(path: own.appending("class/net"))) != nil
-    return isOfRoot ? (own, true) : ("/sys", sources.root == "/")
+    return isOfRoot ? (own, true) : (machineRoot.appending("sys"), sources.root == machineRoot)
   }
 
   /// The kernel that drives the devices of that sysfs now.
   private var drivingKernel: String? {
-    let path = machineSysfs.isOfRoot ? place("proc/sys/kernel/osrelease") : "/proc/sys/kernel/osrelease"
-    guard let contents = try? FileContents(of: path, limit: 256) else { return nil }
+    let root = machineSysfs.isOfRoot ? sources.root : machineRoot
+    guard let contents = try? FileContents(of: root.appending("proc/sys/kernel/osrelease"), limit: 256) else {
+      return nil
+    }
     return String(String(decoding: contents.octets, as: UTF8.self).prefix { !$0.isWhitespace })
   }
 
@@ -44,6 +46,11 @@ extension BootEvidenceCollector {
         wanted: .named(name), name: name, origin: login.origin ?? login.source,
         device: BootDevice.named(name).name(among: devices, nil))
       if !evidence.cards.contains(card) { evidence.cards.append(card) }
+    }
+    for index in evidence.cards.indices {
+      // Below a VLAN it goes by the name of the device that this is on.
+      let name = evidence.cards[index].wanted.description
+      evidence.cards[index].isMadeByDracut = evidence.plan?.devicesOfDracut.contains(name) ?? false
     }
   }
 

@@ -26,8 +26,15 @@ extension BootEvidenceCollector {
       content: { assignments(in: $0) { ["IP", "DEVICE"].contains($0) } }),
     CopiedFile(
       inImage: ["hooks/iscsi"], onMachine: ["etc/initcpio/hooks/iscsi", "usr/lib/initcpio/hooks/iscsi"],
-      content: { ["": $0.split(separator: "\n").map(String.init)] }),
+      content: { ["": lines(of: $0)] }),
   ]
+
+  /// The lines that have something in them. They may end with CR LF, which is one character, and not a line feed.
+  @Sendable private static func lines(of text: String) -> [String] {
+    text.utf8.split(separator: 0x0A).map { line in
+      String(decoding: line.last == 0x0D ? line.dropLast() : line, as: UTF8.self)
+    }.filter { !$0.isEmpty }
+  }
 
   private static func assignments(in text: String, where isWanted: (String) -> Bool) -> [String: [String]] {
     var found: [String: [String]] = [:]
@@ -40,7 +47,7 @@ extension BootEvidenceCollector {
   /// The settings of `iscsid.conf`.
   @Sendable private static func settings(in text: String) -> [String: [String]] {
     var found: [String: [String]] = [:]
-    for line in text.split(separator: "\n") {
+    for line in lines(of: text) {
       let parts = line.split(separator: "=", maxSplits: 1).map { $0.filter { !$0.isWhitespace } }
       guard parts.count == 2, !parts[0].hasPrefix("#") else { continue }
       found[parts[0], default: []].append(parts[1])
@@ -90,30 +97,7 @@ extension BootEvidenceCollector {
     if path.hasSuffix("iscsid.conf") {
       return settings(in: text).contains { $0.key.contains(".auth.password") && $0.value.contains { !$0.isEmpty } }
     }
-    if path.hasSuffix(".initramfs") { return BootParameters(ShellAssignments(text), of: path).holdsSecret }
-    return path.contains("cmdline") && BootParameters(KernelCommandLine(text)).holdsSecret
-  }
-}
-
-extension BootParameters {
-  /// Whether there is a secret among them.
-  var holdsSecret: Bool {
-    func holds(_ authentication: RecordAuthentication) -> Bool {
-      authentication.secret != nil || authentication.targetSecret != nil
-    }
-    return holds(authentication) || targets.contains { holds($0.authentication) }
-      || settings.contains { NodeRecord.keys[$0.key]?.role == .secret && !$0.value.isEmpty }
-  }
-
-  /// The names of the words of a command line that have a secret in them.
-  static func namesOfSecrets(in line: KernelCommandLine) -> [String] {
-    var names: [String] = []
-    for word in line.words where !names.contains(word.name) {
-      var parameters = BootParameters()
-      guard let parameter = BootParameterName.named(word.name), (try? parameter.take(&parameters, word.value)) != nil
-      else { continue }
-      if parameters.holdsSecret { names.append(word.name) }
-    }
-    return names
+    if path.hasSuffix(".initramfs") { return BootParameters.holdsSecret(inFile: text) }
+    return path.contains("cmdline") && !BootParameters.namesOfSecrets(in: KernelCommandLine(text)).isEmpty
   }
 }

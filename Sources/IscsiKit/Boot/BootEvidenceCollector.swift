@@ -2,7 +2,8 @@
 internal import Glibc
 public import SystemPackage
 
-/// Finds out what ``BootEvidence`` holds. It reads, and changes nothing. Blocks for as long as a large image takes to unpack.
+/// Finds out what ``BootEvidence`` holds. It reads, and changes nothing, but that the kernel may look for a table of the machine's firmware
+/// (``FirmwareReader/loadModule()``). Blocks for as long as a large image takes to unpack.
 public struct BootEvidenceCollector: Sendable {
   /// Where parameters and files of this machine are.
   public var sources: BootSources
@@ -10,6 +11,8 @@ public struct BootEvidenceCollector: Sendable {
   public var image: FilePath?
   /// The kernel that is to be booted; nil is the one that runs.
   public var kernel: String?
+  /// Where `/sys` and `/proc` of the machine are that runs this; another one than `/` is for tests.
+  var machineRoot: FilePath = "/"
 
   /// A collector for this machine.
   public init(_ sources: BootSources = BootSources()) { self.sources = sources }
@@ -123,11 +126,14 @@ public struct BootEvidenceCollector: Sendable {
       file.map { BootParameters(ShellAssignments(image.texts[$0] ?? ""), of: "/\($0) of the image") }
       ?? BootParameters()
     settings.takeConfiguration(
-      [image.texts["conf/initramfs.conf"]].compactMap(\.self) + files(in: "conf/conf.d/").map(\.text))
+      ([image.texts["conf/initramfs.conf"].map { ("conf/initramfs.conf", $0) }].compactMap(\.self)
+        + files(in: "conf/conf.d/")).map { ("/\($0.0) of the image", $0.1) })
     var input = BootPlan.Input(parameters: BootSources.parameters(typed: [typed], carried: carried).over(settings))
-    input.firmware = (try? FirmwareReader(sysfs: Sysfs(root: machineSysfs.root)).boots()) ?? []
     let name = image.texts["etc/iscsi/initiatorname.iscsi"] ?? image.texts["etc/initiatorname.iscsi"]
     input.machineName = name.flatMap(InitiatorNameFile.value).flatMap { try? InitiatorName($0) }
+    let firmware = sources.firmwareReader(for: input, sysfs: Sysfs(root: machineSysfs.root))
+    input.firmware = (try? firmware.boots()) ?? []
+    input.isFirmwareVisible = sources.root == "/"
     return BootPlan(input)
   }
 

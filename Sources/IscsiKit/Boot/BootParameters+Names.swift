@@ -169,7 +169,8 @@ extension BootParameterName {
     .flag("rd.iscsi.default_route", "iscsi_default_route") { $0.wantsDefaultRoute = $1 },
     .flag("rd.iscsi.hand_over", "iscsi_hand_over") { $0.handsOver = $1 },
     .flag("rd.iscsi.dns", "iscsi_dns") { $0.wantsNames = $1 },
-    .value("bond", "bridge", "team") { (_, _) throws(BootParameterFault) in
+    .value("bond", "bridge", "team") { (parameters, value) throws(BootParameterFault) in
+      parameters.devicesOfDracut.insert(String(value.prefix { $0 != ":" }))
       throw BootParameterFault("such a device is made by dracut's module network, if the image has it, and not here")
     },
   ]
@@ -187,6 +188,12 @@ extension BootParameterName {
 
   /// What is wrong with a word of the command line that is none of the names, if it seems to be meant for one; nil for the words of others.
   static func mistake(in name: String) -> String? {
+    meant(by: name).map { noParameter(ownNames.contains($0) ? $0 : nil) }
+  }
+
+  /// The name of ours that a word of the command line is meant for, or else the word in small letters if it can only be meant for one; nil
+  /// for the words of others.
+  static func meant(by name: String) -> String? {
     let plain = name.lowercased()
     // What else stands there could be a secret.
     guard plain.utf8.allSatisfy({ $0.isDigit || (0x61...0x7A).contains($0) || "._-".utf8.contains($0) }) else {
@@ -196,15 +203,19 @@ extension BootParameterName {
     guard plain.hasPrefix("rd.") || !plain.contains(".") else { return nil }
     // For the whole kernel there are many words, of which few begin like this.
     guard plain.hasPrefix("rd.is") || plain.hasPrefix("is") else { return nil }
-    let near = ownNames.contains(plain) ? plain : plain.nearest(in: ownNames)
+    if ownNames.contains(plain) { return plain }
     let isOurs = plain.hasPrefix("rd.iscsi") || plain.hasPrefix("iscsi")
-    return isOurs || near != nil ? noParameter(near) : nil
+    return plain.nearest(in: ownNames) ?? (isOurs ? plain : nil)
   }
 
   /// The same for a variable of a file.
   static func mistake(inVariable name: String) -> String? {
-    let near = name.uppercased().nearest(in: variables)
-    return name.hasPrefix("ISCSI_") || near != nil ? noParameter(near) : nil
+    meant(byVariable: name).map { noParameter(variables.contains($0) ? $0 : nil) }
+  }
+
+  /// The variable that another one is meant for, likewise.
+  static func meant(byVariable name: String) -> String? {
+    name.uppercased().nearest(in: variables) ?? (name.hasPrefix("ISCSI_") ? name : nil)
   }
 
   private static func noParameter(_ near: String?) -> String {
@@ -274,20 +285,25 @@ extension BootParameters {
   /// Takes what images of initramfs-tools are configured with (`initramfs.conf(5)`): `IP` and `DEVICE`. The card that the machine was
   /// booted over goes before that device.
   ///
-  /// - Parameter texts: The files in their order.
-  mutating func takeConfiguration(_ texts: [String]) {
-    let variables = texts.map { ShellAssignments($0) }
-    func value(_ name: String) -> String? { variables.compactMap { $0[name] }.last.flatMap { $0.isEmpty ? nil : $0 } }
-    let (address, device) = (value("IP"), value("DEVICE"))
-    guard address != nil || device != nil else { return }
+  /// - Parameter files: The files in their order, of which a later one counts more.
+  mutating func takeConfiguration(_ files: [(name: String, text: String)]) {
+    let variables = files.map { (file: $0.name, values: ShellAssignments($0.text)) }
+    func find(_ name: String) -> (name: String, value: String, file: String)? {
+      let found = variables.compactMap { file, values in values[name].map { (name, $0, file) } }.last
+      return found.flatMap { $0.1.isEmpty ? nil : $0 }
+    }
+    let (address, device) = (find("IP"), find("DEVICE"))
+    guard var told = address ?? device else { return }
     do throws(BootParameterFault) {
-      var interface = try BootInterface(parameter: address ?? "dhcp")
-      if interface.device == nil, let device { interface.usualDevice = try BootInterface.device(device) }
-      interface.origin = "\(address == nil ? "DEVICE" : "IP") in initramfs.conf"
+      var interface = try BootInterface(parameter: address?.value ?? "dhcp")
+      interface.origin = "\(told.name) in \(told.file)"
+      if interface.device == nil, let device {
+        told = device
+        interface.usualDevice = try BootInterface.device(device.value)
+      }
       usualInterface = interface
     } catch {
-      problems.append(
-        BootProblem(parameter: "initramfs.conf: \(address == nil ? "DEVICE" : "IP")", reason: error.reason))
+      problems.append(BootProblem(parameter: "\(told.file): \(told.name)", reason: error.reason))
     }
   }
 

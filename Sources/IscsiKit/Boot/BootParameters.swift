@@ -91,6 +91,8 @@ public struct BootParameters: Hashable, Sendable {
   public var bootDevice: HardwareAddress?
   /// The MAC addresses of devices that something else gives their names.
   public var deviceNames: [String: HardwareAddress] = [:]
+  /// The names of devices that dracut's module network is to make of others, such as a bond.
+  var devicesOfDracut: Set<String> = []
   /// How the network is set up where nothing else says it: what images of initramfs-tools are configured with.
   public var usualInterface: BootInterface?
   /// Whether a network device was to be set up in a way that could not be understood.
@@ -152,6 +154,7 @@ public struct BootParameters: Hashable, Sendable {
     all.wantsNames = wantsNames || others.wantsNames
     all.bootDevice = bootDevice ?? others.bootDevice
     all.usualInterface = usualInterface ?? others.usualInterface
+    all.devicesOfDracut = devicesOfDracut.union(others.devicesOfDracut)
     all.deviceNames = others.deviceNames.merging(deviceNames) { $1 }
     all.problems = others.problems + problems
     return all

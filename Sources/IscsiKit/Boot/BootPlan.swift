@@ -55,6 +55,8 @@ public struct BootPlan: Hashable, Sendable {
     public var configuration: InitiatorConfiguration
     /// What DHCP servers have told since.
     public var rootPaths: [String] = []
+    /// Whether it is told if firmware has left nothing: not where the plan is for a machine that may be another one.
+    var isFirmwareVisible = true
 
     /// An input from its parts.
     public init(
@@ -97,12 +99,16 @@ public struct BootPlan: Hashable, Sendable {
   public internal(set) var lacksInitiatorName = false
   /// Whether a DHCP server has named a root file system that is not on iSCSI.
   public internal(set) var hasOtherRootPath = false
+  /// Whether the targets are left to firmware that nobody here can see.
+  var hasUnseenFirmware = false
   /// Whether there is a file that may ask for more, and we are not allowed to read it.
   public internal(set) var lacksPermission = false
   /// Whether all targets are ways to the same disks.
   public internal(set) var isMultipath = false
   /// Whether the name servers of the links are for the machine, too: who names one wants that, as from the kernel.
   public internal(set) var wantsNames = false
+  /// The names of devices that dracut is to make.
+  var devicesOfDracut: Set<String> = []
   /// The routes that are wanted besides those to the targets.
   var routes: [BootRoute] = []
 
@@ -117,8 +123,11 @@ public struct BootPlan: Hashable, Sendable {
     problems = input.parameters.problems
     lacksPermission = input.parameters.lacksPermission
     isMultipath = input.parameters.isMultipath
+    devicesOfDracut = input.parameters.devicesOfDracut
     let hasFirmware = input.firmware.contains { !$0.targets.isEmpty || !$0.problems.isEmpty }
     isAskedFor = input.parameters.isAskedFor || (input.usesFirmware && hasFirmware)
+    let trustsFirmware = input.parameters.usesFirmware ?? !input.parameters.isAskedFor
+    hasUnseenFirmware = trustsFirmware && input.firmware.isEmpty && !input.isFirmwareVisible
     if input.usesFirmware { addFirmware(input) }
     noteMissingFirmware(input)
     addTargets(input)
@@ -158,7 +167,9 @@ extension BootPlan {
   private mutating func noteMissingFirmware(_ input: Input) {
     guard !input.parameters.problems.contains(where: { $0.parameter == "firmware" }) else { return }
     let table =
-      "the firmware has left no table (iBFT): the boot ROM of the card has to be set up for iSCSI, and to start the system"
+      input.isFirmwareVisible
+      ? "this kernel shows no table (iBFT): the boot ROM of the card has to be set up for iSCSI, and to start the system"
+      : "the firmware of the machine cannot be seen from here: its boot ROM has to be set up for iSCSI, and to start the system"
     if input.parameters.usesFirmware == true, input.firmware.isEmpty {
       note(BootProblem(parameter: "rd.iscsi.firmware", reason: table))
     }
@@ -203,6 +214,11 @@ extension BootPlan {
       var target = BootTarget(name: name)
       target.origin = parameters.targetNameOrigin
       target.lun = parameters.lun
+      if name.iscsiName == nil {
+        // Some targets have such names, and most of these are mistyped.
+        let warning = TargetName.Warning.noFormat
+        note(BootProblem(parameter: "iscsi_target_name", reason: "\(name): \(warning)"))
+      }
       if !parameters.targets.contains(where: { $0.name == name }) {
         for host in parameters.targetHosts {
           target.host = host

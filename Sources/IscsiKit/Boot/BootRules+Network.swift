@@ -22,6 +22,8 @@ extension BootRule {
           remedy: .advice("see that the driver is part of that kernel, or make its module part of the image"))
       ]
     }
+    // That is told with the modules that the kernel lacks.
+    guard !evidence.drivers.contains(where: { evidence.modules?.place(of: $0) == .missing }) else { return [] }
     return [
       Match(
         .ok, "a boot reaches the target through \(devices.list("and"))",
@@ -53,6 +55,13 @@ extension BootRule {
 
   private static func missingCard(_ card: BootEvidence.Card, _ evidence: BootEvidence) -> Match {
     let cards = evidence.machineCards.isEmpty ? "none" : evidence.machineCards.joined(separator: ", ")
+    if card.isMadeByDracut {
+      return Match(
+        .warning,
+        "\(card.wanted) is no network card of this machine, but made by dracut's module network, if the image has it",
+        evidence: ["asked for by \(card.origin)"],
+        remedy: .advice("see that the image has that module and the drivers of the cards below \(card.wanted)"))
+    }
     if evidence.isForeign {
       return Match(
         .warning,
@@ -148,8 +157,7 @@ extension BootEvidence {
     switch modules?.place(of: driver) {
     case .builtIn: ", which is built into kernel \(kernel)"
     case .file: ", a module, which the image must hold"
-    case .missing: ", which kernel \(kernel) has not"
-    case nil: ""
+    case .missing, nil: ""
     }
   }
 }

@@ -200,6 +200,10 @@ extension BootRule {
     guard !plan.isEmpty else {
       // The page's hooks have the values in themselves.
       guard image.ownHook != nil || image.otherHook == nil else { return problems }
+      if plan.hasUnseenFirmware {
+        // Nobody knows that the firmware names no target.
+        return problems + (plan.isAskedFor ? [] : [unseenFirmware])
+      }
       if plan.isAskedFor {
         let reasons = plan.problems.map(\.description)
         return [Match(.problem, "no login can be made of what the image is told", evidence: reasons)]
@@ -231,6 +235,13 @@ extension BootRule {
         evidence: logins.map { "\($0.record.portal.address) (\($0.origin ?? $0.source))" })
     ]
   }
+
+  private static let unseenFirmware = Match(
+    .warning,
+    "nothing but firmware can tell the image which target to log in to, and that of the machine cannot be seen from here",
+    remedy: .advice(
+      "set up the boot ROM of the machine for iSCSI, or give the kernel netroot=iscsi:..., or write /etc/iscsi/iscsi.initramfs and make "
+        + "the image anew"))
 
   static let timers = BootRule("timers") { evidence in
     guard let session = evidence.session else { return [] }

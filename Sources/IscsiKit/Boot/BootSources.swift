@@ -90,14 +90,20 @@ public struct BootSources: Sendable {
       let path = InitiatorConfiguration.standardPath.string
       input.parameters.problems.append(BootProblem(parameter: path, reason: error.description))
     }
-    let reader = FirmwareReader(sysfs: sysfs)
-    if root == "/", input.wantsFirmwareTable { reader.loadModule() }
-    do throws(FirmwareError) { input.firmware = try reader.boots() } catch {
+    do throws(FirmwareError) { input.firmware = try firmwareReader(for: input, sysfs: sysfs).boots() } catch {
       // A table that cannot be read is one.
       input.parameters.isAskedFor = input.parameters.isAskedFor || input.usesFirmware
       input.parameters.problems.append(BootProblem(parameter: "firmware", reason: error.description))
     }
     return input
+  }
+
+  /// A reader of what firmware has left. Makes this machine's kernel look for a table, if that is wanted; of another root it is not known
+  /// whose firmware counts.
+  func firmwareReader(for input: BootPlan.Input, sysfs: Sysfs) -> FirmwareReader {
+    let reader = FirmwareReader(sysfs: sysfs)
+    if root == "/", input.wantsFirmwareTable { reader.loadModule() }
+    return reader
   }
 
   private func settings() -> BootParameters {
@@ -115,7 +121,8 @@ public struct BootSources: Sendable {
       }
     }
     let configuration = ["/conf/initramfs.conf"] + files(in: "/conf/conf.d", withSuffix: "")
-    settings.takeConfiguration(configuration.compactMap(text))
+    settings.takeConfiguration(
+      configuration.compactMap { file in text(of: file).map { (file.string, $0) } })
     return settings
   }
 

@@ -69,14 +69,19 @@ public struct BootTarget: Hashable, Sendable {
     }
     let fields = rest.fieldsOutsideBrackets
     guard let first = fields.dropFirst(3).firstIndex(where: Self.startsName) else {
-      throw BootParameterFault("it has no target's name behind server, protocol, port and LUN")
+      throw BootParameterFault(
+        "it has no target's name beginning with iqn., eui. or naa. behind server, protocol, port and LUN; \(Self.otherNames)"
+      )
     }
     let lunIndex = first - 1
     guard first == 4 || first == 6 else {
       throw BootParameterFault("it is not iscsi:server:protocol:port:LUN:name")
     }
-    do throws(ISCSINameError) { name = try TargetName(fields[first...].joined(separator: ":")) } catch {
-      throw BootParameterFault(error.description)
+    let text = fields[first...].joined(separator: ":")
+    do throws(ISCSINameError) { name = try TargetName(text) } catch { throw BootParameterFault(error.description) }
+    // What only begins like a name may be a secret at the wrong place.
+    do throws(ISCSINameError) { _ = try ISCSIName(text) } catch {
+      throw BootParameterFault("\(error); \(Self.otherNames)")
     }
     self.authentication = authentication
     if !fields[0].isEmpty {
@@ -131,6 +136,9 @@ public struct BootTarget: Hashable, Sendable {
     }
     return LUN(linuxNumber: number)
   }
+
+  /// What to do about a name in none of the formats.
+  private static let otherNames = "give another one by rd.iscsi.target.name="
 
   private static func startsName(_ field: Substring) -> Bool {
     ["iqn.", "eui.", "naa."].contains { field.lowercased().hasPrefix($0) }

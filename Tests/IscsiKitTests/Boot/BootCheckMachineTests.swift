@@ -43,12 +43,12 @@ struct BootCheckMachineTests {
 
   private func evidence(
     _ tree: borrowing SysfsTree, _ line: String? = nil, kernel: String? = nil, image: FilePath? = nil,
-    way: String? = "eth0"
+    way: String? = "eth0", here: FilePath = "/"
   ) -> BootEvidence {
     var sources = BootSources()
     (sources.root, sources.commandLine) = (tree.root, line)
     var collector = BootEvidenceCollector(sources)
-    (collector.kernel, collector.image) = (kernel, image)
+    (collector.kernel, collector.image, collector.machineRoot) = (kernel, image, here)
     return collector.evidence { _ in way }
   }
 
@@ -116,13 +116,41 @@ struct BootCheckMachineTests {
     #expect(findings(late, "network") == ["problem there is no network card eth7 in this machine"])
     let two = evidence(tree, Self.target + " ip=10.0.0.2:::24::eth0:none ip=10.0.1.2:::24::eth7:none")
     #expect(findings(two, "network") == ["warning there is no network card eth7 in this machine"])
-    tree.remove("sys/class/net/eth0/address")
+    for made in ["bond=bond0:eth0,eth1:mode=active-backup", "bridge=bond0:eth0", "team=bond0"] {
+      let vlan =
+        made.hasPrefix("team") ? "ip=10.0.0.2:::24::bond0.5:none vlan=bond0.5:bond0" : "ip=10.0.0.2:::24::bond0:none"
+      let found = findings(evidence(tree, Self.target + " \(vlan) \(made)"), "network")
+      #expect(found.map { $0.prefix(68) } == ["warning bond0 is no network card of this machine, but made by dracut"])
+    }
+    let bare = try bareRoot()
+    let foreign = evidence(bare, Self.target + " ip=10.0.0.2:::24::nosuch7:none", kernel: "6.12", here: tree.root)
+    #expect(foreign.isForeign && foreign.machineCards == ["eth0 (52:54:00:00:00:01)", "eth1 (52:54:00:00:00:02)"])
+    #expect(findings(foreign, "network").map { $0.prefix(15) } == ["warning nosuch7"])
+  }
+
+  /// A system with an image, and without a sysfs.
+  private func bareRoot() throws -> SysfsTree {
     let bare = try SysfsTree()
     try bare.makeDirectory("boot")
     try AtomicFile.write(testArchive(Self.image), to: bare.root.appending("boot/initrd.img-6.12"))
-    let foreign = evidence(bare, Self.target + " ip=10.0.0.2:::24::nosuch7:none", kernel: "6.12")
-    #expect(foreign.isForeign)
-    #expect(findings(foreign, "network").map { $0.prefix(15) } == ["warning nosuch7"])
+    return bare
+  }
+
+  @Test("Of another root nobody knows that its machine has no firmware to boot from, but what is here is used")
+  func unseenFirmware() throws {
+    let tree = try machine(image: Self.image)
+    let bare = try bareRoot()
+    func found(_ line: String) -> [String] {
+      findings(evidence(bare, line, kernel: "6.12", here: tree.root), "parameters").map { String($0.prefix(70)) }
+    }
+    let unseen = "warning rd.iscsi.firmware: the firmware of the machine cannot be seen from here"
+    #expect(found("rd.iscsi.firmware=1") == [String(unseen.prefix(70))])
+    #expect(found("quiet") == ["warning nothing but firmware can tell the image which target to log in"])
+    #expect(found("rd.iscsi.firmware=0") == ["problem nothing tells the image which target to log in to"])
+    #expect(found("netroot=iscsi:").last == "problem no login can be made of what the image is told")
+    try tree.addFirmware()
+    try tree.link("sys", "firmware", to: "firmware")
+    #expect(found("rd.iscsi.firmware=1") == ["ok a boot logs in to the target that it is told"])
   }
 
   @Test(
@@ -204,6 +232,11 @@ struct BootCheckMachineTests {
     let evidence = evidence(tree, Self.target, kernel: "6.1", image: "boot/initrd.img-6.12")
     #expect(
       findings(evidence, "network-card") == ["warning it is not known what drives eth0 (virtio:d1v1) in kernel 6.1"])
+    // What drives it now is a module, which that kernel has not: that is told with the others, and it is not well.
+    try tree.link("sys/bus/virtio/drivers/virtio_net", "module", to: "sys/module/virtio_net")
+    let other = self.evidence(tree, Self.target, kernel: "6.1", image: "boot/initrd.img-6.12")
+    #expect(other.drivers == ["virtio_net"] && findings(other, "network-card") == [])
+    #expect(findings(other, "kernel-modules") == ["problem kernel 6.1 lacks modules that a boot needs"])
   }
 
   @Test(
@@ -291,6 +324,21 @@ struct BootCheckMachineTests {
     #expect(
       evidence(tree, "rd.iscsi.param=node.session.auth.password=x").exposedSecrets == [.commandLine(["rd.iscsi.param"])]
     )
+  }
+
+  @Test("Lines that end with CR LF are lines")
+  func carriageReturns() throws {
+    let text = "#x\r\nnode.session.auth.password = offwithherhead\r\nnode.startup = manual\r\n"
+    let tree = try machine(image: ["etc/iscsi/iscsid.conf": text, "hooks/iscsi": "a\nb\n"])
+    let file = tree.root.appending("etc/iscsi/iscsid.conf")
+    try AtomicFile.write(
+      Array("#x\r\nnode.session.auth.password = other\r\nnode.startup = manual\r\n".utf8), to: file,
+      permissions: [.ownerReadWrite, .otherRead])
+    try tree.makeDirectory("etc/initcpio/hooks")
+    try tree.set("etc/initcpio/hooks/iscsi", to: .text("a\r\nb\r\n"))
+    let evidence = evidence(tree, "quiet")
+    #expect(evidence.files.map(\.differences) == [["node.session.auth.password"], []])
+    #expect(evidence.exposedSecrets == [.file("\(file)")])
   }
 
   @Test("--image is below the root, be it given with that or without")

@@ -63,7 +63,7 @@ struct BootDeviceTests {
       var parameters = BootParameters(
         KernelCommandLine("netroot=iscsi:10.0.0.1::::iqn.2026-11.org.example:disk \(line)"))
       parameters.initiator = try InitiatorName("iqn.2026-11.org.example:machine")
-      parameters.takeConfiguration(["DEVICE=eth0"])
+      parameters.takeConfiguration([("/conf/initramfs.conf", "DEVICE=eth0")])
       return try #require(BootPlan(BootPlan.Input(parameters: parameters)).links.first)
     }
     #expect(try link("").isUsualDevice && link("").device == .named("eth0"))

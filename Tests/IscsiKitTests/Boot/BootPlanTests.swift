@@ -238,7 +238,7 @@ struct BootPlanTests {
   func configured(_ configuration: String, _ commandLine: String, _ wanted: String) throws {
     var input = try input(Self.one + " " + commandLine)
     var settings = BootParameters()
-    settings.takeConfiguration(["MODULES=most\nDEVICE=other", configuration])
+    settings.takeConfiguration([("a", "MODULES=most\nDEVICE=other"), ("b", configuration)])
     input.parameters = input.parameters.over(settings)
     let plan = BootPlan(input)
     #expect(words(plan).first == wanted && plan.problems == [])
@@ -247,10 +247,12 @@ struct BootPlanTests {
   @Test("What images are configured with does not go before the network of firmware, and what is wrong in it is told")
   func configuredBeside() throws {
     var input = try input("quiet", firmware: true)
-    input.parameters.takeConfiguration(["DEVICE=eth1"])
+    input.parameters.takeConfiguration([("a", "DEVICE=eth1")])
     #expect(words(BootPlan(input)).first == "net san0 10.0.0.2/24 -> 10.0.0.1")
-    input.parameters.takeConfiguration(["IP=10.0.0.300"])
-    #expect(input.parameters.problems.map(\.parameter) == ["initramfs.conf: IP"])
+    input.parameters.takeConfiguration([("a", "IP=eth1:dhcp"), ("b", "IP=10.0.0.300")])
+    #expect(input.parameters.problems.map(\.parameter) == ["b: IP"])
+    input.parameters.takeConfiguration([("a", "IP=dhcp"), ("b", "DEVICE=eth/1")])
+    #expect(input.parameters.problems.map(\.parameter) == ["b: IP", "b: DEVICE"])
   }
 
   @Test("The firmware's table is looked for where it may have the name that nobody else has")
@@ -286,6 +288,18 @@ struct BootPlanTests {
     #expect(try plan.logins[0].request().options.binding == .device("san1"))
   }
 
+  @Test("A target's name in none of the formats is told, and logged in to")
+  func nameWithoutFormat() throws {
+    let plan = BootPlan(
+      try input(
+        "rd.iscsi.target.name=iqn.202-11.org.example:disk rd.iscsi.target.ip=10.0.0.1 rd.iscsi.target.ip=10.0.0.1"))
+    #expect(plan.logins.map(\.record.target.description) == ["iqn.202-11.org.example:disk"])
+    #expect(
+      plan.problems.map(\.description) == [
+        "iscsi_target_name: iqn.202-11.org.example:disk: the name is in none of the formats of RFC 7143 (iqn., eui., naa.)"
+      ])
+  }
+
   @Test("Routes go to the device that they lead through")
   func routes() throws {
     let plan = BootPlan(
@@ -305,7 +319,7 @@ struct BootPlanTests {
   func noFirmware(commandLine: String, wanted: [String]) throws {
     let plan = BootPlan(try input(commandLine))
     #expect(plan.problems.map(\.parameter) == wanted)
-    #expect(plan.problems.allSatisfy { $0.reason.contains("the firmware has left no table (iBFT)") })
+    #expect(plan.problems.allSatisfy { $0.reason.contains("this kernel shows no table (iBFT)") })
     #expect(BootPlan(try input(commandLine, firmware: true)).problems == [])
   }
 }
