@@ -108,7 +108,7 @@ extension BootRule {
     guard let fault = program.fault else { return [Match(.ok, "the image has \(program.name)")] }
     return [
       Match(
-        .problem, "the image has a \(program.name) that cannot be run",
+        .problem, "\(program.name) in the image cannot be run",
         evidence: ["/\(program.path) in the image: \(fault)"],
         remedy: image.remedy("see that the program of this system is whole, and that there is room for the image"))
     ]
