@@ -52,7 +52,7 @@ done
 echo '--- none'
 ip address flush dev san0
 expect_exit 1 iscsi-admin boot network --command-line 'root=dhcp ip=san0:dhcp'
-expect_stderr '^iscsi-admin: network \(ip, san0\): there is no DHCP client: none of udhcpc, dhcpcd, dhclient, ipconfig is in /usr/sbin, /sbin, /usr/bin, /bin; '
+expect_stderr '^iscsi-admin: network \(ip= in --command-line, san0\): there is no DHCP client: none of udhcpc, dhcpcd, dhclient, ipconfig is in /usr/sbin, /sbin, /usr/bin, /bin; '
 kill $server
 mv /opt/dhcp/udhcpc /bin/udhcpc
 expect_nothing_left
