@@ -210,8 +210,7 @@ public struct BootRule: Sendable {
   /// All rules, in the order of a boot.
   public static let all: [BootRule] = [
     root, newerKernel, kernelModules, image, imageProgram, imageHook, networkCard, imageModules, imageClient,
-    imageFiles,
-    initiatorName, parameters, network, secrets, timers, daemon, shutdown,
+    imageFiles, initiatorName, parameters, network, secrets, timers, daemon, shutdown,
   ]
 }
 

@@ -11,11 +11,7 @@ extension BootEvidenceCollector {
 
   /// The kernel that drives the devices of that sysfs now.
   private var drivingKernel: String? {
-    let root = machineSysfs.isOfRoot ? sources.root : machineRoot
-    guard let contents = try? FileContents(of: root.appending("proc/sys/kernel/osrelease"), limit: 256) else {
-      return nil
-    }
-    return String(String(decoding: contents.octets, as: UTF8.self).prefix { !$0.isWhitespace })
+    Self.runningKernel(below: machineSysfs.isOfRoot ? sources.root : machineRoot)
   }
 
   /// Compares the network devices that a boot is told to use with those of the machine.
@@ -24,8 +20,7 @@ extension BootEvidenceCollector {
     let devices = NetworkDevices(sysfs: root)
     evidence.isForeign = !isOfRoot
     // systemd-udevd looks at no other place, and takes the last.
-    let line = KernelCommandLine(sources.commandLine ?? text("proc/cmdline") ?? "")
-    evidence.keepsKernelNames = line.words.last { $0.name == "net.ifnames" }?.value == "0"
+    evidence.keepsKernelNames = commandLine.words.last { $0.name == "net.ifnames" }?.value == "0"
     evidence.machineCards = devices.bootable().map { name in
       name + (devices.hardwareAddress(of: name).map { " (\($0))" } ?? "")
     }

@@ -4,8 +4,8 @@ internal import SystemPackage
 extension BootEvidenceCollector {
   /// A file that hooks copy into images, where it may be in one, and where it is from.
   private struct CopiedFile {
-    let inImage: [String]
-    let onMachine: [String]
+    let inImage: [FilePath]
+    let onMachine: [FilePath]
     /// What a text comes to: names and what they stand for. Two texts are alike if that is.
     let content: @Sendable (String) -> [String: [String]]
     /// Whether an image in which it is missing is older than the file.
@@ -14,18 +14,19 @@ extension BootEvidenceCollector {
 
   private static let copiedFiles = [
     CopiedFile(
-      inImage: ["etc/iscsi.initramfs", "etc/iscsi/iscsi.initramfs"], onMachine: ["etc/iscsi/iscsi.initramfs"],
+      inImage: BootSources.settingsFiles, onMachine: ["/etc/iscsi/iscsi.initramfs"],
       content: { assignments(in: $0) { $0.hasPrefix("ISCSI_") } }, isMissed: true),
     CopiedFile(
-      inImage: ["etc/iscsi/initiatorname.iscsi", "etc/initiatorname.iscsi"],
-      onMachine: ["etc/iscsi/initiatorname.iscsi"],
+      inImage: BootSources.nameFiles, onMachine: [InitiatorNameFile.standardPath],
       content: { ["InitiatorName": [InitiatorNameFile.value(in: $0)].compactMap(\.self)] }),
-    CopiedFile(inImage: ["etc/iscsi/iscsid.conf"], onMachine: ["etc/iscsi/iscsid.conf"], content: settings),
     CopiedFile(
-      inImage: ["conf/initramfs.conf"], onMachine: ["etc/initramfs-tools/initramfs.conf"],
+      inImage: [InitiatorConfiguration.standardPath], onMachine: [InitiatorConfiguration.standardPath],
+      content: settings),
+    CopiedFile(
+      inImage: ["/conf/initramfs.conf"], onMachine: ["/etc/initramfs-tools/initramfs.conf"],
       content: { assignments(in: $0) { ["IP", "DEVICE"].contains($0) } }),
     CopiedFile(
-      inImage: ["hooks/iscsi"], onMachine: ["etc/initcpio/hooks/iscsi", "usr/lib/initcpio/hooks/iscsi"],
+      inImage: ["/hooks/iscsi"], onMachine: ["/etc/initcpio/hooks/iscsi", "/usr/lib/initcpio/hooks/iscsi"],
       content: { ["": lines(of: $0)] }),
   ]
 
@@ -47,11 +48,7 @@ extension BootEvidenceCollector {
   /// The settings of `iscsid.conf`.
   @Sendable private static func settings(in text: String) -> [String: [String]] {
     var found: [String: [String]] = [:]
-    for line in lines(of: text) {
-      let parts = line.split(separator: "=", maxSplits: 1).map { $0.filter { !$0.isWhitespace } }
-      guard parts.count == 2, !parts[0].hasPrefix("#") else { continue }
-      found[parts[0], default: []].append(parts[1])
-    }
+    for case .entry(let key, let value) in RecordText(text.utf8).lines { found[key] = [value] }
     return found
   }
 
@@ -59,18 +56,16 @@ extension BootEvidenceCollector {
   func lookAtFiles(_ evidence: inout BootEvidence) {
     guard let image = evidence.image else { return }
     for file in Self.copiedFiles {
-      guard let (name, now) = file.onMachine.lazy.compactMap({ name in text(name).map { (name, $0) } }).first else {
-        continue
+      let found = file.onMachine.lazy.compactMap { path in text(path.string).map { (path.string, $0) } }.first
+      guard let (path, text) = found else { continue }
+      let new = file.content(text)
+      if let copy = image.file(of: file.inImage) {
+        let old = file.content(copy.text)
+        let differences = Set(old.keys).union(new.keys).filter { old[$0] != new[$0] }.sorted()
+        evidence.files.append(BootEvidence.CopiedFile(path: path, isInImage: true, differences: differences))
+      } else if file.isMissed, !new.isEmpty {
+        evidence.files.append(BootEvidence.CopiedFile(path: path, isInImage: false, differences: []))
       }
-      guard let copy = file.inImage.first(where: { image.texts[$0] != nil }), let then = image.texts[copy] else {
-        if file.isMissed, !file.content(now).isEmpty {
-          evidence.files.append(BootEvidence.CopiedFile(path: "/\(name)", isInImage: false, differences: []))
-        }
-        continue
-      }
-      let (old, new) = (file.content(then), file.content(now))
-      let differences = Set(old.keys).union(new.keys).filter { old[$0] != new[$0] }.sorted()
-      evidence.files.append(BootEvidence.CopiedFile(path: "/\(name)", isInImage: true, differences: differences))
     }
   }
 
@@ -87,8 +82,7 @@ extension BootEvidenceCollector {
     if let image = evidence.image, image.isReadableByOthers, image.texts.contains(where: { Self.holdsSecret($1, $0) }) {
       evidence.exposedSecrets.append(.image(image.path))
     }
-    let line = KernelCommandLine(sources.commandLine ?? text("proc/cmdline") ?? "")
-    let names = BootParameters.namesOfSecrets(in: line)
+    let names = BootParameters.namesOfSecrets(in: commandLine)
     if !names.isEmpty { evidence.exposedSecrets.append(.commandLine(names)) }
   }
 

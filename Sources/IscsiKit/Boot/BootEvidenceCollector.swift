@@ -49,9 +49,18 @@ public struct BootEvidenceCollector: Sendable {
 
   // MARK: - Kernel and image
 
-  private var runningKernel: String? {
-    text("proc/sys/kernel/osrelease").map { String($0.prefix { !$0.isWhitespace }) }
+  private var runningKernel: String? { Self.runningKernel(below: sources.root) }
+
+  /// The kernel that runs, by the proc below a folder.
+  static func runningKernel(below root: FilePath) -> String? {
+    guard let contents = try? FileContents(of: root.appending("proc/sys/kernel/osrelease"), limit: 256) else {
+      return nil
+    }
+    return String(String(decoding: contents.octets, as: UTF8.self).prefix { !$0.isWhitespace })
   }
+
+  /// The kernel's command line at the boot: that which somebody gives, or else that of now.
+  var commandLine: KernelCommandLine { KernelCommandLine(sources.commandLine ?? text("proc/cmdline") ?? "") }
 
   /// The kernels that have modules, from the oldest.
   private var installedKernels: [String] {
@@ -121,16 +130,16 @@ public struct BootEvidenceCollector: Sendable {
     let typed =
       sources.commandLine.map { (place: BootSources.argumentPlace, text: $0) }
       ?? (place: BootSources.kernelPlace, text: text("proc/cmdline") ?? "")
-    let file = ["etc/iscsi.initramfs", "etc/iscsi/iscsi.initramfs"].first { image.texts[$0] != nil }
     var settings =
-      file.map { BootParameters(ShellAssignments(image.texts[$0] ?? ""), of: "/\($0) of the image") }
-      ?? BootParameters()
+      image.file(of: BootSources.settingsFiles).map { file in
+        BootParameters(ShellAssignments(file.text), of: "\(file.path) of the image")
+      } ?? BootParameters()
     settings.takeConfiguration(
       ([image.texts["conf/initramfs.conf"].map { ("conf/initramfs.conf", $0) }].compactMap(\.self)
         + files(in: "conf/conf.d/")).map { ("/\($0.0) of the image", $0.1) })
     var input = BootPlan.Input(parameters: BootSources.parameters(typed: [typed], carried: carried).over(settings))
-    let name = image.texts["etc/iscsi/initiatorname.iscsi"] ?? image.texts["etc/initiatorname.iscsi"]
-    input.machineName = name.flatMap(InitiatorNameFile.value).flatMap { try? InitiatorName($0) }
+    let name = image.file(of: BootSources.nameFiles).flatMap { InitiatorNameFile.value(in: $0.text) }
+    input.machineName = name.flatMap { try? InitiatorName($0) }
     let firmware = sources.firmwareReader(for: input, sysfs: Sysfs(root: machineSysfs.root))
     input.firmware = (try? firmware.boots()) ?? []
     input.isFirmwareVisible = sources.root == "/"

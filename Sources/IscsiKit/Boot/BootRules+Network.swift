@@ -147,9 +147,10 @@ extension BootLink {
 extension BootEvidence {
   /// The network devices that a boot uses: those that it is told to use, or else the one on the way to the target now.
   var bootDevices: [String] {
-    let told = cards.compactMap(\.device)
-    let all = cards.isEmpty ? Array(networkDevices.prefix(1)) : told
-    return all.enumerated().filter { all[..<$0.offset].contains($0.element) == false }.map(\.element)
+    guard !cards.isEmpty else { return Array(networkDevices.prefix(1)) }
+    return cards.compactMap(\.device).reduce(into: []) { found, name in
+      if !found.contains(name) { found.append(name) }
+    }
   }
 
   /// Where the kernel has a driver, in words.

@@ -338,16 +338,17 @@ extension InitramfsImage {
 
   /// Why no file in it says as whom to log in.
   fileprivate var lackOfName: String {
-    let file = ["etc/iscsi/initiatorname.iscsi", "etc/initiatorname.iscsi"].first { texts[$0] != nil }
-    guard let file, let text = texts[file] else { return "it has no /etc/iscsi/initiatorname.iscsi" }
+    guard let (file, text) = file(of: BootSources.nameFiles) else {
+      return "it has no \(InitiatorNameFile.standardPath)"
+    }
     guard let value = InitiatorNameFile.value(in: text) else {
-      return "its /\(file) has no valid InitiatorName=: there is no such line"
+      return "its \(file) has no valid InitiatorName=: there is no such line"
     }
     do throws(ISCSINameError) {
       _ = try InitiatorName(value)
-      return "its /\(file) has a valid InitiatorName="
+      return "its \(file) has a valid InitiatorName="
     } catch {
-      return "its /\(file) has no valid InitiatorName=: \(error.description)"
+      return "its \(file) has no valid InitiatorName=: \(error.description)"
     }
   }
 

@@ -123,6 +123,11 @@ public struct InitramfsImage: Hashable, Sendable {
     return names.contains("init_functions") || names.contains("buildconfig") ? .mkinitcpio : nil
   }
 
+  /// The first of some files that it has the text of; their paths are those at the boot.
+  func file(of paths: [FilePath]) -> (path: FilePath, text: String)? {
+    paths.lazy.compactMap { path in self.texts[path.removingRoot().string].map { (path, $0) } }.first
+  }
+
   /// The folders that kernels' modules are in, each in one of the kernel's name.
   private static let modulesFolders = ["usr/lib/modules/", "lib/modules/"]
 
@@ -182,8 +187,8 @@ public struct InitramfsImage: Hashable, Sendable {
 
   /// Whether the text of a file is worth keeping.
   @Sendable private static func isWanted(_ name: String) -> Bool {
-    ["etc/initiatorname.iscsi", "etc/iscsi/initiatorname.iscsi", "etc/iscsi.initramfs", "etc/iscsi/iscsi.initramfs"]
-      .contains(name) || name == "etc/iscsi/iscsid.conf" || name == "etc/cmdline" || name == "hooks/iscsi"
+    (BootSources.nameFiles + BootSources.settingsFiles + [InitiatorConfiguration.standardPath])
+      .contains(FilePath("/\(name)")) || name == "etc/cmdline" || name == "hooks/iscsi"
       || name.hasPrefix("etc/cmdline.d/") && name.hasSuffix(".conf")
       || name == "conf/initramfs.conf" || name.hasPrefix("conf/conf.d/")
   }

@@ -54,66 +54,25 @@ public struct KernelModules: Hashable, Sendable {
   /// - Parameter alias: What the kernel shows as the device's `modalias`.
   /// - Returns: Their names in order.
   public func modules(driving alias: String) -> [String] {
-    let device = Array(alias.utf8)
-    guard let colon = device.firstIndex(of: UInt8(ascii: ":")) else { return [] }
-    let bus = device[...colon]
+    guard let colon = alias.utf8.firstIndex(of: UInt8(ascii: ":")) else { return [] }
+    let bus = Array(alias.utf8[...colon])
+    func isMeant(_ pattern: ArraySlice<UInt8>) -> Bool {
+      // Of tens of thousands few are for the same bus.
+      pattern.starts(with: bus) && FilePattern.matches(String(decoding: pattern, as: UTF8.self), alias)
+    }
     var found: Set<String> = []
     for line in aliases.split(separator: 0x0A) {
       let words = line.split(separator: 0x20)
-      guard words.count == 3, words[1].starts(with: bus), Self.matches(words[1], device[...]) else { continue }
+      guard words.count == 3, isMeant(words[1]) else { continue }
       found.insert(Self.normal(String(decoding: words[2], as: UTF8.self)))
     }
     for entry in builtInAliases.split(separator: 0) {
       guard let equals = entry.firstIndex(of: UInt8(ascii: "=")) else { continue }
       let (key, pattern) = (entry[..<equals], entry[(equals + 1)...])
-      guard pattern.starts(with: bus), key.suffix(6).elementsEqual(".alias".utf8), Self.matches(pattern, device[...])
-      else { continue }
+      guard key.suffix(6).elementsEqual(".alias".utf8), isMeant(pattern) else { continue }
       found.insert(Self.normal(String(decoding: key.dropLast(6), as: UTF8.self)))
     }
     return found.sorted()
-  }
-
-  /// Whether a device's alias fits a pattern, as kmod asks by `fnmatch(3)`: `*`, `?` and sets in brackets.
-  static func matches(_ pattern: ArraySlice<UInt8>, _ text: ArraySlice<UInt8>) -> Bool {
-    var (rest, left) = (pattern, text)
-    // Where the last star was, and how much it has taken.
-    var star: (pattern: ArraySlice<UInt8>, text: ArraySlice<UInt8>)?
-    while let octet = left.first {
-      if rest.first == UInt8(ascii: "*") {
-        rest = rest.dropFirst()
-        star = (rest, left)
-      } else if let after = Self.afterOne(rest, octet) {
-        (rest, left) = (after, left.dropFirst())
-      } else if let last = star {
-        star = (last.pattern, last.text.dropFirst())
-        (rest, left) = (last.pattern, last.text.dropFirst())
-      } else {
-        return false
-      }
-    }
-    return rest.allSatisfy { $0 == UInt8(ascii: "*") }
-  }
-
-  /// What follows the part of a pattern that stands for one octet; nil if it is not for this one.
-  private static func afterOne(_ pattern: ArraySlice<UInt8>, _ octet: UInt8) -> ArraySlice<UInt8>? {
-    guard let first = pattern.first else { return nil }
-    let rest = pattern.dropFirst()
-    guard first == UInt8(ascii: "["), let end = rest.firstIndex(of: UInt8(ascii: "]")) else {
-      return first == octet || first == UInt8(ascii: "?") ? rest : nil
-    }
-    var set = rest[..<end]
-    let isNegated = set.first == UInt8(ascii: "!") || set.first == UInt8(ascii: "^")
-    if isNegated { set = set.dropFirst() }
-    var isIn = false
-    while let low = set.popFirst() {
-      var high = low
-      if set.count > 1, set.first == UInt8(ascii: "-") {
-        set = set.dropFirst()
-        high = set.popFirst() ?? low
-      }
-      if low <= octet, octet <= high { isIn = true }
-    }
-    return isIn != isNegated ? rest[(end + 1)...] : nil
   }
 
   /// The name of the module in a file, compressed or not; nil for another file. The kernel makes no difference between - and _.

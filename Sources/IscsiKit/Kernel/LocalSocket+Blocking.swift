@@ -24,11 +24,7 @@ extension LocalSocket {
   /// Reads up to `limit` octets as soon as there are some; none at the end of the stream.
   func readBlocking(upTo limit: Int, until deadline: ContinuousClock.Instant) throws(LocalSocketError) -> [UInt8] {
     while true {
-      do throws(Errno) {
-        if let octets = try StreamSocket.receive(from: descriptor, upTo: limit) { return octets }
-      } catch {
-        throw LocalSocketError(error)
-      }
+      if let octets = try receive(upTo: limit) { return octets }
       try waitBlocking(for: POLLIN, until: deadline)
     }
   }
@@ -37,11 +33,7 @@ extension LocalSocket {
   func writeBlocking(_ octets: [UInt8], until deadline: ContinuousClock.Instant) throws(LocalSocketError) {
     var rest = octets[...]
     while !rest.isEmpty {
-      do throws(Errno) {
-        rest = rest.dropFirst(try StreamSocket.send(rest, to: descriptor))
-      } catch {
-        throw LocalSocketError(error)
-      }
+      try send(&rest)
       if !rest.isEmpty { try waitBlocking(for: POLLOUT, until: deadline) }
     }
   }

@@ -132,12 +132,15 @@ final class LocalSocket: Sendable {
   /// Reads up to `limit` octets as soon as there are some; none at the end of the stream.
   func read(upTo limit: Int, until deadline: ContinuousClock.Instant?) async throws(LocalSocketError) -> [UInt8] {
     while true {
-      do throws(Errno) {
-        if let octets = try StreamSocket.receive(from: descriptor, upTo: limit) { return octets }
-      } catch {
-        throw LocalSocketError(error)
-      }
+      if let octets = try receive(upTo: limit) { return octets }
       try await wait(descriptor, .read, until: deadline)
+    }
+  }
+
+  /// Takes up to `limit` octets that have come: none at the end of the stream, nil if there are none yet.
+  func receive(upTo limit: Int) throws(LocalSocketError) -> [UInt8]? {
+    do throws(Errno) { return try StreamSocket.receive(from: descriptor, upTo: limit) } catch {
+      throw LocalSocketError(error)
     }
   }
 
@@ -153,14 +156,17 @@ final class LocalSocket: Sendable {
   ) async throws(LocalSocketError) {
     var rest = octets[...]
     while !rest.isEmpty {
-      do throws(Errno) {
-        rest = rest.dropFirst(try StreamSocket.send(rest, to: descriptor))
-      } catch {
-        throw LocalSocketError(error)
-      }
+      try send(&rest)
       if rest.isEmpty { return }
       let ends = [deadline, stall.map { .now + $0 }].compactMap(\.self)
       try await wait(descriptor, .write, until: ends.min())
+    }
+  }
+
+  /// Gives the kernel what it takes of `rest` at the moment.
+  func send(_ rest: inout ArraySlice<UInt8>) throws(LocalSocketError) {
+    do throws(Errno) { rest = rest.dropFirst(try StreamSocket.send(rest, to: descriptor)) } catch {
+      throw LocalSocketError(error)
     }
   }
 

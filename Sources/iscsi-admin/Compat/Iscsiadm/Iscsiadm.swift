@@ -37,7 +37,7 @@ struct Iscsiadm {
   /// There is nothing to undo: a discovery is a connection of our own, the daemon breaks off what it is not asked for any
   /// more, and a record is the old or the new one.
   static func endAtSignals() {
-    let text = interruption.lines.map { "iscsiadm: \($0)\n" }.joined()
+    let text = interruption.lines.map { IscsiadmConsole.line($0) + "\n" }.joined()
     TerminationSignals.end(at: SIGINT, saying: text, status: Int32(interruption.status.rawValue))
     TerminationSignals.shared.endAtOnce { number in
       guard number == SIGINT else { return TerminationSignals.raise(number) }

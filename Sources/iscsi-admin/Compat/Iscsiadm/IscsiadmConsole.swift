@@ -18,7 +18,10 @@ struct IscsiadmConsole {
   }
 
   /// Writes a line of an error: the program's name and a text.
-  func warn(_ text: String) { complain("iscsiadm: \(text.printable)") }
+  func warn(_ text: String) { complain(Self.line(text)) }
+
+  /// The line of an error, without its end.
+  static func line(_ text: String) -> String { "iscsiadm: \(text.printable)" }
 
   /// Tells a failure of something that the daemon was asked for.
   func warn(ofReported status: ExitStatus) {

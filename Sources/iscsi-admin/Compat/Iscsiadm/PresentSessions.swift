@@ -14,19 +14,19 @@ struct PresentSessions {
   /// How many sessions a record stands for. A name is looked up only where a session of the target may be meant; one that has no
   /// address stands for none.
   func count(of record: NodeRecord) -> Int {
-    guard let candidates = sessions[record.target.description] else { return 0 }
-    var selection = NodeSelection(record)
-    selection.nodes.isSameHost = { [names] in names.areSame($0, $1) ?? false }
-    return candidates.count(where: selection.includes)
+    candidates(of: record, unknownNames: false).count
   }
 
   /// Whether a session may be that of a record. A name that has no address now may have had the session's before: what is deleted
   /// by mistake is gone.
-  func mayUse(_ record: NodeRecord) -> Bool {
-    guard let candidates = sessions[record.target.description] else { return false }
+  func mayUse(_ record: NodeRecord) -> Bool { !candidates(of: record, unknownNames: true).isEmpty }
+
+  /// The sessions that a record stands for, or may stand for if names without an address count as the host that is asked for.
+  private func candidates(of record: NodeRecord, unknownNames areMeant: Bool) -> [SessionSnapshot] {
+    guard let sessions = sessions[record.target.description] else { return [] }
     var selection = NodeSelection(record)
-    selection.nodes.isSameHost = { [names] in names.areSame($0, $1) ?? true }
-    return candidates.contains(where: selection.includes)
+    selection.nodes.isSameHost = { [names] in names.areSame($0, $1) ?? areMeant }
+    return sessions.filter(selection.includes)
   }
 
   /// Looks up the names that records of the sessions' targets have, as far as a filter lets them through. A name server that does not
