@@ -77,6 +77,16 @@ file_size() {
   truncate -s "$2M" "$1"
 }
 
+# target_session_count KIND NAME: how many sessions a target has.
+target_session_count() {
+  if [[ $1 == lio ]]; then
+    cat "$LIO/iscsi/$2/fabric_statistics/iscsi_instance/sessions"
+  else
+    tgtadm_iscsi --op show --mode target \
+      | awk -v name="$2" '/^Target / { is_meant = $3 == name } is_meant && /I_T nexus:/ { count++ } END { print count + 0 }'
+  fi
+}
+
 # --- tgt: the Linux target in user space
 
 tgtadm_iscsi() {

@@ -55,13 +55,14 @@ public struct ISID: Hashable, Sendable, CustomStringConvertible {
   /// An ISID from its six octets.
   public init(octets: [6 of UInt8]) { self.octets = octets }
 
-  /// The ISID that open-iscsi derives from a kernel session number: its OUI (00023d) and the number's low 24 bits,
-  /// so that either program can take over the other's sessions.
+  /// The ISID that open-iscsi derives from a kernel session number: its OUI (00023d) and the number's low 24 bits, the highest
+  /// first, so that either program can take over the other's sessions. With another one a target would keep the old session,
+  /// and its tasks, beside the new one.
   public init(session: SessionID) {
     let number = session.rawValue
     octets = [
-      0x00, 0x02, 0x3D, UInt8(truncatingIfNeeded: number), UInt8(truncatingIfNeeded: number >> 8),
-      UInt8(truncatingIfNeeded: number >> 16),
+      0x00, 0x02, 0x3D, UInt8(truncatingIfNeeded: number >> 16), UInt8(truncatingIfNeeded: number >> 8),
+      UInt8(truncatingIfNeeded: number),
     ]
   }
 

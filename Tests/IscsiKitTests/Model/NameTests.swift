@@ -102,4 +102,11 @@ struct NameTests {
   func luns(number: UInt64, shown: UInt64) throws {
     #expect(try #require(LUN(number: number)).linuxNumber == shown)
   }
+
+  @Test(
+    "The ISID of a session is open-iscsi's: its number's low 24 bits, the highest first",
+    arguments: [(1, "00023d000001"), (0x01_0203, "00023d010203"), (0xFF04_0506, "00023d040506")] as [(UInt32, String)])
+  func isid(session: UInt32, text: String) {
+    #expect(ISID(session: SessionID(rawValue: session)).description == text)
+  }
 }

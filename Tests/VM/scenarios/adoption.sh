@@ -29,6 +29,13 @@ wait_until 10 event_count_is adopted 2
 sleep 2
 initiator_connections | diff "$OUT/connections" - || fail 'a healthy session was logged in again'
 expect_equal 77 "$(<"$(session_of "$IQN")/recovery_tmo")"
+echo '--- lost without a word to the target, which gives up the old session for the new one: the ISID is that of before'
+drop_packets 0 100
+wait_until 20 all_sessions_are FAILED 2
+drop_packets 0 0
+wait_until 30 all_sessions_are LOGGED_IN 2
+io_goes_on
+for name in "$IQN" "$IQN-chap"; do expect_equal 1 "$(target_session_count "$TARGET" "$name")"; done
 echo '--- recovered, with CHAP where it was'
 target_kill "$TARGET"
 wait_until 20 all_sessions_are FAILED 2
