@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// How a logout ended (RFC 7143, section 11.15).
-public struct LogoutOutcome: Hashable, Sendable {
-  /// Seconds that the target wants us to wait before a new login (Time2Wait).
-  public let time2Wait: UInt16
-  /// Seconds after that wait during which the target keeps tasks (Time2Retain).
-  public let time2Retain: UInt16
+/// How a session was closed.
+public enum LogoutOutcome: Hashable, Sendable {
+  /// The target says so. The times in its answer say nothing at error recovery level 0 (RFC 7143, section 11.15.3).
+  case closed
+  /// The target has dropped the connection, or the session, meanwhile.
+  case dropped
 }
 
 /// Why a logout failed. The connection has to be closed all the same.
 public enum LogoutError: DiagnosableError, Hashable {
-  /// The target answered with this code, which is not `closed`.
-  case refused(LogoutResponseCode)
+  /// The target answered with this code, which is not `closed`, and wants that many seconds to pass before a logout or a login:
+  /// Time2Wait, which holds for the codes 2 and 3 (RFC 7143, section 11.15.3) and is 0 for others.
+  case refused(LogoutResponseCode, time2Wait: UInt16 = 0)
   /// The target rejected the request.
   case rejected(RejectReason)
   /// A response has the task tag `received` and not that of the request.
@@ -22,7 +23,7 @@ public enum LogoutError: DiagnosableError, Hashable {
   /// The reason in words.
   public var description: String {
     switch self {
-    case .refused(let code): "the target did not log out: \(code)"
+    case .refused(let code, _): "the target did not log out: \(code)"
     case .rejected(let reason): "the target rejected the logout: \(reason)"
     case .wrongTaskTag(let expected, let received):
       "the target answered task 0x\(String(received, radix: 16)) instead of 0x\(String(expected, radix: 16))"
@@ -76,7 +77,7 @@ public struct LogoutExchange: PDUExchange, Sendable {
     switch unsolicited.receive(pdu) {
     case .ignored: return []
     case .answer(let answer): return [.send(answer)]
-    case .dropped: return finish(.done(LogoutOutcome(time2Wait: 0, time2Retain: 0)))
+    case .dropped: return finish(.done(.dropped))
     case .tooMany: return finish(.failed(.noAnswer))
     case .solicited: break
     }
@@ -96,8 +97,12 @@ public struct LogoutExchange: PDUExchange, Sendable {
     if let initiatorTaskTag, response.initiatorTaskTag != initiatorTaskTag {
       return finish(.failed(.wrongTaskTag(expected: initiatorTaskTag, received: response.initiatorTaskTag)))
     }
-    guard response.response == .closed else { return finish(.failed(.refused(response.response))) }
-    return finish(.done(LogoutOutcome(time2Wait: response.time2Wait, time2Retain: response.time2Retain)))
+    switch response.response {
+    case .closed: return finish(.done(.closed))
+    case .recoveryNotSupported, .cleanupFailed:
+      return finish(.failed(.refused(response.response, time2Wait: response.time2Wait)))
+    default: return finish(.failed(.refused(response.response)))
+    }
   }
 
   private mutating func finish(_ action: Action) -> [Action] {

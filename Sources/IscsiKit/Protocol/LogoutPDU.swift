@@ -73,9 +73,9 @@ public struct LogoutResponsePDU: Hashable, Sendable {
   public var expCommandSN: UInt32 = 0
   /// MaxCmdSN.
   public var maxCommandSN: UInt32 = 0
-  /// Seconds to wait before a new login.
+  /// Seconds to wait before another logout or login, where the session was not closed.
   public var time2Wait: UInt16 = 0
-  /// Seconds after the wait during which the target keeps tasks.
+  /// Seconds after the wait during which the target keeps tasks, at error recovery level 2.
   public var time2Retain: UInt16 = 0
 
   /// A response that says "closed".

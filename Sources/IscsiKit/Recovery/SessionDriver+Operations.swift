@@ -193,7 +193,7 @@ extension SessionDriver {
     let result = goodbye.result
     held = .broken(goodbye.session)
     switch result {
-    case .success(let outcome): return .goodbye(time2Wait: .seconds(outcome.time2Wait))
+    case .success: return .done
     case .failure(let problem): return .problem(problem)
     }
   }

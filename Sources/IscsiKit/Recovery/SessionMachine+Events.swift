@@ -193,7 +193,8 @@ extension SessionMachine {
   mutating func saidGoodbye(_ result: OperationResult, at now: Instant) -> [Action] {
     isConnected = false
     if phase == .leaving {
-      if case .goodbye(let pause) = result { hold(for: pause, from: now) }
+      // A new login is another logout for the target, which has not done this one.
+      if case .problem(.refused(.refused(_, let pause))) = result { hold(for: .seconds(pause), from: now) }
       switch ending {
       case nil: return lose(.message(.logoutRequested), at: now)
       case .logout: return stopBeforeLogout()

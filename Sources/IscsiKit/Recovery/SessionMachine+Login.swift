@@ -24,7 +24,7 @@ extension SessionMachine {
         return logIn(at: now)
       }
       return loginFailed(cause, at: now)
-    case .done, .goodbye, .problem:
+    case .done, .problem:
       let moved = arrive(at: now)
       guard ending == nil else { return [.notify(.loggedIn)] + moved + tearDown() }
       phase = .up
@@ -179,7 +179,7 @@ extension SessionMachine {
       guard isRenewalDue else { return attemptFailed(cause, hasSocket: false, at: now) }
       renewAttempt(at: now)
       return relogIn(at: now)
-    case .done, .goodbye, .problem: return recovered(at: now)
+    case .done, .problem: return recovered(at: now)
     }
   }
 

@@ -17,7 +17,7 @@
 /// in `wakeTime`. So nothing is ever stuck, and nobody asks two things of the kernel at once for one session.
 ///
 /// What it does differently from open-iscsi: the first attempt to log in again comes at once, unless the target asked
-/// for a pause (Time2Wait of an Asynchronous Message or of a Logout Response) or the session was hardly up; a target that
+/// for a pause (Time2Wait of an Asynchronous Message, or of a Logout Response that refuses) or the session was hardly up; a target that
 /// refuses a login during recovery is asked again for as long as one that does not answer, whatever the status; waits
 /// between attempts grow to three seconds and have jitter, so that many sessions do not come back to one target in step; and
 /// what comes back of the network is tried at once, also by an attempt that is under way.

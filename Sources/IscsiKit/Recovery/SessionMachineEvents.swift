@@ -141,8 +141,6 @@ extension SessionMachine {
     case failed(OperationError.Cause)
     /// A relogin had no connection, so that the session is as it was: stopped.
     case notConnected(OperationError.Cause)
-    /// The target was told goodbye, and wants to be left alone for a while.
-    case goodbye(time2Wait: Duration)
     /// A step of a logout did not go as it should, which keeps nothing from going on.
     case problem(LogoutReport.Problem)
   }

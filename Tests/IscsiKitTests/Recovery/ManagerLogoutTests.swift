@@ -87,7 +87,7 @@ struct ManagerLogoutTests {
   @Test(
     "What a target does instead of a logout is told, and the session goes all the same",
     arguments: [
-      (HostileTarget.Case.logoutRefused, [LogoutReport.Problem.refused(.refused(.cleanupFailed))]),
+      (HostileTarget.Case.logoutRefused, [LogoutReport.Problem.refused(.refused(.cleanupFailed, time2Wait: 2))]),
       (.logoutReject, [.refused(.rejected(.protocolError))]),
       // The kernel compares the tag.
       (.logoutWrongTaskTag, []),

@@ -23,7 +23,7 @@ struct RequestedGoodbyeTests {
       outage == Outage(cause: .message(.logoutRequested), since: harness.now) && outage?.replacementTimeout == nil)
     // The kernel lets I/O wait from the stop on, by which its timer goes.
     harness.now += .seconds(3)
-    harness.end(.goodbye(time2Wait: .zero))
+    harness.end(.done)
     #expect(harness.actions == [.notify(.lost(.message(.logoutRequested))), .perform(.stop)])
     #expect(harness.machine.outage?.since == harness.now)
   }
@@ -61,11 +61,12 @@ struct RequestedGoodbyeTests {
   }
 
   @Test(
-    "The pause that the target asked for in its answer outlasts the supervisor, within limits", arguments: [5, 9000])
+    "The pause that the target asked for when it refused to log out outlasts the supervisor, within limits",
+    arguments: [5, 9000])
   func pause(seconds: Int) {
     var first = MachineHarness.up()
     first.handle(MachineTable.message(.logoutRequested))
-    first.end(.goodbye(time2Wait: .seconds(5)))
+    first.end(.problem(.refused(.refused(.cleanupFailed, time2Wait: 5))))
     var outage = first.machine.outage
     #expect(outage?.holdEnd == first.now + .seconds(5))
     outage?.holdEnd = first.now + .seconds(seconds)
@@ -121,7 +122,7 @@ struct PendingMessageTests {
     again.handle(MachineTable.message(.logoutRequested))
     #expect(success(&again) == "(recovered) sayGoodbye -> leaving")
     #expect(again.machine.outage?.cause == .message(.logoutRequested) && again.machine.outage?.attempts == 0)
-    again.end(.goodbye(time2Wait: .zero))
+    again.end(.done)
     again.end(.done)
     #expect(success(&again) == "(recovered) rescan -> up")
   }
@@ -174,7 +175,7 @@ struct PendingMessageTests {
     var leaving = MachineHarness.up()
     leaving.handle(MachineTable.message(.logoutRequested))
     leaving.handle(MachineTable.message(.sessionDropped, 0, 9))
-    leaving.end(.goodbye(time2Wait: .seconds(2)))
+    leaving.end(.problem(.refused(.refused(.recoveryNotSupported, time2Wait: 2))))
     leaving.end(.done)
     #expect(leaving.machine.wakeTime == leaving.now + .seconds(9))
     var stopping = MachineHarness.up()

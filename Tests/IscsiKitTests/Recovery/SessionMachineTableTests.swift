@@ -257,7 +257,7 @@ struct SessionEndTableTests {
   func destroying() {
     var harness = loggingOut()
     harness.end(.done)
-    harness.end(.goodbye(time2Wait: .zero))
+    harness.end(.done)
     MachineTable.check(
       harness,
       Self.common + """
@@ -272,7 +272,7 @@ struct SessionEndTableTests {
   func waitingToDestroy() {
     var harness = loggingOut()
     harness.end(.done)
-    harness.end(.goodbye(time2Wait: .zero))
+    harness.end(.done)
     harness.end(.failed(.kernel(.timedOut(.destroySessionAsync))))
     MachineTable.check(
       harness,

@@ -222,7 +222,8 @@ struct SupervisionModel {
     case .sayGoodbye:
       result =
         succeeds && kernel == .loggedOut
-        ? .goodbye(time2Wait: .seconds(Int.random(in: 0...5, using: &generator))) : .problem(.notConnected)
+        ? [.done, .problem(.refused(.refused(.cleanupFailed, time2Wait: 5)))].randomElement(using: &generator) ?? .done
+        : .problem(.notConnected)
     case .destroy:
       if succeeds { kernel = .nothing }
       result = succeeds ? .done : exists ? .failed(failure) : .failed(.noSession)
