@@ -20,6 +20,9 @@ extension RecordDatabase {
   public struct Changes {
     let database: RecordDatabase
     fileprivate var pending: [DatabaseChange] = []
+    private var nodeLines = NodeLines(.stored)
+
+    fileprivate init(database: RecordDatabase) { self.database = database }
 
     /// Stores the record of a node.
     ///
@@ -30,7 +33,8 @@ extension RecordDatabase {
     ///   - isNew: Whether it is made anew: others who were let read the old one may not read it.
     public mutating func save(_ record: NodeRecord, over stored: Stored<NodeRecord>? = nil, isNew: Bool = false) {
       let location = NodeLocation(of: record)
-      let text = Self.text(of: record, over: stored?.text) { NodeRecord.keys[$0] != nil }
+      let text = (stored?.text ?? RecordText()).rewritten(
+        nodeLines.lines(of: record), keys: record.storedLayout.names, isKnown: { NodeRecord.keys[$0] != nil })
       // What is changed in its place has its link, and of thousands nothing else has to be looked at. The link of what an iSNS server
       // has told of moves when the server gets a record.
       if !isNew, let stored, stored.path == location.path, !(stored.mayBeBesideOlderForm && !stored.isInOlderForm),

@@ -19,31 +19,25 @@ extension RecordDatabase {
   public func forEachNode(
     _ filter: NodeFilter = NodeFilter(), _ body: (Stored<NodeRecord>) -> Void
   ) throws(DatabaseError) -> [RecordProblem] {
-    var listing = Listing<NodeRecord>()
+    var reading = NodeReading(over: filter.interface)
     guard let nodes = try open(.nodes) else { return [] }
-    let path = [Folder.nodes.rawValue]
-    let targets = if let target = filter.target { [target.description] } else { try names(in: nodes, path) }
+    let top = Folder.nodes.rawValue
+    let targets = if let target = filter.target { [target.description] } else { try names(in: nodes, [top]) }
     for target in targets {
-      let path = path + [target]
-      guard let folder = open(target, in: nodes, path, &listing) else { continue }
-      let entries = try names(in: folder, path).map { (name: $0, portal: PortalFileName($0)) }
+      guard let folder = open(target, in: nodes, [top, target], &reading.listing) else { continue }
+      let entries = try names(in: folder, [top, target]).map { (name: $0, portal: PortalFileName($0)) }
       let older = entries.compactMap(\.portal).filter { $0.tag == nil }
       for (name, portal) in entries {
         guard let portal else {
-          listing.note(path + [name], .stray)
+          reading.listing.note([top, target, name], .stray)
           continue
         }
         guard portal.matches(filter) else { continue }
-        try readNodes(of: target, at: portal, in: folder, filter.interface, &listing)
-        let isBesideOlder = older.contains { $0.address == portal.address && $0.port == portal.port }
-        for var record in listing.records {
-          record.mayBeBesideOlderForm = isBesideOlder
-          body(record)
-        }
-        listing.records.removeAll(keepingCapacity: true)
+        reading.isBesideOlderForm = older.contains { $0.address == portal.address && $0.port == portal.port }
+        try readNodes(of: target, at: portal, in: folder, &reading, body)
       }
     }
-    return listing.problems
+    return reading.listing.problems
   }
 
   /// The record of a node over an interface; nil if there is none.
@@ -57,15 +51,16 @@ extension RecordDatabase {
     at location: NodeLocation, orOlderOver interface: InterfaceName
   ) throws(DatabaseError) -> Stored<NodeRecord>? {
     guard let nodes = try open(.nodes) else { return nil }
-    var listing = Listing<NodeRecord>()
+    var reading = NodeReading(over: location.interface.flatMap(InterfaceName.init))
     let target = location.target
-    guard let folder = open(target, in: nodes, [Folder.nodes.rawValue, target], &listing) else { return nil }
-    try readNodes(
-      of: target, at: location.portal, in: folder, location.interface.flatMap(InterfaceName.init), &listing)
-    if listing.records.isEmpty, let older = location.inOlderForm {
-      try readNodes(of: target, at: older.portal, in: folder, interface, &listing)
+    guard let folder = open(target, in: nodes, [Folder.nodes.rawValue, target], &reading.listing) else { return nil }
+    var found: Stored<NodeRecord>?
+    try readNodes(of: target, at: location.portal, in: folder, &reading) { found = found ?? $0 }
+    if found == nil, let older = location.inOlderForm {
+      reading = NodeReading(over: interface)
+      try readNodes(of: target, at: older.portal, in: folder, &reading) { found = found ?? $0 }
     }
-    return listing.records.first
+    return found
   }
 
   /// The record of a node; what is wrong with its file is noted.
@@ -73,42 +68,56 @@ extension RecordDatabase {
     at location: NodeLocation, _ notes: inout Listing<Record>
   ) throws(DatabaseError) -> Stored<NodeRecord>? {
     guard let nodes = try open(.nodes) else { return nil }
+    var reading = NodeReading(over: location.interface.flatMap(InterfaceName.init))
+    defer { notes.problems += reading.listing.problems }
+    let target = location.target
+    guard let folder = open(target, in: nodes, [Folder.nodes.rawValue, target], &reading.listing) else { return nil }
+    var found: Stored<NodeRecord>?
+    try readNodes(of: target, at: location.portal, in: folder, &reading) { found = found ?? $0 }
+    return found
+  }
+
+  /// How nodes are read, and what was found besides them.
+  private struct NodeReading {
+    /// The interface that is meant; nil is any.
+    let interface: InterfaceName?
+    /// Whether a record of the same portal in the older form is beside those that are read.
+    var isBesideOlderForm = true
+    /// The problems; what is read is handed over.
     var listing = Listing<NodeRecord>()
-    defer { notes.problems += listing.problems }
-    guard let folder = open(location.target, in: nodes, ["nodes", location.target], &listing) else { return nil }
-    try readNodes(
-      of: location.target, at: location.portal, in: folder, location.interface.flatMap(InterfaceName.init), &listing)
-    return listing.records.first
+    var reader = NodeReader()
+
+    init(over interface: InterfaceName?) { self.interface = interface }
   }
 
   /// Reads what a portal has: a folder of records, or one record in the older form.
   private func readNodes(
-    of target: String, at portal: PortalFileName, in folder: borrowing Directory, _ interface: InterfaceName?,
-    _ listing: inout Listing<NodeRecord>
+    of target: String, at portal: PortalFileName, in folder: borrowing Directory, _ reading: inout NodeReading,
+    _ body: (Stored<NodeRecord>) -> Void
   ) throws(DatabaseError) {
-    let path = [Folder.nodes.rawValue, target, portal.description]
-    guard portal.tag != nil else {
-      return readNode(portal.description, in: folder, path, of: target, interface, &listing)
-    }
-    guard let records = open(portal.description, in: folder, path, &listing) else { return }
-    let found = if let interface { [interface.description] } else { try names(in: records, path) }
-    for name in found { readNode(name, in: records, path + [name], of: target, interface, &listing) }
+    let name = portal.description
+    let path = [Folder.nodes.rawValue, target, name]
+    guard portal.tag != nil else { return readNode(name, in: folder, path, &reading, body) }
+    guard let records = open(name, in: folder, path, &reading.listing) else { return }
+    let found = if let interface = reading.interface { [interface.description] } else { try names(in: records, path) }
+    for name in found { readNode(name, in: records, path + [name], &reading, body) }
   }
 
   private func readNode(
-    _ name: String, in folder: borrowing Directory, _ path: [String], of target: String, _ interface: InterfaceName?,
-    _ listing: inout Listing<NodeRecord>
+    _ name: String, in folder: borrowing Directory, _ path: [String], _ reading: inout NodeReading,
+    _ body: (Stored<NodeRecord>) -> Void
   ) {
-    guard let text = read(name, in: folder, path, &listing) else { return }
+    guard let text = read(name, in: folder, path, &reading.listing) else { return }
     do throws(RecordError) {
       var errors: [RecordError] = []
-      let record = try NodeRecord(text, passingOver: &errors)
-      guard record.target.description == target else { return listing.note(path, .misplaced) }
-      guard interface == nil || record.interface.name == interface else { return }
-      for error in errors { listing.note(path, .setting(error)) }
-      listing.records.append(Stored(record: record, text: text, path: path))
+      let record = try reading.reader.record(in: text, passingOver: &errors)
+      guard record.target.description == path[1] else { return reading.listing.note(path, .misplaced) }
+      guard reading.interface == nil || record.interface.name == reading.interface else { return }
+      for error in errors { reading.listing.note(path, .setting(error)) }
+      let isBesideOlderForm = reading.isBesideOlderForm
+      body(Stored(record: record, text: text, path: path, mayBeBesideOlderForm: isBesideOlderForm))
     } catch {
-      listing.note(path, .record(error))
+      reading.listing.note(path, .record(error))
     }
   }
 }

@@ -235,28 +235,29 @@ public struct RecordDatabase: Sendable {
   }
 
   func open<Record>(
-    _ name: String, in folder: borrowing Directory, _ path: some Collection<String>, _ listing: inout Listing<Record>
+    _ name: String, in folder: borrowing Directory, _ path: @autoclosure () -> [String],
+    _ listing: inout Listing<Record>
   ) -> Directory? {
     do throws(Errno) {
       return try folder.directory(name)
     } catch {
       switch error {
       case .noSuchFileOrDirectory: break
-      case .notDirectory, .tooManySymbolicLinkLevels: listing.note(Array(path), .stray)
-      default: listing.note(Array(path), .unreadable(error))
+      case .notDirectory, .tooManySymbolicLinkLevels: listing.note(path(), .stray)
+      default: listing.note(path(), .unreadable(error))
       }
       return nil
     }
   }
 
   func names(
-    in folder: borrowing Directory, _ path: some Collection<String>
+    in folder: borrowing Directory, _ path: @autoclosure () -> [String]
   ) throws(DatabaseError) -> [String] {
     do throws(Errno) {
       let names = try folder.names()
       return order == .byName && names.count > 1 ? names.sorted() : names
     } catch {
-      throw .failed("read", path: root.appending(path.joined(separator: "/")).string, error)
+      throw .failed("read", path: root.appending(path().joined(separator: "/")).string, error)
     }
   }
 

@@ -289,7 +289,7 @@ public struct RecordKeys<Record: Sendable>: Sendable {
   }
 
   /// Which key has its name in a part of a file.
-  private func position(ofKeyAt range: Range<Int>, in text: RecordText) -> Int? {
+  func position(ofKeyAt range: Range<Int>, in text: RecordText) -> Int? {
     guard range.count < names.count else { return nil }
     return names[range.count].first { text.isAt(range, $0.octets) }?.position
   }

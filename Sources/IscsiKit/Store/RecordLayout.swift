@@ -9,6 +9,8 @@ public final class RecordLayout<Record: Sendable>: Sendable {
   public let keys: [RecordKey<Record>]
   /// Their names.
   let names: [String]
+  /// Those of them that say which record it is.
+  let identityKeys: [Int]
   private let showsUnset: Bool
   /// A record without any setting, and its lines; none if that is not known.
   private let standard: Record?
@@ -25,6 +27,7 @@ public final class RecordLayout<Record: Sendable>: Sendable {
   init(_ keys: [RecordKey<Record>], showsUnset: Bool, standard: Record?) {
     self.keys = keys
     names = keys.map(\.name)
+    identityKeys = keys.indices.filter { keys[$0].role == .identity }
     self.showsUnset = showsUnset
     self.standard = standard
     var lines = RecordLines()
@@ -48,17 +51,32 @@ public final class RecordLayout<Record: Sendable>: Sendable {
 
   /// A record's lines, one a key; one that is not there is empty.
   func lines(of record: Record, hidesSecrets: Bool = false) -> RecordLines {
-    var lines = RecordLines(capacity: standardLines.octets.count + 256, of: keys.count)
-    var first = 0
     var record = record
-    for index in unusualKeys(of: &record) {
-      lines.append(first..<index, of: standardLines)
+    let unusual = unusualKeys(of: &record)
+    return lines(of: &record, at: unusual, others: standardLines, hidesSecrets: hidesSecrets)
+  }
+
+  /// The lines of a record of which some are made, and the others taken over.
+  ///
+  /// - Parameters:
+  ///   - record: The record, which is left as it is.
+  ///   - places: The keys whose lines are made, in their order.
+  ///   - others: Where the other lines are.
+  ///   - hidesSecrets: Whether stars are in the place of secrets.
+  /// - Returns: The lines, one a key.
+  func lines(
+    of record: inout Record, at places: [Int], others: RecordLines, hidesSecrets: Bool = false
+  ) -> RecordLines {
+    var lines = RecordLines(capacity: others.octets.count + 256, of: keys.count)
+    var first = 0
+    for index in places {
+      lines.append(first..<index, of: others)
       first = index + 1
       let key = keys[index], value = key.text(in: &record)
       let isHidden = hidesSecrets && key.role == .secret && !value.isEmpty
       Self.append(key, isHidden ? "********" : value, to: &lines, showsUnset: showsUnset)
     }
-    if first < keys.count { lines.append(first..<keys.count, of: standardLines) }
+    if first < keys.count { lines.append(first..<keys.count, of: others) }
     return lines
   }
 

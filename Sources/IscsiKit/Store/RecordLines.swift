@@ -27,6 +27,12 @@ struct RecordLines: Sendable {
     ends.append(octets.count)
   }
 
+  /// Appends a line as it stands in a text, with its end.
+  mutating func append(_ line: ArraySlice<UInt8>) {
+    octets += line
+    ends.append(octets.count)
+  }
+
   /// Appends a line without octets, which takes the place of one.
   mutating func appendNothing() { ends.append(octets.count) }
 

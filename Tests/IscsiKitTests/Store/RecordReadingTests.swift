@@ -100,4 +100,86 @@ struct RecordReadingTests {
     #expect(
       String(decoding: octets, as: UTF8.self) == String(decoding: Self.rewriteByLine(text, record), as: UTF8.self))
   }
+
+  /// Texts of which each differs from the one before in some lines, or in none.
+  private static func likeTexts(seed: Int) -> [RecordText] {
+    var generator = SeededGenerator(state: UInt64(seed))
+    var lines = ["node.name = iqn.2026-11.org.example:disk", "node.tpgt = 1", "node.conn[0].address = 10.0.0.1"]
+    if let standard = NodeRecord.keys.standardRecord {
+      for key in NodeRecord.keys.all where key.role != .identity && !key.text(of: standard).isEmpty {
+        lines.append("\(key.name) = \(key.text(of: standard))")
+      }
+    }
+    lines.append("another.key = 1")
+    return (0..<40).map { number in
+      for _ in 0..<Int.random(in: 0..<4, using: &generator) {
+        let index = Int.random(in: 3..<lines.count, using: &generator)
+        let key = lines[index].prefix { $0 != "=" && $0 != " " }
+        switch Int.random(in: 0..<16, using: &generator) {
+        case 0: lines.insert("\(key) = 5", at: Int.random(in: 3...lines.count, using: &generator))
+        case 1: lines.remove(at: index)
+        case 2: lines[index] = "\(key) ="
+        case 3: lines[index] = "\(key) = no value at all"
+        case 4: lines[index] = "# \(key) = 5"
+        case 5: lines[index] = "node.name ="
+        case 6: lines[index] = "node.session.conn_reopen_log_freq = \(number)"
+        default: lines[index] = "\(key) = \(Int.random(in: 1..<9, using: &generator))"
+        }
+      }
+      if Bool.random(using: &generator) { lines[0] = "node.name = iqn.2026-11.org.example:disk-\(number)" }
+      if number % 8 == 7 { lines[2] = "node.conn[0].address = 10.0.0.\(number)" }
+      let text: String = lines.map { $0 + "\n" }.joined()
+      return RecordText(number % 13 == 12 ? String(text.dropLast()).utf8 : text.utf8)
+    }
+  }
+
+  @Test("A record after one that is like it is what it is on its own", arguments: 0..<100)
+  func readsAsAlone(seed: Int) {
+    var reader = NodeReader()
+    for text in Self.likeTexts(seed: seed) {
+      var (errors, expectedErrors): ([RecordError], [RecordError]) = ([], [])
+      let record = Result { () throws(RecordError) in try reader.record(in: text, passingOver: &errors) }
+      let expected = Result { () throws(RecordError) in try NodeRecord(text, passingOver: &expectedErrors) }
+      #expect(record == expected)
+      #expect(errors == expectedErrors)
+    }
+  }
+
+  @Test("What a text has in common with one that was read is enough to read it by, and what it has not is told")
+  func template() throws {
+    let identity = Self.identity.map { $0 + "\n" }.joined()
+    let text = RecordText((identity + "# a comment\nnode.startup = automatic\nnode.tpgt = 1\n").utf8)
+    let template = try #require(RecordTemplate(try NodeRecord(text), in: text, by: NodeRecord.keys))
+    func read(_ text: String) -> NodeRecord? { template.record(in: RecordText(text.utf8)) }
+    let other = "node.name = iqn.2026-11.org.example:other\nnode.conn[0].address = 10.0.0.1\n"
+    let record = try #require(read(other + "# a comment\nnode.startup = manual\nnode.tpgt = 22\n"))
+    #expect(record.target.description == "iqn.2026-11.org.example:other")
+    #expect(record.startup == .manual && record.portal.tag == 22)
+    #expect(read(other + "# a comment\nnode.startup = never\nnode.tpgt = 1\n") == nil)
+    #expect(read(other + "# another\nnode.startup = manual\nnode.tpgt = 1\n") == nil)
+    #expect(read(other + "# a comment\nnode.tpgt = 1\nnode.startup = manual\n") == nil)
+    #expect(read(other + "# a comment\nnode.startup = manual\n") == nil)
+    #expect(read(other + "# a comment\nnode.startup = manual\nnode.tpgt = 1\nnode.tpgt = 2\n") == nil)
+    #expect(read(other + "# a comment\nnode.startup = manual\nnode.tpgt = 2") == nil)
+    let twice = RecordText((identity + "node.tpgt = 1\nnode.tpgt = 2\n").utf8)
+    #expect(RecordTemplate(try NodeRecord(twice), in: twice, by: NodeRecord.keys) == nil)
+  }
+
+  @Test("The lines of a record after one that is like it are what they are on their own", arguments: 0..<100)
+  func writesAsAlone(seed: Int) {
+    let records = Self.likeTexts(seed: seed).compactMap { text in
+      var errors: [RecordError] = []
+      return try? NodeRecord(text, passingOver: &errors)
+    }
+    for form in [NodeLines.Form.stored, .shown(hidesSecrets: true), .shown(hidesSecrets: false)] {
+      var lines = NodeLines(form)
+      for var record in records {
+        if record.queueDepth == 3 { record.authentication.secret = Secret("secretsecret12") }
+        if record.queueDepth == 4 { record.interface.address = "fd00::1" }
+        let layout = form == .stored ? record.storedLayout : record.shownLayout
+        let expected = layout.octets(of: record, hidesSecrets: form == .shown(hidesSecrets: true))
+        #expect(String(decoding: lines.octets(of: record), as: UTF8.self) == String(decoding: expected, as: UTF8.self))
+      }
+    }
+  }
 }

@@ -132,8 +132,9 @@ struct NodeMode {
       console.say(String(decoding: text, as: UTF8.self))
       text.removeAll(keepingCapacity: true)
     }
+    var lines = NodeLines(.shown(hidesSecrets: !options.flags.contains(.showSecrets)))
     try forEachRecord(selection) { record in
-      RecordDump.append(record, to: &text, showsSecrets: options.flags.contains(.showSecrets))
+      RecordDump.append(lines.octets(of: record), to: &text)
       if text.count >= 1 << 16 { say() }
     }
     if !text.isEmpty { say() }

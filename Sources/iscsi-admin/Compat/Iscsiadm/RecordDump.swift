@@ -6,19 +6,23 @@ enum RecordDump {
   /// Appends the lines from `# BEGIN RECORD` to `# END RECORD`, with their ends.
   ///
   /// - Parameters:
-  ///   - record: The record.
-  ///   - octets: What its text is appended to.
-  ///   - showsSecrets: Whether passwords are shown (`-S`), or stars in their place.
-  static func append(_ record: some KeyedRecord, to octets: inout [UInt8], showsSecrets: Bool) {
+  ///   - lines: The record's own.
+  ///   - octets: What they are appended to.
+  static func append(_ lines: [UInt8], to octets: inout [UInt8]) {
     octets += beginning
-    octets += record.listing(hidesSecrets: !showsSecrets)
+    octets += lines
     octets += ending
   }
 
-  /// The same as text.
+  /// The same of a record, as text.
+  ///
+  /// - Parameters:
+  ///   - record: The record.
+  ///   - showsSecrets: Whether passwords are shown (`-S`), or stars in their place.
+  /// - Returns: The lines with their ends.
   static func text(of record: some KeyedRecord, showsSecrets: Bool) -> String {
     var octets: [UInt8] = []
-    append(record, to: &octets, showsSecrets: showsSecrets)
+    append(record.listing(hidesSecrets: !showsSecrets), to: &octets)
     return String(decoding: octets, as: UTF8.self)
   }
 

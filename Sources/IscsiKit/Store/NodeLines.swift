@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Makes the lines of the records of nodes, one after the other. Those of a database have their settings in common, so that of most
+/// only the lines are made that say which node it is.
+public struct NodeLines {
+  /// What the lines are for.
+  public enum Form: Hashable, Sendable {
+    /// For users: all keys, those without a value as `<empty>`; stars may be in the place of secrets.
+    case shown(hidesSecrets: Bool)
+    /// For the record's file: the keys that have a value.
+    case stored
+  }
+
+  private let form: Form
+  private var last: Last?
+
+  /// The record whose lines were made last. It is compared and changed in its place, as a copy of a record takes as long as some of
+  /// its lines.
+  private final class Last {
+    var record: NodeRecord
+    let layout: RecordLayout<NodeRecord>
+    var lines: RecordLines
+
+    init(_ record: NodeRecord, _ layout: RecordLayout<NodeRecord>, _ lines: RecordLines) {
+      self.record = record
+      self.layout = layout
+      self.lines = lines
+    }
+  }
+
+  /// No lines yet.
+  public init(_ form: Form) { self.form = form }
+
+  /// The octets of a record's lines, with their ends.
+  public mutating func octets(of record: NodeRecord) -> [UInt8] { lines(of: record).octets }
+
+  /// A record's lines, one a key of its layout.
+  mutating func lines(of record: NodeRecord) -> RecordLines {
+    var record = record
+    let layout = form == .stored ? record.storedLayout : record.shownLayout
+    if let last, last.layout === layout {
+      let unlike = layout.identityKeys.filter { !layout.keys[$0].isSame(in: &record, &last.record) }
+      last.record.takeIdentity(of: &record)
+      if NodeRecord.areSame(&record, &last.record) {
+        last.lines = layout.lines(of: &record, at: unlike, others: last.lines)
+        return last.lines
+      }
+    }
+    let lines = layout.lines(of: record, hidesSecrets: form == .shown(hidesSecrets: true))
+    last = Last(record, layout, lines)
+    return lines
+  }
+}
+
+extension NodeRecord {
+  /// Takes over from another record what says which one it is: what the keys of that role are of.
+  fileprivate mutating func takeIdentity(of other: inout NodeRecord) {
+    target = other.target
+    portal = other.portal
+    discoveryAddress = other.discoveryAddress
+    discoveryPort = other.discoveryPort
+    discoveryKind = other.discoveryKind
+  }
+
+  /// Whether two records, which are left as they are, are the same.
+  fileprivate static func areSame(_ left: inout NodeRecord, _ right: inout NodeRecord) -> Bool { left == right }
+}
