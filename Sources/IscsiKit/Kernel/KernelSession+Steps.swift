@@ -37,8 +37,11 @@ extension KernelSession where Phase == KernelPhase.Unbound {
       _ = try await core.perform(.createConnection(id, .leading), until: deadline)
     } catch {
       // Nobody else knows of this session. The first error is the one to tell.
-      try? await core.destroy(until: KernelLink.defaultDeadline)
-      throw error
+      let first = error
+      do throws(KernelError) { try await core.destroy(until: KernelLink.defaultDeadline) } catch {
+        if !error.isUnknownSession { Task { await link.removeLater(core) } }
+      }
+      throw first
     }
     return KernelSession(core: core)
   }

@@ -34,6 +34,18 @@ extension KernelLink {
     }
   }
 
+  /// Removes a session of which nobody else knows, which the kernel did not do at once.
+  func removeLater(_ session: SessionCore) async {
+    for _ in 0..<Self.looks {
+      guard (try? await Reactor.shared.sleep(until: .now + Self.pauseBetweenLooks)) != nil else { return }
+      do throws(KernelError) {
+        return try await session.destroy(until: KernelLink.defaultDeadline)
+      } catch {
+        if error == .closed || error.isUnknownSession { return }
+      }
+    }
+  }
+
   /// The sessions that were made over a socket of this port and not used since: without a connection, a target and a
   /// login. Only one socket of a machine has the port, and the numbers exclude what another program has made before that
   /// had it.

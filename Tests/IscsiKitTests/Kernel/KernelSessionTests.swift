@@ -296,6 +296,15 @@ private func expectGone(_ removal: consuming KernelSessionRemoval, sourceLocatio
     #expect(kernel.sessions.isEmpty)
   }
 
+  @Test func `Such a session is removed later if it cannot be at once`() async throws {
+    kernel.inject(.refuse(.noMemory), into: .createConnection)
+    kernel.inject(.refuse(.resourceBusy), into: .destroySessionAsync)
+    await #expect(throws: KernelError.rejected(.createConnection, .noMemory, by: .interface)) {
+      _ = try await makeUnbound()
+    }
+    #expect(await eventually { kernel.sessions.isEmpty })
+  }
+
   @Test func `A queue of less than 16 commands is refused by the kernel`() async throws {
     await #expect(throws: KernelError.rejected(.createSession, .noMemory, by: .interface)) {
       _ = try await UnboundKernelSession.create(on: link, initialCommandSN: 1, maxCommands: 15, queueDepth: 32)
