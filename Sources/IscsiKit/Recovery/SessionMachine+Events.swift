@@ -264,6 +264,7 @@ extension OperationError.Cause {
     switch self {
     case .login(let failure): failure.isTransient
     case .transport(let error): error.isTransient
+    case .kernel(let error): error.isTransient
     case .pdu, .connectionLost: true
     default: false
     }
@@ -271,6 +272,22 @@ extension OperationError.Cause {
 }
 
 extension TransportError {
-  /// Whether the network may give another answer later.
-  fileprivate var isTransient: Bool { exitStatus == .transport || exitStatus == .transportTimeout }
+  /// Whether the network may give another answer later, or may have by then what the connection is to be bound to: while a machine
+  /// starts its devices and addresses come one by one.
+  fileprivate var isTransient: Bool {
+    switch self {
+    case .noSuchDevice, .noSuchHardwareAddress, .sourceNotLocal: true
+    default: exitStatus == .transport || exitStatus == .transportTimeout
+    }
+  }
+}
+
+extension KernelError {
+  /// Whether the kernel may answer in time later: it does one request at a time, whoever asks, and some of others' take long.
+  fileprivate var isTransient: Bool {
+    switch self {
+    case .timedOut, .notSent, .overrun: true
+    default: false
+    }
+  }
 }

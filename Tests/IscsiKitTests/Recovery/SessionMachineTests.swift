@@ -87,7 +87,8 @@ struct FirstLoginTests {
     "What no retry mends ends a login at once",
     arguments: [
       .login(.rejected(.authenticationFailure)), .login(.rejected(.notFound)), .login(.violation(.zeroTSIH)),
-      .kernel(.rejected(.createSession, .noMemory, by: .interface)), .transport(.noSuchDevice("eth9")),
+      .kernel(.rejected(.createSession, .noMemory, by: .interface)), .transport(.missingScope),
+      .transport(.sourceOfOtherFamily(.v4(0x0A00_0001))),
     ] as [OperationError.Cause])
   func fatal(cause: OperationError.Cause) {
     var harness = MachineHarness { $0.loginRetryWindow = .seconds(120) }
@@ -101,7 +102,9 @@ struct FirstLoginTests {
     "What may pass is tried again within the window, and then told",
     arguments: [
       .transport(.refused), .transport(.timedOut), .login(.rejected(.serviceUnavailable)), .login(.timedOut),
-      .login(.rejected(.outOfResources)), .pdu(.connection(.transmitFailed)),
+      .login(.rejected(.outOfResources)), .pdu(.connection(.transmitFailed)), .transport(.noSuchDevice("bond1")),
+      .transport(.sourceNotLocal(.v4(0x0A00_0001))), .kernel(.timedOut(.bindConnection)),
+      .kernel(.notSent(.createSession)), .kernel(.overrun(.startConnection)),
     ] as [OperationError.Cause])
   func transient(cause: OperationError.Cause) {
     var harness = MachineHarness { $0.loginRetryWindow = .seconds(10) }
