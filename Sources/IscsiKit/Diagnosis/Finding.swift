@@ -97,8 +97,8 @@ public struct DiagnosisRule: Sendable {
 
 extension Evidence {
   /// What all rules find, the worst first; of the same severity in the order of the rules.
-  public func findings(by rules: [DiagnosisRule] = DiagnosisRule.all) -> [Finding] {
-    let findings = rules.flatMap { $0.findings(in: self) }
+  public var findings: [Finding] {
+    let findings = DiagnosisRule.all.flatMap { $0.findings(in: self) }
     return Finding.Severity.allCases.flatMap { severity in findings.filter { $0.severity == severity } }
   }
 }

@@ -84,13 +84,6 @@ public struct KernelSession<Phase: KernelSessionPhase>: ~Copyable, Sendable {
     try await core.link.statistics(of: core.id, until: deadline)
   }
 
-  /// Sets how long I/O waits for a lost session; nil is for ever. The only parameter that needs no socket.
-  public borrowing func setRecoveryTimeout(
-    _ timeout: Duration?, until deadline: ContinuousClock.Instant = KernelLink.defaultDeadline
-  ) async throws(KernelError) {
-    try await core.set([.recoveryTimeout(timeout)], until: deadline)
-  }
-
   /// Sets what sysfs shows of the session's host.
   public borrowing func setHostParameter(
     _ parameter: HostParameter, until deadline: ContinuousClock.Instant = KernelLink.defaultDeadline

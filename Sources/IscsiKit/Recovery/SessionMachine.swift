@@ -164,8 +164,6 @@ public struct SessionMachine: Sendable {
 
   /// Where the session is connected to, or tries to.
   public var portal: Portal { route.current }
-  /// Where it comes back to when a redirect does not hold.
-  var homePortal: Portal { route.home }
 
   /// When `timerFired` is due; nil if nothing waits for a time.
   public var wakeTime: Instant? {

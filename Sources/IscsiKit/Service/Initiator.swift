@@ -7,15 +7,12 @@ public enum InitiatorError: DiagnosableError, Hashable {
   case daemon(VarlinkError)
   /// The daemon could not do it.
   case failed(InitiatorTypes.Failure)
-  /// The daemon answered something else than its interface says: it is of another version.
-  case unexpectedAnswer(JSONCodingError)
-
   /// Whether the call was never made or not taken, so that nothing can have come of it.
   var isBeforeCall: Bool {
     switch self {
     case .daemon(.notConnected), .daemon(.unsayable), .daemon(.busy): true
     case .daemon(.remote): true
-    case .daemon, .failed, .unexpectedAnswer: false
+    case .daemon, .failed: false
     }
   }
 
@@ -23,23 +20,18 @@ public enum InitiatorError: DiagnosableError, Hashable {
     switch self {
     case .daemon(let error): error
     case .failed(let failure): failure
-    case .unexpectedAnswer: VarlinkError.malformed
     }
   }
 
   /// The code of the reason.
   public var exitStatus: ExitStatus { underlying.exitStatus }
   /// The reason in words.
-  public var description: String {
-    if case .unexpectedAnswer(let error) = self { return "the daemon's answer is not understood: \(error)" }
-    return underlying.description
-  }
+  public var description: String { underlying.description }
   /// What to do about it.
   public var advice: String? {
     switch self {
     case .daemon(.notConnected(_, .noSuchFileOrDirectory)), .daemon(.notConnected(_, .connectionRefused)):
       "start it: systemctl start iscsi-admin, or iscsi-admin daemon"
-    case .unexpectedAnswer: "update the daemon or this program, so that both are of one version"
     default: underlying.advice
     }
   }
@@ -315,7 +307,7 @@ public struct Initiator: Sendable {
     let output: InitiatorTypes.SetOutput = try await call("Set", input, until: .now + patience)
     // A daemon before this answer has changed what it knew of the settings, which need not be all.
     guard let results = output.results else {
-      throw .unexpectedAnswer(JSONCodingError(path: ["results"], problem: .missing))
+      throw .daemon(.unexpected(JSONCodingError(path: ["results"], problem: .missing)))
     }
     return results
   }
@@ -383,11 +375,11 @@ public struct Initiator: Sendable {
   }
 
   private func encode(_ input: some Encodable) throws(InitiatorError) -> JSONValue {
-    do throws(JSONCodingError) { return try JSONValueEncoder().encode(input) } catch { throw .unexpectedAnswer(error) }
+    do throws(JSONCodingError) { return try JSONValueEncoder().encode(input) } catch { throw .daemon(.unexpected(error)) }
   }
 
   func decode<Output: Decodable>(_ value: JSONValue) throws(VarlinkError) -> Output {
-    do throws(JSONCodingError) { return try JSONValueDecoder().decode(from: value) } catch { throw .malformed }
+    do throws(JSONCodingError) { return try JSONValueDecoder().decode(from: value) } catch { throw .unexpected(error) }
   }
 
   /// An error of the interface as what it tells.

@@ -74,7 +74,7 @@ public struct InitiatorEvents: AsyncSequence, Sendable {
         last = event.sequence
         return event
       } catch {
-        throw .unexpectedAnswer(error)
+        throw .daemon(.unexpected(error))
       }
     }
 
@@ -86,7 +86,7 @@ public struct InitiatorEvents: AsyncSequence, Sendable {
       // After a restart all its clients come back at once, and it has room for so many.
       case .daemon(.remote(VarlinkErrorName.busy, _)): true
       case .failed(let failure): failure.exitStatus == .tryAgain
-      case .daemon, .unexpectedAnswer: false
+      case .daemon: false
       }
     }
   }
@@ -101,6 +101,7 @@ extension Initiator {
   public func events(after sequence: UInt64? = nil) -> InitiatorEvents {
     InitiatorEvents(initiator: self, after: sequence)
   }
+
   /// The events that the daemon has kept, oldest first: some thousand at most.
   ///
   /// - Parameter deadline: When to give up; what has come by then is lost.
@@ -122,7 +123,7 @@ extension Initiator {
       do throws(JSONCodingError) {
         kept.append(try JSONValueDecoder().decode(InitiatorTypes.MonitorOutput.self, from: value).event)
       } catch {
-        throw .unexpectedAnswer(error)
+        throw .daemon(.unexpected(error))
       }
     }
     return kept

@@ -16,6 +16,8 @@ public enum VarlinkError: DiagnosableError, Hashable {
   case busy
   /// The answer is too long or no Varlink. The connection is closed.
   case malformed
+  /// The answer is not what the method answers: who calls and who serves are of different versions.
+  case unexpected(JSONCodingError)
   /// The parameters cannot be said in JSON.
   case unsayable(JSONTextError)
   /// The service answered with this error.
@@ -30,7 +32,7 @@ public enum VarlinkError: DiagnosableError, Hashable {
     case .notConnected(_, .permissionDenied), .notConnected(_, .notPermitted): .access
     case .remote(VarlinkErrorName.permissionDenied, _): .access
     case .notConnected: .daemonNotConnected
-    case .closed, .malformed, .system: .daemonCommunication
+    case .closed, .malformed, .unexpected, .system: .daemonCommunication
     case .timedOut: .requestTimeout
     case .busy, .remote(VarlinkErrorName.busy, _): .busy
     case .unsayable: .invalidArgument
@@ -48,6 +50,7 @@ public enum VarlinkError: DiagnosableError, Hashable {
     case .cancelled: "cancelled"
     case .busy: "another call of this connection is under way"
     case .malformed: "the daemon's answer is malformed"
+    case .unexpected(let error): "the daemon's answer is not understood: \(error)"
     case .unsayable(let error): "the request cannot be sent: \(error)"
     case .remote(let name, _): "the daemon answered \(name.debugDescription)"
     case .system(let errno): "talking to the daemon failed: \("\(errno)".lowercasedFirst)"
@@ -60,6 +63,7 @@ public enum VarlinkError: DiagnosableError, Hashable {
     case .notConnected(_, .noSuchFileOrDirectory), .notConnected(_, .connectionRefused): "start the daemon"
     case .notConnected(_, .permissionDenied), .remote(VarlinkErrorName.permissionDenied, _): "run it as root"
     case .remote(VarlinkErrorName.busy, _): "try again later"
+    case .unexpected: "update the daemon or this program, so that both are of one version"
     default: nil
     }
   }

@@ -44,7 +44,7 @@ public final class VarlinkServer: Sendable {
   private let rates: VarlinkRates
 
   /// How many clients are connected.
-  public var clientCount: Int { state.withLock(\.clients) }
+  var clientCount: Int { state.withLock(\.clients) }
 
   /// A server that is ready to run.
   ///

@@ -78,11 +78,6 @@ enum SessionMetrics {
   ]
 }
 
-extension MetricDefinition {
-  /// Whether the labels tell which session a value belongs to.
-  var isOfSession: Bool { labels.starts(with: ["session", "target", "portal"]) }
-}
-
 extension IOState {
   /// The words for what can become of I/O.
   static let names = [IOState.flows, .waits(nil), .fails].map(\.name)

@@ -3,7 +3,7 @@ import IscsiKit
 
 /// What `explain` says of a session or a portal: the state, then what was found, the worst first.
 func explanation(_ evidence: Evidence, for terminal: Terminal) -> String {
-  let findings = evidence.findings()
+  let findings = evidence.findings
   var lines = [evidence.headline(for: terminal)]
   if findings.isEmpty { lines.append("  nothing is the matter, as far as can be seen from here") }
   for finding in findings {
@@ -78,7 +78,7 @@ struct ExplanationDocument: JSONDocument {
       portal = evidence.portal.map(PortalJSON.init)
       recoveryState = evidence.session == nil ? nil : evidence.status.state.name
       io = evidence.status.io?.name
-      findings = evidence.findings().map(FindingJSON.init)
+      findings = evidence.findings.map(FindingJSON.init)
     }
   }
 

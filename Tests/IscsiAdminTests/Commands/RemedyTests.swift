@@ -69,7 +69,7 @@ struct RemedyTests {
 
   /// The rules that name a command of ours, each with its commands.
   private static func commands() throws -> [String: Set<String>] {
-    try all().flatMap { $0.findings() }.reduce(into: [:]) { found, finding in
+    try all().flatMap { $0.findings }.reduce(into: [:]) { found, finding in
       guard case .command(let text, _)? = finding.remedy, text.hasPrefix("iscsi-admin ") else { return }
       found[finding.rule, default: []].insert(text)
     }

@@ -361,7 +361,7 @@ struct DiagnosisRuleTests {
 
   @Test("A healthy session has nothing the matter, and every rule has a name of its own and is tried here")
   func completeness() {
-    #expect(Self.healthy().findings() == [])
+    #expect(Self.healthy().findings == [])
     let names = DiagnosisRule.all.map(\.name)
     #expect(Set(names).count == names.count)
     let cases = Self.path + Self.login + Self.state + Self.settings
@@ -390,8 +390,8 @@ struct DiagnosisRuleTests {
   func order() {
     var evidence = Self.lost(Self.failure("authentication failed (0201)", .authentication, 0x0201))
     evidence.session?.connection?.noopTimeout = 0
-    let findings = evidence.findings()
+    let findings = evidence.findings
     #expect(findings.map(\.rule) == ["chap-wrong", "noop-half-off", "retry-clock"])
-    #expect(findings == evidence.findings())
+    #expect(findings == evidence.findings)
   }
 }

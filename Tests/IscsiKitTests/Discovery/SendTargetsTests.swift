@@ -41,7 +41,10 @@ struct SendTargetsTests {
     #expect(response.refused == [])
     await expectClosed(server)
     #expect(server.received.map(\.opcode) == [.loginRequest, .textRequest, .logoutRequest])
-    guard case .loginRequest(let login)? = server.received.first else { return }
+    guard case .loginRequest(let login)? = server.received.first else {
+      Issue.record("there was no login")
+      return
+    }
     let keys = TextEntries(octets: login.data)
     #expect(keys["SessionType"] == "Discovery" && keys["TargetName"] == nil)
   }

@@ -245,12 +245,10 @@ private func expectGone(_ removal: consuming KernelSessionRemoval, sourceLocatio
     #expect(!kernel.requests.contains { $0.type == .setParameter || $0.type == .setHostParameter })
   }
 
-  @Test func `Statistics, recovery timeout and host parameters can be had in every phase`() async throws {
+  @Test func `Statistics and host parameters can be had in every phase`() async throws {
     kernel.setSCSICommands(66)
     let unbound = try await makeUnbound()
     #expect(try await unbound.statistics(until: soon).scsiCommands == 66)
-    try await unbound.setRecoveryTimeout(nil, until: soon)
-    #expect(kernel.sessions[unbound.id]?.parameters == [19: "-1"])
     try await unbound.setHostParameter(.networkDevice("eth0"), until: soon)
     #expect(kernel.requests.last?.text == "eth0")
   }

@@ -166,7 +166,7 @@ struct NetworkChangeTests {
     #expect(try await waiting.value == nil)
   }
 
-  @Test("The kernel lets anybody watch, and has nothing to tell at first")
+  @Test("The kernel lets anybody watch")
   func live() async throws {
     let monitor = try NetworkMonitor()
     _ = try await monitor.next(until: .now)

@@ -144,7 +144,6 @@ struct FirstLoginTests {
     harness.end(.done)
     #expect(harness.notices == (permanent ? [.loggedIn, .moved(MachineHarness.other)] : [.loggedIn]))
     #expect(harness.machine.isUp && harness.machine.portal == MachineHarness.other)
-    #expect(harness.machine.homePortal == (permanent ? MachineHarness.other : MachineHarness.home))
   }
 
   @Test("A redirect in a circle ends the login")

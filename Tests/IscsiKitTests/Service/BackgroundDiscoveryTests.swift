@@ -208,7 +208,10 @@ struct BackgroundDiscoveryTests {
       try machine.show(1)
       let database = repeating.files.database
       try database.change { (changes) throws(DatabaseError) in
-        guard let stored = try database.nodes().records.first else { return }
+        guard let stored = try database.nodes().records.first else {
+          Issue.record("there is no record")
+          return
+        }
         var record = stored.record
         record.startup = .automatic
         changes.save(record, over: stored)

@@ -82,6 +82,17 @@ struct InitiatorEventsTests {
     try outcome.get()
   }
 
+  @Test("An answer that lacks something tells what, and that the two are of different versions")
+  func otherVersion() async throws {
+    try await run(QuietDaemon()) { initiator in
+      let error = await #expect(throws: InitiatorError.self) { try await initiator.ping() }
+      #expect(error?.description.hasPrefix("the daemon's answer is not understood: ") == true)
+      #expect(error?.description.contains("version") == true)
+      #expect(error?.advice == "update the daemon or this program, so that both are of one version")
+      #expect(error?.exitStatus == .daemonCommunication)
+    }
+  }
+
   @Test("A connection that is lost before the first event loses none")
   func lostEarly() async throws {
     let daemon = FickleDaemon()
