@@ -118,6 +118,38 @@ struct IscsiadmRecordTests {
     #expect(masked.output.count(where: { $0 == "\n" }) == 109)
   }
 
+  @Test(
+    "Line ends behind a value do not count, and one in a secret takes nothing away",
+    arguments: [
+      "node.session.auth.password", "node.session.auth.password_in", "discovery.sendtargets.auth.password",
+      "discovery.sendtargets.auth.password_in", "node.session.auth.username",
+    ])
+  func lineEnds(_ key: String) async throws {
+    let run = try RecordRun()
+    let record =
+      key.hasPrefix("node.")
+      ? ["-m", "node", "-T", "iqn.2026-11.org.example:a", "-p", "10.0.0.1:3260,1"]
+      : ["-m", "discoverydb", "-t", "st", "-p", "10.0.0.1"]
+    _ = await run.run(record + ["-o", "new"])
+    func set(_ value: String) async -> IscsiKit.ExitStatus {
+      await run.run(record + ["-o", "update", "-n", key, "-v", value]).status
+    }
+    func isSet(to value: String) async -> Bool {
+      await run.run(record + ["-S"]).output.contains("\n\(key) = \(value)\n")
+    }
+    for (index, end) in ["\n", "\r\n", "\n\n", "\r"].enumerated() {
+      #expect(await set("secretsecret\(index)" + end) == .success)
+      #expect(await isSet(to: "secretsecret\(index)"))
+    }
+    for value in ["secret\nsecret", "secret\rsecret", "\nsecretsecret", String(repeating: "s", count: 256)] {
+      let result = await run.run(record + ["-o", "update", "-n", key, "-v", value])
+      #expect(result.status == .invalidArgument)
+      #expect(await isSet(to: "secretsecret3"))
+    }
+    #expect(await set("\n") == .success)
+    #expect(await isSet(to: "<empty>"))
+  }
+
   @Test("Interfaces are made, bound, listed and removed with their nodes")
   func interfaces() async throws {
     let run = try RecordRun()
