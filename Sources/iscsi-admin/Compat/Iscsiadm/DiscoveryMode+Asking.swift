@@ -18,14 +18,14 @@ extension DiscoveryMode {
         if error.status != .transport || (options.interfaces.isEmpty && interfaces == [.standard]) { throw error }
       }
     }
-    guard !found.isEmpty else { throw Self.nothingFound }
+    // An answer without portals takes no record away: nobody is to be rid of all nodes by one fault of a target.
+    guard found.contains(where: { $0.1.contains { !$0.portals.isEmpty } }) else { throw Self.nothingFound }
     let answers = found
     // What was not asked may be there still.
     let effects = found.count == interfaces.count ? effects : effects.subtracting(.remove)
     let nodes = try machine.changing { (changes) throws(DatabaseError) in
       try changes.merge(answers, foundBy: record, machine.configuration, effects)
     }
-    guard !nodes.isEmpty else { throw Self.nothingFound }
     switch max(options.printLevel ?? 0, 0) {
     case 0: console.say(nodes.map { NodeText.line($0, tag: .signed) }.joined())
     case 1: console.say(NodeText.tree(nodes))
