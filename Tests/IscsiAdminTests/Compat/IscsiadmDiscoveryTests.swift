@@ -64,4 +64,30 @@ struct IscsiadmDiscoveryTests {
     #expect(await run(line, on: tree).status == .success)
     #expect(try run.nodes() == ["10.0.0.1:3260,1"])
   }
+
+  @Test("A record that is found no more stays while a session uses it, unless its portal has another tag")
+  func vanishedInUse() async throws {
+    let run = try await Run(), tree = try SysfsTree()
+    var session = SessionSnapshot.example(1)
+    session.targetName = Run.name
+    session.interfaceName = "me"
+    try tree.add(session)
+    try run.serve("10.0.0.1:3260,1", "10.0.1.1:3260,1")
+    _ = await run("-m discovery -t st -p PORTAL -I me", on: tree)
+    try run.serve("10.0.2.1:3260,1")
+    let result = await run("-m discovery -t st -p PORTAL -I me", on: tree)
+    #expect(
+      result.errors == """
+        iscsiadm: This command will remove the record [iface: me, target: \(Run.name), portal: 10.0.0.1,3260], but a session \
+        is using it. Logout session then rerun command to remove record.
+
+        """)
+    #expect(result.output == "10.0.2.1:3260,1 \(Run.name)\n" && result.status == .success)
+    #expect(try run.nodes() == ["10.0.0.1:3260,1", "10.0.2.1:3260,1"])
+    // The discovery still knows it.
+    #expect(await run("-m discovery -P 1", on: tree).output.contains("Portal: 10.0.0.1:3260,1\n"))
+    try run.serve("10.0.0.1:3260,2")
+    #expect(await run("-m discovery -t st -p PORTAL -I me", on: tree).errors.isEmpty)
+    #expect(try run.nodes() == ["10.0.0.1:3260,2"])
+  }
 }

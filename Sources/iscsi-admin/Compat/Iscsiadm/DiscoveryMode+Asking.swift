@@ -23,8 +23,8 @@ extension DiscoveryMode {
     let answers = found
     // What was not asked may be there still.
     let effects = found.count == interfaces.count ? effects : effects.subtracting(.remove)
-    let nodes = try machine.changing { (changes) throws(DatabaseError) in
-      try changes.merge(answers, foundBy: record, machine.configuration, effects)
+    let nodes = try machine.mergingFound(effects, console) { (changes, isKept) throws(DatabaseError) in
+      try changes.merge(answers, foundBy: record, machine.configuration, effects, unless: isKept)
     }
     switch max(options.printLevel ?? 0, 0) {
     case 0: console.say(nodes.map { NodeText.line($0, tag: .signed) }.joined())

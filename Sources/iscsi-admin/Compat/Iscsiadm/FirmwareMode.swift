@@ -28,8 +28,8 @@ struct FirmwareMode {
   /// Takes the targets over into the records of nodes, shows them, and logs in to them if that is wanted.
   func discover(_ machine: RecordMachine, _ effects: DiscoveryEffects) throws(IscsiadmError) -> ExitStatus {
     let found = try entries().map { machine.configuration.node($0) }
-    let nodes = try machine.changing { (changes) throws(DatabaseError) in
-      try changes.merge(firmware: found, effects)
+    let nodes = try machine.mergingFound(effects, console) { (changes, isKept) throws(DatabaseError) in
+      try changes.merge(firmware: found, effects, unless: isKept)
     }
     switch max(options.printLevel ?? 0, 0) {
     case 0: console.say(nodes.map { NodeText.line($0, tag: .signed) }.joined())

@@ -56,6 +56,25 @@ struct RecordMachine {
     }.get()
   }
 
+  /// Takes over what a discovery finds. The records of vanished nodes that sessions may use stay, and are told of.
+  func mergingFound(
+    _ effects: DiscoveryEffects, _ console: IscsiadmConsole,
+    _ body: (inout RecordDatabase.Changes, (NodeRecord) -> Bool) throws(DatabaseError) -> [NodeRecord]
+  ) throws(IscsiadmError) -> [NodeRecord] {
+    let present = PresentSessions(effects.contains(.remove) ? try sessions() : [])
+    try present.lookUpNames(in: self, .init())
+    var kept: [NodeRecord] = []
+    let nodes = try changing { (changes) throws(DatabaseError) in
+      try body(&changes) { record in
+        let isKept = present.mayUse(record)
+        if isKept { kept.append(record) }
+        return isKept
+      }
+    }
+    for record in kept { console.warn(NodeText.refusedRemoval(record)) }
+    return nodes
+  }
+
   /// The interface of a name, from its file or built in; nil if there is none.
   func interface(named text: String) throws(IscsiadmError) -> InterfaceRecord? {
     guard let name = InterfaceName(text) else { return nil }
