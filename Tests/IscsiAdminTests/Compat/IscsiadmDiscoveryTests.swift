@@ -90,4 +90,20 @@ struct IscsiadmDiscoveryTests {
     #expect(await run("-m discovery -t st -p PORTAL -I me", on: tree).errors.isEmpty)
     #expect(try run.nodes() == ["10.0.0.1:3260,2"])
   }
+
+  @Test(
+    "Without a type the record at the portal is asked by, and its settings stay", arguments: ["-D", "-D -o new", "-l"])
+  func noType(flags: String) async throws {
+    let run = try await Run(), tree = try SysfsTree()
+    try run.serve("10.0.0.1:3260,1")
+    let absent = await run("-m discovery -p PORTAL -I me \(flags)", on: tree)
+    #expect(absent.errors.hasSuffix("] not found!\n") && absent.status == .invalidArgument)
+    _ = await run("-m discoverydb -t st -p PORTAL -o new", on: tree)
+    _ = await run("-m discoverydb -t st -p PORTAL -o update -n discovery.sendtargets.reopen_max -v 9", on: tree)
+    let result = await run("-m discovery -p PORTAL -I me \(flags)", on: tree)
+    #expect(result.output.hasPrefix("10.0.0.1:3260,1 \(Run.name)\n"))
+    #expect(result.status == (flags == "-l" ? .daemonNotConnected : .success))
+    #expect(try run.nodes() == ["10.0.0.1:3260,1"])
+    #expect(try run.records.database.discoveries(.sendTargets).records.map(\.record.reopenLimit) == [9])
+  }
 }

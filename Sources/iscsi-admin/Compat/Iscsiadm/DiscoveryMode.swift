@@ -62,6 +62,9 @@ struct DiscoveryMode {
     guard let stored = try record(.sendTargets, portal) else {
       throw IscsiadmError(.invalidArgument, "Discovery record \(Self.label(portal)) not found!")
     }
+    if !options.flags.isDisjoint(with: [.discover, .login]) {
+      return try discover(stored.record, over: try interfaces())
+    }
     switch options.operations {
     case [], .show: return show(stored.record)
     case .delete: return try delete(.sendTargets, portal)
