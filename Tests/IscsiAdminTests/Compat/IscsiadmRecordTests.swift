@@ -260,6 +260,48 @@ struct IscsiadmRecordTests {
       """)
   }
 
+  @Test("Operations on a discovery's record that do not go together are refused, after it was looked for")
+  func combinedOperations() async throws {
+    let run = try RecordRun()
+    let refused = "! iscsiadm: Operation is not supported.\n= 7"
+    try await run.expect(
+      """
+      $ -m discoverydb -t st -p 10.0.0.1 -o update
+      ! iscsiadm: Discovery record [10.0.0.1,3260] not found.
+      = 6
+      $ -m discoverydb -t st -p 10.0.0.1 -o apply
+      ! iscsiadm: Discovery record [10.0.0.1,3260] not found.
+      = 6
+      $ -m discoverydb -t st -p 10.0.0.1 -o new -o delete
+      > New discovery record for [10.0.0.1,3260] added.
+      = 0
+      $ -m discoverydb -t st -p 10.0.0.1 -o update
+      ! iscsiadm: Update requires name and value.
+      = 7
+      $ -m discoverydb -t st -p 10.0.0.1 -o show -o delete
+      \(refused)
+      $ -m discoverydb -t st -p 10.0.0.1 -o update -o delete -n discovery.sendtargets.reopen_max -v 1
+      \(refused)
+      $ -m discoverydb -t st -p 10.0.0.1 -o nonpersistent
+      \(refused)
+      $ -m discoverydb -t st -p 10.0.0.1 -o login
+      \(refused)
+      $ -m discoverydb -t st -p 10.0.0.1 -o delete
+      = 0
+      """)
+  }
+
+  @Test("Operations on nodes that do not go together are refused, and change nothing")
+  func combinedNodeOperations() async throws {
+    let run = try RecordRun()
+    _ = await run.run("-m node -T iqn.2026-11.org.example:a -p 10.0.0.1:3260,1 -o new")
+    for words in ["-o new -o delete", "-o show -o delete", "-o new -o show", "-o apply", "-o nonpersistent -o update"] {
+      let result = await run.run("-m node -T iqn.2026-11.org.example:a -p 10.0.0.2:3260,1 " + words)
+      #expect(result.errors == "iscsiadm: operation is not supported.\n" && result.status == .invalidArgument)
+    }
+    #expect(await run.run("-m node").output == "10.0.0.1:3260,1 iqn.2026-11.org.example:a\n")
+  }
+
   @Test("A discovery of no type, or of one that there is not, is that of the record at its portal")
   func discoveriesOfNoType() async throws {
     let run = try RecordRun()

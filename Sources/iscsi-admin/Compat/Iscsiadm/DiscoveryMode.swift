@@ -127,12 +127,16 @@ struct DiscoveryMode {
       console.say("New discovery record for \(Self.label(portal)) added.\n")
       return .success
     }
-    if options.operations.contains(.update), options.parameters.isEmpty {
+    // That there is no record is told first, whatever is asked for: programs go by it.
+    let stored = try found(kind, portal)
+    switch options.operations {
+    case [], .show: return show(stored.record)
+    case .delete: return try delete(kind, portal)
+    case .update where options.parameters.isEmpty:
       throw IscsiadmError(.invalidArgument, "Update requires name and value.")
+    case .update: return try update(kind, portal)
+    default: throw IscsiadmError(.invalidArgument, "Operation is not supported.")
     }
-    if options.operations.contains(.update) { return try update(kind, portal) }
-    if options.operations.contains(.delete) { return try delete(kind, portal) }
-    return show(try found(kind, portal).record)
   }
 
   private func update(_ kind: DiscoveryRecord.Kind, _ portal: Portal) throws(IscsiadmError) -> ExitStatus {

@@ -20,7 +20,7 @@ struct NodeMode {
       return try list()
     }
     let filter = try filter()
-    if options.operations.contains(.new) {
+    if options.operations == .new {
       return if let session { try addSession(session) } else { try add() }
     }
     if options.flags.contains(.rescan) { return try rescan(filter) }
