@@ -33,6 +33,7 @@ extension RecordDatabase.Changes {
     _ found: [(interface: InterfaceRecord, targets: [DiscoveredTarget])], foundBy discovery: DiscoveryRecord,
     _ configuration: InitiatorConfiguration, _ effects: DiscoveryEffects, unless isKept: (NodeRecord) -> Bool
   ) throws(DatabaseError) -> [NodeRecord] {
+    let discovery = try database.asStored(discovery)
     var records: [NodeRecord] = []
     var locations: Set<NodeLocation> = []
     for (interface, targets) in found {
@@ -117,8 +118,9 @@ extension RecordDatabase.Changes {
 extension NodeRecord {
   /// Whether the record says that this discovery has found the node.
   func isFound(by discovery: DiscoveryRecord) -> Bool {
-    discoveryKind == discovery.kind.ofNodes && discoveryAddress == discovery.host.description
-      && discoveryPort == discovery.port
+    guard discoveryKind == discovery.kind.ofNodes, discoveryPort == discovery.port else { return false }
+    if discoveryAddress == discovery.address { return true }
+    return discoveryAddress.flatMap { try? PortalHost($0) } == discovery.host
   }
 }
 
@@ -129,7 +131,7 @@ extension InitiatorConfiguration {
   ) -> NodeRecord {
     var record = node(target, at: portal, over: interface)
     record.discoveryKind = discovery.kind.ofNodes
-    record.discoveryAddress = discovery.host.description
+    record.discoveryAddress = discovery.address
     record.discoveryPort = discovery.port
     return record
   }

@@ -83,7 +83,7 @@ struct DiscoveryMode {
     console.warn(of: found.0.problems + found.1.problems)
     let discoveries = (found.0.records + found.1.records).map(\.record)
     guard max(options.printLevel ?? 0, 0) > 0 else {
-      console.say(discoveries.map { "\($0.host):\($0.port) via \($0.kind.rawValue)\n" }.joined())
+      console.say(discoveries.map { "\($0.address):\($0.port) via \($0.kind.rawValue)\n" }.joined())
       return discoveries.isEmpty ? .noObjectsFound : .success
     }
     var trees: [DiscoveryText.Found] = []
