@@ -127,7 +127,7 @@ struct RecordUpdateFailure: Error, Hashable {
 
   init(_ error: RecordError, _ parameter: IscsiadmOptions.Parameter, isSecret: Bool) {
     switch error {
-    case .unknownKey(let key) where !key.isEmpty:
+    case .unknownKey(let key) where !key.isEmpty, .otherIPVersion(let key):
       lines = ["Cannot modify \(key). Invalid param name."]
     case .identity(let key), .unknownKey(let key):
       lines = ["Cannot modify \(key). It is used to look up the record and cannot be changed."]
