@@ -63,9 +63,7 @@ extension DiscoveryMode {
             console.warn("Could not load transport \(record.transport).Dropping interface \(name).")
           }
         } else {
-          console.warn(
-            "Could not read iface info for \(name). Make sure an iface config with the file name and "
-              + "iface.iscsi_ifacename \(name) is in \(machine.database.root.appending("ifaces")).")
+          console.warn(NodeText.noInterface(name, machine.database))
         }
       }
       if interfaces.isEmpty { throw IscsiadmError(.noObjectsFound) }
