@@ -46,10 +46,14 @@ public struct Assignments: Hashable, Sendable, CustomStringConvertible, CustomRe
 
   /// A record with these values.
   ///
-  /// - Throws: `unknownKey`, `identity` or `badValue`, which a record of the same kind would throw too.
+  /// - Throws: `unknownKey`, `identity`, `badValue` or `otherIPVersion`, which a record of the same kind would throw too.
   public func applied<Record: KeyedRecord>(to record: Record) throws(RecordError) -> Record {
     var record = record
     for assignment in list { try record.set(assignment.key, to: assignment.value) }
+    // After all of them: the address may be among them.
+    if let interface = record as? InterfaceRecord, let lost = list.first(where: { interface.lacks($0.key) }) {
+      throw .otherIPVersion(key: lost.key)
+    }
     return record
   }
 }

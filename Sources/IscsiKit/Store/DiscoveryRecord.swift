@@ -25,6 +25,8 @@ public struct DiscoveryRecord: KeyedRecord {
   public var kind: Kind
   /// `discovery.sendtargets.address`, also of an iSNS server.
   public var host: PortalHost
+  /// How the record and its folder spell the host's address, where that is not as we do.
+  var spelling: String?
   /// `discovery.sendtargets.port` likewise.
   public var port: UInt16
   /// `discovery.sendtargets.auth.*`.
@@ -52,6 +54,19 @@ public struct DiscoveryRecord: KeyedRecord {
     pollInterval = kind == .isns ? -1 : 30
   }
 
+  /// The host as the record spells it: what has this in common is of one discovery to open-iscsi, which compares texts.
+  public var address: String { spelling ?? host.description }
+
+  /// The address for its key, which has been found to be one.
+  private var storedAddress: String? {
+    get { address }
+    set {
+      guard let newValue, let host = try? PortalHost(newValue) else { return }
+      self.host = host
+      spelling = newValue == host.description ? nil : newValue
+    }
+  }
+
   /// Whom the record says to ask.
   public var portal: Portal { Portal(host: host, port: port) }
 
@@ -66,7 +81,7 @@ public struct DiscoveryRecord: KeyedRecord {
   private static let identityKeys: [RecordKey<DiscoveryRecord>] = [
     RecordKey("discovery.startup", { $0.startup }, { $0.startup = $1 }, .word),
     RecordKey("discovery.type", { $0.kind }, { $0.kind = $1 }, .word, .identity),
-    RecordKey("discovery.sendtargets.address", { $0.host }, { $0.host = $1 }, .host, .identity),
+    RecordKey("discovery.sendtargets.address", { $0.storedAddress }, { $0.storedAddress = $1 }, .text, .identity),
     RecordKey("discovery.sendtargets.port", { $0.port }, { $0.port = $1 }, .number(1 ... .max), .identity),
   ]
 

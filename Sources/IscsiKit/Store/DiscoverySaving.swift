@@ -66,7 +66,8 @@ public struct FoundNodesEdit: RecordEdit {
     var plan = RecordPlan()
     // The places of records that stand for what was found; one has its new tag once.
     var taken: Set<[String]> = []
-    let records = made.filter { taken.insert(NodeLocation(of: $0).path).inserted }
+    let discovery = try database.asStored(discovery)
+    let records = made(by: discovery).filter { taken.insert(NodeLocation(of: $0).path).inserted }
     var others = NodesByPlace(discovery)
     for record in records {
       if let stored = try database.node(at: NodeLocation(of: record), orOlderOver: record.interface.name) {
@@ -83,7 +84,7 @@ public struct FoundNodesEdit: RecordEdit {
   }
 
   /// The records of all that was found as they are made of it, in the order of the answers.
-  private var made: [NodeRecord] {
+  private func made(by discovery: DiscoveryRecord) -> [NodeRecord] {
     found.flatMap { part in
       part.targets.flatMap { target in
         target.portals.map { configuration.node(target.name, at: $0, over: part.interface, foundBy: discovery) }

@@ -140,6 +140,9 @@ extension InterfaceRecord: KeyedRecord {
     if let error = Self.keys.read(text, into: &self).first { throw error }
   }
 
+  /// Whether a key is one of the other version of IP, which the record's file does not have.
+  public func lacks(_ key: String) -> Bool { (isForIPv6 ? Self.ipv4Names : Self.ipv6Names).contains(key) }
+
   /// The keys, but those of the version of IP that it does not have.
   public var shownLayout: RecordLayout<InterfaceRecord> { isForIPv6 ? Self.shownForIPv6 : Self.shownForIPv4 }
   /// The same keys.

@@ -34,6 +34,12 @@ public struct NodeLocation: Hashable, Sendable {
     return NodeLocation(target: target, portal: older, interface: nil)
   }
 
+  /// The same whatever the portal's tag.
+  var withoutTag: NodeLocation {
+    NodeLocation(
+      target: target, portal: PortalFileName(address: portal.address, port: portal.port), interface: interface)
+  }
+
   /// The name of the link that a discovery has to the record, which names the interface also in the older form.
   static func linkName(of record: NodeRecord) -> String? {
     guard let tag = record.portal.tag else { return nil }

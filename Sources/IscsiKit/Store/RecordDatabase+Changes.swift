@@ -87,6 +87,8 @@ extension RecordDatabase {
 
     /// Stores the record of a discovery.
     public mutating func save(_ record: DiscoveryRecord, over stored: Stored<DiscoveryRecord>? = nil) {
+      var record = record
+      if let stored { record.spelling = stored.record.spelling }
       let keys = DiscoveryRecord.keys(of: record.kind)
       let text = Self.text(of: record, over: stored?.text) { keys[$0] != nil }
       pending.append(.put(stored?.path ?? record.path, text))

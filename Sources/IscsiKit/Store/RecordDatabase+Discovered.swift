@@ -24,14 +24,16 @@ extension RecordDatabase.Changes {
   ///   - discovery: The discovery.
   ///   - configuration: What new records are like.
   ///   - effects: What is done.
+  ///   - isKept: Whether the record of a node that is not found any more stays all the same, because a session has it in use.
   /// - Returns: The record of each portal that was found over each interface, as it is now or would be, in the order of
   ///   the answers.
   /// - Throws: `failed` for what cannot be read.
   @discardableResult
   public mutating func merge(
     _ found: [(interface: InterfaceRecord, targets: [DiscoveredTarget])], foundBy discovery: DiscoveryRecord,
-    _ configuration: InitiatorConfiguration, _ effects: DiscoveryEffects
+    _ configuration: InitiatorConfiguration, _ effects: DiscoveryEffects, unless isKept: (NodeRecord) -> Bool
   ) throws(DatabaseError) -> [NodeRecord] {
+    let discovery = try database.asStored(discovery)
     var records: [NodeRecord] = []
     var locations: Set<NodeLocation> = []
     for (interface, targets) in found {
@@ -52,7 +54,7 @@ extension RecordDatabase.Changes {
         }
       }
     }
-    if effects.contains(.remove) { try removeNodes(of: discovery, except: locations) }
+    if effects.contains(.remove) { try removeNodes(of: discovery, except: locations, unless: isKept) }
     return records
   }
 
@@ -61,11 +63,12 @@ extension RecordDatabase.Changes {
   /// - Parameters:
   ///   - found: The records of its targets.
   ///   - effects: What is done.
+  ///   - isKept: Whether the record of a node that is not named any more stays all the same, because a session has it in use.
   /// - Returns: The records as they are now or would be.
   /// - Throws: `failed` for what cannot be read.
   @discardableResult
   public mutating func merge(
-    firmware found: [NodeRecord], _ effects: DiscoveryEffects
+    firmware found: [NodeRecord], _ effects: DiscoveryEffects, unless isKept: (NodeRecord) -> Bool
   ) throws(DatabaseError) -> [NodeRecord] {
     var records: [NodeRecord] = []
     for record in found {
@@ -80,18 +83,24 @@ extension RecordDatabase.Changes {
     guard effects.contains(.remove) else { return records }
     let locations = Set(found.map { NodeLocation(of: $0) })
     for (_, location) in try database.locations(from: .firmware) where !locations.contains(location) {
-      if let stored = try database.node(at: location), stored.record.discoveryKind == .firmware { delete(stored) }
+      guard let stored = try database.node(at: location), stored.record.discoveryKind == .firmware else { continue }
+      if !isKept(stored.record) { delete(stored) }
     }
     return records
   }
 
   /// Removes the records of nodes that a discovery found once.
   private mutating func removeNodes(
-    of discovery: DiscoveryRecord, except found: Set<NodeLocation>
+    of discovery: DiscoveryRecord, except found: Set<NodeLocation>, unless isKept: (NodeRecord) -> Bool
   ) throws(DatabaseError) {
+    // Where a portal is found with another tag, a session has the new record.
+    let places = Set(found.map(\.withoutTag))
+    func stays(_ stored: RecordDatabase.Stored<NodeRecord>, _ location: NodeLocation) -> Bool {
+      !places.contains(location.withoutTag) && isKept(stored.record)
+    }
     for (link, location) in try database.locations(from: .discovery(discovery)) where !found.contains(location) {
       if let stored = try database.node(at: location) {
-        delete(stored)
+        if !stays(stored, location) { delete(stored) }
       } else {
         deleteLink(link, of: discovery)
       }
@@ -99,7 +108,9 @@ extension RecordDatabase.Changes {
     // Without a record of the server, nothing but the nodes' own ones tells which it has found.
     guard discovery.kind == .isns else { return }
     for (_, location) in try database.locations(from: .isns) where !found.contains(location) {
-      if let stored = try database.node(at: location), stored.record.isFound(by: discovery) { delete(stored) }
+      if let stored = try database.node(at: location), stored.record.isFound(by: discovery), !stays(stored, location) {
+        delete(stored)
+      }
     }
   }
 }
@@ -107,8 +118,9 @@ extension RecordDatabase.Changes {
 extension NodeRecord {
   /// Whether the record says that this discovery has found the node.
   func isFound(by discovery: DiscoveryRecord) -> Bool {
-    discoveryKind == discovery.kind.ofNodes && discoveryAddress == discovery.host.description
-      && discoveryPort == discovery.port
+    guard discoveryKind == discovery.kind.ofNodes, discoveryPort == discovery.port else { return false }
+    if discoveryAddress == discovery.address { return true }
+    return discoveryAddress.flatMap { try? PortalHost($0) } == discovery.host
   }
 }
 
@@ -119,7 +131,7 @@ extension InitiatorConfiguration {
   ) -> NodeRecord {
     var record = node(target, at: portal, over: interface)
     record.discoveryKind = discovery.kind.ofNodes
-    record.discoveryAddress = discovery.host.description
+    record.discoveryAddress = discovery.address
     record.discoveryPort = discovery.port
     return record
   }

@@ -174,6 +174,16 @@ public struct RecordDatabase: Sendable {
     return listing
   }
 
+  /// A discovery with its address as the record that there is of it spells it: open-iscsi keeps an IPv6 address as it was given.
+  func asStored(_ discovery: DiscoveryRecord) throws(DatabaseError) -> DiscoveryRecord {
+    guard case .address(let address, _) = discovery.host, address.isIPv6,
+      let stored = try discoveries(discovery.kind, at: discovery.portal).records.first
+    else { return discovery }
+    var discovery = discovery
+    discovery.spelling = stored.record.spelling
+    return discovery
+  }
+
   /// How nodes have come into the database.
   public enum Origin: Hashable, Sendable {
     /// By a discovery.
@@ -304,6 +314,6 @@ extension DiscoveryRecord.Kind {
 extension DiscoveryRecord {
   /// Where the record is, from the database's root on.
   var path: [String] {
-    [kind.folder.rawValue, PortalFileName(address: host.description, port: port).description, kind.fileName]
+    [kind.folder.rawValue, PortalFileName(address: address, port: port).description, kind.fileName]
   }
 }

@@ -8,6 +8,8 @@ public enum RecordError: DiagnosableError, Hashable {
   case identity(String)
   /// The value is none for this key; `expected` says what is.
   case badValue(key: String, expected: String)
+  /// The key is one of interfaces that have an address of the other version of IP.
+  case otherIPVersion(key: String)
   /// The record lacks a key that says which record it is.
   case missing(key: String)
 
@@ -17,6 +19,8 @@ public enum RecordError: DiagnosableError, Hashable {
     case .unknownKey(let key): "there is no key \(key.debugDescription)"
     case .identity(let key): "\(key) says which record this is and cannot be changed"
     case .badValue(let key, let expected): "\(key) must be \(expected)"
+    case .otherIPVersion(let key):
+      "\(key) is for interfaces with an address of IPv\(InterfaceRecord.ipv6Names.contains(key) ? 6 : 4), which this is not"
     case .missing(let key): "\(key) is missing"
     }
   }
@@ -31,7 +35,7 @@ public enum RecordError: DiagnosableError, Hashable {
       Timeout(rawValue: name)?.details.recordKey.map { "its key is \($0); iscsi-admin set takes \(name)" }
         ?? "iscsi-admin node show, iface show and discovery show print the keys that there are"
     case .badValue(let key, _): Timeout(name: key)?.advice
-    case .identity, .missing: nil
+    case .identity, .missing, .otherIPVersion: nil
     }
   }
 }

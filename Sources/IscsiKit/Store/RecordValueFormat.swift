@@ -43,8 +43,9 @@ extension RecordValueFormat where Value == String? {
 extension RecordValueFormat where Value == Secret? {
   /// A CHAP secret; an empty text is none.
   static var secret: Self {
-    Self(values: "at most \(longest) octets of text") { text in
-      text.isEmpty ? .some(nil) : Secret(text)
+    Self(values: "at most \(longest) octets of text in one line") { text in
+      // What cannot be a secret must not become none.
+      text.isEmpty ? .some(nil) : Secret(text).map(Optional.some)
     } print: {
       $0.map { String(decoding: $0.octets, as: UTF8.self) } ?? ""
     }

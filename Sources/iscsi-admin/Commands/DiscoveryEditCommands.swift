@@ -11,8 +11,9 @@ struct DiscoverySetCommand: RecordCommand {
       a secret away. A secret is given as KEY=@FILE, where its first line is the secret, or KEY=@- for standard input.
       """)
 
-  @Argument(help: "The portal that is asked.", completion: RecordCompletion.discoveries, transform: parsePortal)
-  var portal: Portal
+  @Argument(
+    help: "The portal that is asked.", completion: RecordCompletion.discoveries, transform: DiscoveryServer.init)
+  var portal: DiscoveryServer
 
   @Argument(help: ArgumentHelp("The settings.", valueName: "key=value"), transform: parseAssignment)
   var assignments: [AssignmentArgument]
@@ -24,12 +25,14 @@ struct DiscoverySetCommand: RecordCommand {
   var isJSON: Bool { report.json }
   var emptyDocument: RecordChangesDocument { RecordChangesDocument() }
 
+  /// The discoveries that are meant.
+  var selection: DiscoveryQuery { options.query(portal) }
+
   func validate() throws { try assignments.checkSecrets() }
 
   func perform(on store: RecordStore, for terminal: Terminal) throws -> CommandOutput {
     var output = CommandOutput()
     let values = try assignments.resolve { output.warn($0) }
-    let selection = DiscoveryQuery(kind: options.kind, portal: portal)
     let plan = try store.database.carryOut(DiscoverySettingEdit(of: selection, values), isTrial: trial.dryRun)
     try output.show(plan, EditReport(report, trial))
     return output
@@ -42,8 +45,9 @@ struct DiscoveryDeleteCommand: RecordCommand {
     commandName: "delete", abstract: "Delete the records of discoveries, and those of the nodes that they have found.",
     discussion: "A node that a session uses stays, with a warning.")
 
-  @Argument(help: "The portal that is asked.", completion: RecordCompletion.discoveries, transform: parsePortal)
-  var portal: Portal
+  @Argument(
+    help: "The portal that is asked.", completion: RecordCompletion.discoveries, transform: DiscoveryServer.init)
+  var portal: DiscoveryServer
 
   @OptionGroup var options: DiscoverySelectionOptions
   @OptionGroup var location: SysfsLocation
@@ -53,10 +57,13 @@ struct DiscoveryDeleteCommand: RecordCommand {
   var isJSON: Bool { report.json }
   var emptyDocument: RecordChangesDocument { RecordChangesDocument() }
 
+  /// The discoveries that are meant.
+  var selection: DiscoveryQuery { options.query(portal) }
+
   func perform(on store: RecordStore, for terminal: Terminal) throws -> CommandOutput {
     var output = CommandOutput()
     let uses = NodeUses(try location.sysfs.sessions(.summary))
-    let edit = DiscoveryDeletionEdit(of: DiscoveryQuery(kind: options.kind, portal: portal), unless: uses)
+    let edit = DiscoveryDeletionEdit(of: selection, unless: uses)
     let plan = try store.database.carryOut(edit, isTrial: trial.dryRun)
     try output.show(plan, EditReport(report, trial))
     return output

@@ -17,6 +17,11 @@ struct DiscoverySelectionOptions: ParsableArguments {
     help: "Only discoveries of this kind: sendtargets or isns.",
     completion: .list(DiscoveryRecord.Kind.allCases.map(\.rawValue)), transform: parseDiscoveryKind)
   var kind: DiscoveryRecord.Kind?
+
+  /// The discoveries that are meant, at this portal or at any. The usual port is that of the kind.
+  func query(_ portal: DiscoveryServer?) -> DiscoveryQuery {
+    DiscoveryQuery(kind: kind, portal: portal?.portal(kind ?? .sendTargets))
+  }
 }
 
 func parseDiscoveryKind(_ text: String) throws(ValidationError) -> DiscoveryRecord.Kind {
@@ -61,8 +66,8 @@ struct DiscoveryShowCommand: RecordCommand {
 
   @Argument(
     help: "The portal that is asked; all if none is given.", completion: RecordCompletion.discoveries,
-    transform: parsePortal)
-  var portal: Portal?
+    transform: DiscoveryServer.init)
+  var portal: DiscoveryServer?
 
   @Flag(help: "Show secrets, too.")
   var showSecrets = false
@@ -73,10 +78,12 @@ struct DiscoveryShowCommand: RecordCommand {
   var isJSON: Bool { report.json }
   var emptyDocument: DiscoveryShowDocument { DiscoveryShowDocument([], showingSecrets: false) }
 
+  /// The discoveries that are meant.
+  var selection: DiscoveryQuery { options.query(portal) }
+
   func perform(on store: RecordStore, for terminal: Terminal) throws -> CommandOutput {
     var output = CommandOutput()
-    let found = try output.findDiscoveries(
-      DiscoveryQuery(kind: options.kind, portal: portal), in: store, isSilent: report.quiet && portal == nil)
+    let found = try output.findDiscoveries(selection, in: store, isSilent: report.quiet && portal == nil)
     if report.json {
       try output.show(DiscoveryShowDocument(found, showingSecrets: showSecrets))
     } else if report.quiet {

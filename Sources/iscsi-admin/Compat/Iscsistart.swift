@@ -187,7 +187,7 @@ struct Iscsistart: Sendable {
 
   private static func words(_ error: RecordError, _ parameter: IscsiadmOptions.Parameter) -> String {
     switch error {
-    case .badValue, .missing: error.description
+    case .badValue, .missing, .otherIPVersion: error.description
     case .unknownKey, .identity: "Unknown parameter \(parameter.name)."
     }
   }

@@ -15,6 +15,16 @@ struct RecordArgumentTests {
 
   private static let target = "iqn.2026-11.org.example:disk"
 
+  @Test("The usual port of a discovery is that of its kind")
+  func discoveryPorts() throws {
+    #expect(try DiscoverySetCommand.parse(["san", "--kind", "isns", "a=b"]).selection.portal?.address == "san:3205")
+    #expect(try DiscoverySetCommand.parse(["san", "a=b"]).selection.portal?.address == "san:3260")
+    #expect(try DiscoveryDeleteCommand.parse(["san:99", "--kind", "isns"]).selection.portal?.address == "san:99")
+    #expect(try DiscoveryDeleteCommand.parse(["san", "--kind", "isns"]).selection.portal?.address == "san:3205")
+    #expect(try DiscoveryShowCommand.parse(["san", "--kind", "isns"]).selection.portal?.address == "san:3205")
+    #expect(try DiscoveryShowCommand.parse([]).selection.portal == nil)
+  }
+
   @Test(
     "No choice is not all, and all is no choice",
     arguments: [

@@ -90,6 +90,34 @@ struct IscsiadmFirmwareTests {
     #expect(run.status == .invalidArgument && run.output.isEmpty)
   }
 
+  @Test("A discovery makes records over the interfaces that are named, or over those that users have made")
+  func interfaces() async throws {
+    let tree = try tree()
+    let database = RecordDatabase(root: tree.root.appending("records"), lockDirectory: tree.root.appending("lock"))
+    func found(_ words: String) async throws -> [String] {
+      _ = await IscsiadmRun("-m discovery -t fw " + words, in: tree)
+      return Set(try database.nodes().records.map(\.record.interface.name.description)).sorted()
+    }
+    #expect(try await found("") == ["default"])
+    for name in ["e1", "e2"] {
+      _ = await IscsiadmRun("-m iface -I \(name) -o new -n iface.net_ifacename -v \(name)", in: tree)
+    }
+    #expect(try await found("") == ["e1", "e2"])
+    #expect(try database.nodes().records.count == 4)
+    #expect(try database.nodes().records.first?.record.interface.networkDevice == "e1")
+    #expect(try database.nodes().records.first?.record.interface.initiatorName != nil)
+    #expect(try await found("-I e2") == ["e2"])
+    #expect(try await found("-I default -I e1") == ["default", "e1"])
+    let line =
+      "iscsiadm: Could not read iface info for nosuch. Make sure an iface config with the file name and "
+      + "iface.iscsi_ifacename nosuch is in \(database.root)/ifaces.\n"
+    let some = await IscsiadmRun("-m discovery -t fw -I nosuch -I e1", in: tree)
+    #expect(some.output == nodes && some.errors == line)
+    let none = await IscsiadmRun("-m discovery -t fw -I nosuch", in: try SysfsTree())
+    #expect(none.errors.hasPrefix("iscsiadm: Could not read iface info for nosuch."))
+    #expect(none.errors.hasSuffix("\niscsiadm: Could not perform fw discovery.\n") && none.status != .success)
+  }
+
   @Test("Logins that fail are told, and do not show in the status")
   func noDaemon() async throws {
     let run = await IscsiadmRun("-m fw -l", in: try tree())

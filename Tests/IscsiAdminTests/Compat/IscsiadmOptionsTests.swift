@@ -93,6 +93,12 @@ struct IscsiadmOptionsTests {
         "-m session -z",
         "/sbin/iscsiadm: invalid option -- 'z'|iscsiadm: session mode: option '-?' is not allowed/supported"
       ),
+      ("-m host -H 99999999999", "iscsiadm: Invalid host no 99999999999. Numerical result out of range."),
+      ("-m host -H -1", "iscsiadm: Invalid host no -1. Numerical result out of range."),
+      (
+        "-m host -C chap -x 99999999999999999999999",
+        "iscsiadm: Invalid index 99999999999999999999999. Numerical result out of range."
+      ),
       ("-z", "/sbin/iscsiadm: invalid option -- 'z'|iscsiadm: unrecognized character 'z'"),
       ("--mode", "/sbin/iscsiadm: option '--mode' requires an argument|iscsiadm: unrecognized character 'm'"),
       ("--foo", "/sbin/iscsiadm: unrecognized option '--foo'|Try `iscsiadm --help' for more information."),

@@ -118,6 +118,38 @@ struct IscsiadmRecordTests {
     #expect(masked.output.count(where: { $0 == "\n" }) == 109)
   }
 
+  @Test(
+    "Line ends behind a value do not count, and one in a secret takes nothing away",
+    arguments: [
+      "node.session.auth.password", "node.session.auth.password_in", "discovery.sendtargets.auth.password",
+      "discovery.sendtargets.auth.password_in", "node.session.auth.username",
+    ])
+  func lineEnds(_ key: String) async throws {
+    let run = try RecordRun()
+    let record =
+      key.hasPrefix("node.")
+      ? ["-m", "node", "-T", "iqn.2026-11.org.example:a", "-p", "10.0.0.1:3260,1"]
+      : ["-m", "discoverydb", "-t", "st", "-p", "10.0.0.1"]
+    _ = await run.run(record + ["-o", "new"])
+    func set(_ value: String) async -> IscsiKit.ExitStatus {
+      await run.run(record + ["-o", "update", "-n", key, "-v", value]).status
+    }
+    func isSet(to value: String) async -> Bool {
+      await run.run(record + ["-S"]).output.contains("\n\(key) = \(value)\n")
+    }
+    for (index, end) in ["\n", "\r\n", "\n\n", "\r"].enumerated() {
+      #expect(await set("secretsecret\(index)" + end) == .success)
+      #expect(await isSet(to: "secretsecret\(index)"))
+    }
+    for value in ["secret\nsecret", "secret\rsecret", "\nsecretsecret", String(repeating: "s", count: 256)] {
+      let result = await run.run(record + ["-o", "update", "-n", key, "-v", value])
+      #expect(result.status == .invalidArgument)
+      #expect(await isSet(to: "secretsecret3"))
+    }
+    #expect(await set("\n") == .success)
+    #expect(await isSet(to: "<empty>"))
+  }
+
   @Test("Interfaces are made, bound, listed and removed with their nodes")
   func interfaces() async throws {
     let run = try RecordRun()
@@ -176,6 +208,87 @@ struct IscsiadmRecordTests {
       """)
   }
 
+  @Test("An update of an interface sets what its file has, and in its nodes that alone")
+  func interfaceUpdates() async throws {
+    let run = try RecordRun()
+    let stays = "Can not update interface binding from net_ifacename to hwaddress."
+    try await run.expect(
+      """
+      $ -m iface -I nosuch -P 1
+      = 0
+      $ -m iface -I e4 -o new -n iface.net_ifacename -v eth0
+      > e4 updated.
+      > New interface e4 added
+      = 0
+      $ -m iface -I e4 -o update -n iface.hop_limit -v 5
+      ! iscsiadm: Cannot modify iface.hop_limit. Invalid param name.
+      ! iscsiadm: Could not update iface e4: invalid parameter
+      = 7
+      $ -m iface -I e4 -o update -n iface.ttl -v 5
+      > e4 updated.
+      = 0
+      $ -m iface -I e6 -o new -n iface.ipaddress -v fd00::6
+      > e6 updated.
+      > New interface e6 added
+      = 0
+      $ -m iface -I e6 -o update -n iface.hop_limit -v 5
+      > e6 updated.
+      = 0
+      $ -m iface -I e6 -o update -n iface.ttl -v 5
+      ! iscsiadm: Cannot modify iface.ttl. Invalid param name.
+      ! iscsiadm: Could not update iface e6: invalid parameter
+      = 7
+      $ -m iface -I odd -o new -n iface.nosuch -v 1
+      > New interface odd added
+      ! iscsiadm: Cannot modify iface.nosuch. Invalid param name.
+      ! iscsiadm: Could not update iface odd: invalid parameter
+      = 7
+      $ -m iface -I odd -o delete
+      > odd unbound and deleted.
+      = 0
+      $ -m node -T iqn.2026-11.org.example:a -p 10.0.0.1:3260,1 -I e4 -o new
+      > New iSCSI node [tcp:[hw=,ip=,net_if=eth0,iscsi_if=e4] 10.0.0.1,3260,1 iqn.2026-11.org.example:a] added
+      = 0
+      $ -m iface -I e4 -o new
+      > e4 updated.
+      > New interface e4 added
+      = 0
+      $ -m iface -I e4 -o update -n iface.mtu -v 9000
+      > e4 updated.
+      = 0
+      """)
+    let interface = try #require(try run.database.nodes().records.first).record.interface
+    #expect(interface.networkDevice == "eth0")
+    let listing = await run.run("-m node -T iqn.2026-11.org.example:a").output
+    #expect(listing.contains("iface.mtu = 9000\n") && listing.contains("iface.net_ifacename = eth0\n"))
+    _ = await run.run("-m iface -I e4 -o update -n iface.net_ifacename -v eth0")
+    let unbinding = await run.run(["-m", "iface", "-I", "e4", "-o", "update", "-n", "iface.hwaddress", "-v", ""])
+    #expect(unbinding.errors.contains(stays) && unbinding.status == .invalidArgument)
+    let missing = await run.run("-m iface -I nosuch -P 1")
+    #expect(missing.errors.contains("Failed to open") && missing.status == .database)
+  }
+
+  @Test("The transport of a node stays while a session is there", arguments: ["iface", "node"])
+  func transportInUse(_ prefix: String) async throws {
+    let run = try RecordRun()
+    let tree = try SysfsTree()
+    let session = SessionSnapshot.example(1)
+    try tree.add(session)
+    let target = try #require(session.targetName), portal = try #require(session.configuredPortal)
+    _ = await run.run("-m node -T \(target) -p \(portal.address),1 -o new")
+    let words = ["-m", "node", "-T", target, "-o", "update", "-n", prefix + ".transport_name", "-v", "iser"]
+    let result = await run.run(words, sysfs: tree.root)
+    #expect(
+      result.errors == """
+        iscsiadm: Cannot modify node/iface transport name while a session is using it. Log out the session then update record.
+
+        """)
+    #expect(result.status == .sessionExists)
+    #expect(try run.database.nodes().records.map(\.record.interface.transport) == ["tcp"])
+    #expect(await run.run(words).status == .success)
+    #expect(try run.database.nodes().records.map(\.record.interface.transport) == ["iser"])
+  }
+
   @Test("The record of a discovery is made, changed and removed")
   func discoveries() async throws {
     let run = try RecordRun()
@@ -226,6 +339,48 @@ struct IscsiadmRecordTests {
       ! iscsiadm: Discovery record [10.0.0.1,3260] not found.
       = 6
       """)
+  }
+
+  @Test("Operations on a discovery's record that do not go together are refused, after it was looked for")
+  func combinedOperations() async throws {
+    let run = try RecordRun()
+    let refused = "! iscsiadm: Operation is not supported.\n= 7"
+    try await run.expect(
+      """
+      $ -m discoverydb -t st -p 10.0.0.1 -o update
+      ! iscsiadm: Discovery record [10.0.0.1,3260] not found.
+      = 6
+      $ -m discoverydb -t st -p 10.0.0.1 -o apply
+      ! iscsiadm: Discovery record [10.0.0.1,3260] not found.
+      = 6
+      $ -m discoverydb -t st -p 10.0.0.1 -o new -o delete
+      > New discovery record for [10.0.0.1,3260] added.
+      = 0
+      $ -m discoverydb -t st -p 10.0.0.1 -o update
+      ! iscsiadm: Update requires name and value.
+      = 7
+      $ -m discoverydb -t st -p 10.0.0.1 -o show -o delete
+      \(refused)
+      $ -m discoverydb -t st -p 10.0.0.1 -o update -o delete -n discovery.sendtargets.reopen_max -v 1
+      \(refused)
+      $ -m discoverydb -t st -p 10.0.0.1 -o nonpersistent
+      \(refused)
+      $ -m discoverydb -t st -p 10.0.0.1 -o login
+      \(refused)
+      $ -m discoverydb -t st -p 10.0.0.1 -o delete
+      = 0
+      """)
+  }
+
+  @Test("Operations on nodes that do not go together are refused, and change nothing")
+  func combinedNodeOperations() async throws {
+    let run = try RecordRun()
+    _ = await run.run("-m node -T iqn.2026-11.org.example:a -p 10.0.0.1:3260,1 -o new")
+    for words in ["-o new -o delete", "-o show -o delete", "-o new -o show", "-o apply", "-o nonpersistent -o update"] {
+      let result = await run.run("-m node -T iqn.2026-11.org.example:a -p 10.0.0.2:3260,1 " + words)
+      #expect(result.errors == "iscsiadm: operation is not supported.\n" && result.status == .invalidArgument)
+    }
+    #expect(await run.run("-m node").output == "10.0.0.1:3260,1 iqn.2026-11.org.example:a\n")
   }
 
   @Test("A discovery of no type, or of one that there is not, is that of the record at its portal")

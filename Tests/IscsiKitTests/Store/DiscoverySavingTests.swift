@@ -146,6 +146,48 @@ struct DiscoverySavingTests {
     #expect(try database.nodes().records.map(\.record.target.description.last) == ["b", "c", "d"])
   }
 
+  @Test(
+    "A discovery whose address open-iscsi has spelled otherwise finds its nodes, and its new ones get into the same folder"
+  )
+  func otherSpelling() throws {
+    var record = DiscoveryRecord(.sendTargets, at: try PortalHost("fd00::1"), port: 3260)
+    record.spelling = "FD00::1"
+    let stored = record, same = DiscoveryRecord(.sendTargets, at: record.host, port: 3260)
+    try database.change { (changes) throws(DatabaseError) in changes.save(stored) }
+    _ = try keep([try target("a")], foundBy: same)
+    let configuration = configuration, found = [(InterfaceRecord.standard, [try target("b")])]
+    func merge(_ effects: DiscoveryEffects) throws {
+      try database.change { (changes) throws(DatabaseError) in
+        _ = try changes.merge(found, foundBy: same, configuration, effects) { _ in false }
+      }
+    }
+    try merge(.add)
+    func folders() throws -> [String] {
+      try files.entries().filter { $0.hasPrefix("send_targets/") && $0.hasSuffix("/") }
+    }
+    #expect(try folders() == ["send_targets/", "send_targets/FD00::1,3260/"])
+    let read = try #require(try database.discoveries(.sendTargets, at: same.portal).records.first)
+    #expect(read.record == stored && read.record.address == "FD00::1")
+    #expect(
+      try database.nodes(from: .discovery(read.record)).records.map(\.record.discoveryAddress) == [
+        "FD00::1", "FD00::1",
+      ])
+    #expect(try database.nodes(foundBy: read.record).count == 2)
+    // One that has it in our spelling is of the same discovery.
+    var node = try #require(try database.nodes().records.first).record
+    node.discoveryAddress = "fd00::1"
+    #expect(node.isFound(by: read.record))
+    // A setting leaves the spelling alone.
+    try database.change { (changes) throws(DatabaseError) in changes.save(same, over: read) }
+    #expect(try files.read("send_targets/FD00::1,3260/st_config").contains("discovery.sendtargets.address = FD00::1\n"))
+    try merge([.add, .remove])
+    #expect(try database.nodes().records.map(\.record.target.description.last) == ["b"])
+    let edit = DiscoveryDeletionEdit(of: DiscoveryQuery(portal: same.portal), unless: NodeUses([]))
+    #expect(try database.carryOut(edit).steps.count == 2)
+    #expect(try database.nodes().records.isEmpty)
+    #expect(try folders().count <= 2)
+  }
+
   @Test("Nothing is removed where the discovery is not repeated any more")
   func notRepeated() throws {
     _ = try keep([try target("a")])

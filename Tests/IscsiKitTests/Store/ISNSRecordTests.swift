@@ -16,7 +16,8 @@ struct ISNSRecordTests {
     let target = DiscoveredTarget(
       name: try TargetName("iqn.2026-11.org.example:a"), portals: try portals.map { try Portal($0) })
     try database.change { (changes) throws(DatabaseError) in
-      _ = try changes.merge([(.standard, [target])], foundBy: discovery, InitiatorConfiguration(), effects)
+      _ = try changes.merge([(.standard, [target])], foundBy: discovery, InitiatorConfiguration(), effects) { _ in false
+      }
     }
   }
 

@@ -66,6 +66,23 @@ struct InterfaceEditTests {
     #expect(try database.carryOut(InterfaceSettingEdit(of: missing, Assignments())).refusals == [.noInterface(missing)])
   }
 
+  @Test(
+    "A key of the version of IP that an interface does not have is refused, unless the same edit makes it have that")
+  func otherIPVersion() throws {
+    _ = try create()
+    func set(_ values: [String: String]) throws -> RecordPlan {
+      try database.carryOut(InterfaceSettingEdit(of: name, Assignments(values)))
+    }
+    let refused = try set(["iface.hop_limit": "5", "iface.mtu": "9000"])
+    #expect(refused.refusals == [.setting(.otherIPVersion(key: "iface.hop_limit"))])
+    #expect(
+      refused.refusals.first?.description
+        == "iface.hop_limit is for interfaces with an address of IPv6, which this is not")
+    #expect(try database.interfaces(name).records.first?.record.card[number: "mtu"] == 0)
+    #expect(try set(["iface.hop_limit": "5", "iface.ipaddress": "fd00::5"]).refusals.isEmpty)
+    #expect(try database.interfaces(name).records.first?.record.card[number: "hop_limit"] == 5)
+  }
+
   @Test("An interface goes with the nodes over it, unless one of them is in use")
   func deletion() throws {
     _ = try create()

@@ -332,7 +332,7 @@ struct RecordDatabaseTests {
         name: try TargetName("iqn.2026-11.org.example:\(name)"), portals: try portals.map { try Portal($0) })
     }
     return try database.change { (changes) throws(DatabaseError) in
-      try changes.merge([(.standard, targets)], foundBy: discovery, configuration, effects)
+      try changes.merge([(.standard, targets)], foundBy: discovery, configuration, effects) { _ in false }
     }
   }
 

@@ -183,6 +183,13 @@ interrupted() {
   return $status
 }
 is_connected() { busybox netstat -tn | grep -q ":$1 .*ESTABLISHED"; }
+# tgt_hide TARGET... / tgt_show TARGET...: whether discoveries find them.
+tgt_hide() { tgt_bind_all unbind "$@"; }
+tgt_show() { tgt_bind_all bind "$@"; }
+tgt_bind_all() {
+  local name
+  for name in "${@:2}"; do tgtadm_iscsi --op "$1" --mode target --tid "$(tgt_id "$name")" --initiator-address ALL; done
+}
 # sessions_are COUNT: soon there are so many, for what is not waited for.
 sessions_are() { wait_for 100 session_count_is "$1"; }
 session_count_is() { [[ $(session_count) == "$1" ]]; }

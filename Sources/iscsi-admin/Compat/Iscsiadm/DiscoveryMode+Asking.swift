@@ -18,14 +18,14 @@ extension DiscoveryMode {
         if error.status != .transport || (options.interfaces.isEmpty && interfaces == [.standard]) { throw error }
       }
     }
-    guard !found.isEmpty else { throw Self.nothingFound }
+    // An answer without portals takes no record away: nobody is to be rid of all nodes by one fault of a target.
+    guard found.contains(where: { $0.1.contains { !$0.portals.isEmpty } }) else { throw Self.nothingFound }
     let answers = found
     // What was not asked may be there still.
     let effects = found.count == interfaces.count ? effects : effects.subtracting(.remove)
-    let nodes = try machine.changing { (changes) throws(DatabaseError) in
-      try changes.merge(answers, foundBy: record, machine.configuration, effects)
+    let nodes = try machine.mergingFound(effects, console) { (changes, isKept) throws(DatabaseError) in
+      try changes.merge(answers, foundBy: record, machine.configuration, effects, unless: isKept)
     }
-    guard !nodes.isEmpty else { throw Self.nothingFound }
     switch max(options.printLevel ?? 0, 0) {
     case 0: console.say(nodes.map { NodeText.line($0, tag: .signed) }.joined())
     case 1: console.say(NodeText.tree(nodes))
@@ -63,9 +63,7 @@ extension DiscoveryMode {
             console.warn("Could not load transport \(record.transport).Dropping interface \(name).")
           }
         } else {
-          console.warn(
-            "Could not read iface info for \(name). Make sure an iface config with the file name and "
-              + "iface.iscsi_ifacename \(name) is in \(machine.database.root.appending("ifaces")).")
+          console.warn(NodeText.noInterface(name, machine.database))
         }
       }
       if interfaces.isEmpty { throw IscsiadmError(.noObjectsFound) }

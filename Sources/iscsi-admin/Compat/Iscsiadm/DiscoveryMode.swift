@@ -62,6 +62,9 @@ struct DiscoveryMode {
     guard let stored = try record(.sendTargets, portal) else {
       throw IscsiadmError(.invalidArgument, "Discovery record \(Self.label(portal)) not found!")
     }
+    if !options.flags.isDisjoint(with: [.discover, .login]) {
+      return try discover(stored.record, over: try interfaces())
+    }
     switch options.operations {
     case [], .show: return show(stored.record)
     case .delete: return try delete(.sendTargets, portal)
@@ -80,7 +83,7 @@ struct DiscoveryMode {
     console.warn(of: found.0.problems + found.1.problems)
     let discoveries = (found.0.records + found.1.records).map(\.record)
     guard max(options.printLevel ?? 0, 0) > 0 else {
-      console.say(discoveries.map { "\($0.host):\($0.port) via \($0.kind.rawValue)\n" }.joined())
+      console.say(discoveries.map { "\($0.address):\($0.port) via \($0.kind.rawValue)\n" }.joined())
       return discoveries.isEmpty ? .noObjectsFound : .success
     }
     var trees: [DiscoveryText.Found] = []
@@ -124,12 +127,16 @@ struct DiscoveryMode {
       console.say("New discovery record for \(Self.label(portal)) added.\n")
       return .success
     }
-    if options.operations.contains(.update), options.parameters.isEmpty {
+    // That there is no record is told first, whatever is asked for: programs go by it.
+    let stored = try found(kind, portal)
+    switch options.operations {
+    case [], .show: return show(stored.record)
+    case .delete: return try delete(kind, portal)
+    case .update where options.parameters.isEmpty:
       throw IscsiadmError(.invalidArgument, "Update requires name and value.")
+    case .update: return try update(kind, portal)
+    default: throw IscsiadmError(.invalidArgument, "Operation is not supported.")
     }
-    if options.operations.contains(.update) { return try update(kind, portal) }
-    if options.operations.contains(.delete) { return try delete(kind, portal) }
-    return show(try found(kind, portal).record)
   }
 
   private func update(_ kind: DiscoveryRecord.Kind, _ portal: Portal) throws(IscsiadmError) -> ExitStatus {

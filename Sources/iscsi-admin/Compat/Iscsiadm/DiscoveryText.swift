@@ -19,7 +19,7 @@ enum DiscoveryText {
   ) -> String {
     func section(_ title: String, _ kind: DiscoveryRecord.Kind) -> String {
       let lines = discoveries.filter { $0.discovery.kind == kind }.map { discovery, nodes in
-        "DiscoveryAddress: \(discovery.host),\(discovery.port)\n" + NodeText.tree(nodes)
+        "DiscoveryAddress: \(discovery.address),\(discovery.port)\n" + NodeText.tree(nodes)
       }
       return "\(title):\n" + (lines.isEmpty ? none : lines.joined())
     }

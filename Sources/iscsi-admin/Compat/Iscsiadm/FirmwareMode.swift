@@ -27,9 +27,17 @@ struct FirmwareMode {
 
   /// Takes the targets over into the records of nodes, shows them, and logs in to them if that is wanted.
   func discover(_ machine: RecordMachine, _ effects: DiscoveryEffects) throws(IscsiadmError) -> ExitStatus {
-    let found = try entries().map { machine.configuration.node($0) }
-    let nodes = try machine.changing { (changes) throws(DatabaseError) in
-      try changes.merge(firmware: found, effects)
+    let interfaces = try interfaces(machine)
+    let entries: [FirmwareEntry]
+    do throws(IscsiadmError) { entries = try self.entries() } catch {
+      if options.interfaces.isEmpty { throw error }
+      throw IscsiadmError(console.report(error), "Could not perform fw discovery.")
+    }
+    let found = interfaces.flatMap { interface in
+      entries.map { machine.configuration.node($0).bound(to: interface) }
+    }
+    let nodes = try machine.mergingFound(effects, console) { (changes, isKept) throws(DatabaseError) in
+      try changes.merge(firmware: found, effects, unless: isKept)
     }
     switch max(options.printLevel ?? 0, 0) {
     case 0: console.say(nodes.map { NodeText.line($0, tag: .signed) }.joined())
@@ -42,6 +50,20 @@ struct FirmwareMode {
     } catch {
       return error.status
     }
+  }
+
+  /// Over what the targets are to be logged in to: the interfaces that are named and there, else as with other discoveries.
+  private func interfaces(_ machine: RecordMachine) throws(IscsiadmError) -> [InterfaceRecord] {
+    var named: [InterfaceRecord] = []
+    for name in options.interfaces {
+      if let record = try machine.interface(named: name) {
+        named.append(record)
+      } else {
+        console.warn(NodeText.noInterface(name, machine.database))
+      }
+    }
+    guard named.isEmpty else { return named }
+    return try machine.reading { () throws(DatabaseError) in try machine.database.discoveryInterfaces() }
   }
 
   /// The targets. Those that cannot be used are told of, and it is a failure if there are no others.
@@ -81,4 +103,15 @@ struct FirmwareMode {
   private static let interfaceKeys: Set<String> = [
     "iface.iscsi_ifacename", "iface.net_ifacename", "iface.hwaddress", "iface.transport_name",
   ]
+}
+
+extension NodeRecord {
+  /// The same over an interface, which has the firmware's name for us unless it has one of its own.
+  fileprivate func bound(to other: InterfaceRecord) -> NodeRecord {
+    guard other != .standard else { return self }
+    var record = self
+    record.interface = other
+    record.interface.initiatorName = other.initiatorName ?? interface.initiatorName
+    return record
+  }
 }

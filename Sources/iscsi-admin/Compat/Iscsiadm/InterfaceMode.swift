@@ -36,8 +36,7 @@ struct InterfaceMode {
       console.say(RecordDump.text(of: try interface(name), showsSecrets: options.flags.contains(.showSecrets)))
       return .success
     }
-    let interfaces = if let name { [try interface(name)] } else { try all() }
-    console.say(level == 0 ? interfaces.map(Self.line).joined() : try tree(interfaces))
+    console.say(level == 0 ? try all().map(Self.line).joined() : try tree())
     return .success
   }
 
@@ -68,11 +67,13 @@ struct InterfaceMode {
     return "\(record.name) " + ([record.transport] + values.map { $0 ?? "<empty>" }).joined(separator: ",") + "\n"
   }
 
-  private func tree(_ interfaces: [InterfaceRecord]) throws(IscsiadmError) -> String {
+  /// The interface that is asked for, or all, with their nodes.
+  private func tree() throws(IscsiadmError) -> String {
     let listing = try machine.reading { () throws(DatabaseError) in try machine.database(in: .byName).nodes() }
     console.warn(of: listing.problems)
-    // Where there is no node nothing is shown.
+    // Where there is no node nothing is shown, nor looked for.
     guard !listing.records.isEmpty else { return "" }
+    let interfaces = if let name { [try interface(name)] } else { try all() }
     let nodes = Dictionary(grouping: listing.records.map(\.record), by: \.interface.name)
     return interfaces.map { interface in
       var (text, target) = ("Iface: \(interface.name)\n", TargetName?.none)
@@ -101,42 +102,47 @@ struct InterfaceMode {
         "iface \(name) is a special interface and is not stored in \(machine.database.root.appending("ifaces")).",
         "Could not create new interface \(name).")
     }
-    let record: InterfaceRecord
-    do throws(RecordUpdateFailure) {
-      record = try InterfaceRecord(name: valid).updated(by: options.parameters, console)
-    } catch {
-      error.lines.forEach(console.warn)
-      throw IscsiadmError(.invalidArgument, "Could not create new interface \(name).")
-    }
     try machine.changing { (changes) throws(DatabaseError) in
-      changes.save(record, over: try machine.database.interfaces(valid).records.first)
+      changes.save(InterfaceRecord(name: valid), over: try machine.database.interfaces(valid).records.first)
     }
-    console.say("\(name) updated.\nNew interface \(name) added\n")
-    return .success
+    // It is there also without the settings.
+    var status = ExitStatus.success
+    do throws(IscsiadmError) { try change(name) } catch { status = console.report(error) }
+    console.say("New interface \(name) added\n")
+    return status
   }
 
   private func update() throws(IscsiadmError) -> ExitStatus {
     guard let name, !options.parameters.isEmpty else {
       throw IscsiadmError(.invalidArgument, "Update requires name, value, and iface.")
     }
-    let failed = "Could not update iface \(name): \(ExitStatus.invalidArgument.openISCSIText)"
     if InterfaceName(name)?.isBuiltIn == true {
       throw IscsiadmError(
-        .invalidArgument, "iface \(name) is a special interface and cannot be modified.", failed)
+        .invalidArgument, "iface \(name) is a special interface and cannot be modified.", Self.failure(name))
     }
+    try change(name)
+    return .success
+  }
+
+  private static func failure(_ name: String) -> String {
+    "Could not update iface \(name): \(ExitStatus.invalidArgument.openISCSIText)"
+  }
+
+  /// Gives an interface and its nodes the settings of the options.
+  private func change(_ name: String) throws(IscsiadmError) {
     let record = try machine.changing { (changes) throws(IscsiadmError) in
       guard let stored = try stored(name) else {
         throw IscsiadmError(.invalidArgument, "Could not read iface info for \(name).")
       }
-      let record = try updated(stored.record, failed)
+      let record = try updated(stored.record, Self.failure(name))
       changes.save(record, over: stored)
-      // Each node has a copy of its interface.
+      // Each node has a copy of its interface, which may differ from it in the rest.
       let nodes = try machine.reading { () throws(DatabaseError) in
         try machine.database.nodes(.init(interface: record.name)).records
       }
       for node in nodes {
         var changed = node.record
-        changed.interface = record
+        for parameter in options.parameters { try? changed.interface.set(parameter.name, to: parameter.value) }
         changes.save(changed, over: node)
       }
       return record
@@ -147,7 +153,6 @@ struct InterfaceMode {
           + "the new settings to take affect.")
     }
     console.say("\(name) updated.\n")
-    return .success
   }
 
   /// The record with what the options set; `failed` is the last line for what cannot be.
@@ -167,6 +172,9 @@ struct InterfaceMode {
         failed)
     }
     do throws(RecordUpdateFailure) {
+      if let parameter = options.parameters.first(where: { record.lacks($0.name) }) {
+        throw RecordUpdateFailure(.otherIPVersion(key: parameter.name), parameter, isSecret: false)
+      }
       return try record.updated(by: options.parameters, console)
     } catch {
       error.lines.forEach(console.warn)
@@ -176,7 +184,7 @@ struct InterfaceMode {
 
   /// The kinds of binding that an update would go from and to; nil if the kind stays.
   private func bindingChange(of record: InterfaceRecord) -> (String, String)? {
-    let names = Set(options.parameters.filter { !$0.value.isEmpty }.map(\.name))
+    let names = Set(options.parameters.map(\.name))
     if record.networkDevice != nil, names.contains("iface.hwaddress") { return ("net_ifacename", "hwaddress") }
     if record.hardwareAddress != nil, names.contains("iface.net_ifacename") { return ("hwaddress", "net_ifacename") }
     return nil

@@ -77,11 +77,13 @@ extension IscsiadmOptions {
       }
       operations.formUnion(operation)
     case .session: session = Self.session(value)
+    case .host where value.contains(":"): host = .hardwareAddress(value)
     case .host:
-      host =
-        value.contains(":")
-        ? .hardwareAddress(value)
-        : .number(HostNumber(rawValue: UInt32(clamping: leadingInteger(value))))
+      guard let number = Self.leadingNumber(value).flatMap(UInt32.init(exactly:)) else {
+        throw .refused(Self.tooLarge("host no", value))
+      }
+      host = .number(HostNumber(rawValue: number))
+    case .index where Self.leadingNumber(value) == nil: throw .refused(Self.tooLarge("index", value))
     case .target: target = value
     case .portal: portal = IscsiadmPortal(value)
     case .interface: interfaces.append(value)
@@ -102,6 +104,21 @@ extension IscsiadmOptions {
       killPriority = priority
     default: apply(option, number: leadingInteger(value))
     }
+  }
+
+  private static func tooLarge(_ name: String, _ value: String) -> Refusal {
+    Refusal(lines: ["iscsiadm: Invalid \(name) \(value.printable). Numerical result out of range."])
+  }
+
+  /// The number at the start of a text as C's strtoull reads it, which takes one below 0 from 2^64; nil if it is too large.
+  private static func leadingNumber(_ text: String) -> UInt64? {
+    let octets = text.utf8.drop { $0 == 0x20 || (0x09...0x0D).contains($0) }
+    let isNegative = octets.first == UInt8(ascii: "-")
+    let digits = octets.dropFirst(isNegative || octets.first == UInt8(ascii: "+") ? 1 : 0).prefix {
+      (0x30...0x39).contains($0)
+    }
+    guard !digits.isEmpty else { return 0 }
+    return UInt64(Substring(digits)).map { isNegative ? 0 &- $0 : $0 }
   }
 
   private mutating func apply(_ option: Option, number: Int) {

@@ -151,10 +151,13 @@ struct IscsiadmOptions: Hashable, Sendable {
     if names.count > values.count { names.removeLast() }
     names.append(name)
   }
-  /// Notes a value, likewise.
+  /// Notes a value, likewise. Line ends behind it do not count: no reader of a record would see them, and a program that passes on a
+  /// file's secret has them.
   mutating func addValue(_ value: String) {
     if values.count > names.count { values.removeLast() }
-    values.append(value)
+    var characters = value.unicodeScalars
+    while let last = characters.last, last == "\n" || last == "\r" { characters.removeLast() }
+    values.append(String(characters))
   }
 }
 

@@ -56,6 +56,25 @@ struct RecordMachine {
     }.get()
   }
 
+  /// Takes over what a discovery finds. The records of vanished nodes that sessions may use stay, and are told of.
+  func mergingFound(
+    _ effects: DiscoveryEffects, _ console: IscsiadmConsole,
+    _ body: (inout RecordDatabase.Changes, (NodeRecord) -> Bool) throws(DatabaseError) -> [NodeRecord]
+  ) throws(IscsiadmError) -> [NodeRecord] {
+    let present = PresentSessions(effects.contains(.remove) ? try sessions() : [])
+    try present.lookUpNames(in: self, .init())
+    var kept: [NodeRecord] = []
+    let nodes = try changing { (changes) throws(DatabaseError) in
+      try body(&changes) { record in
+        let isKept = present.mayUse(record)
+        if isKept { kept.append(record) }
+        return isKept
+      }
+    }
+    for record in kept { console.warn(NodeText.refusedRemoval(record)) }
+    return nodes
+  }
+
   /// The interface of a name, from its file or built in; nil if there is none.
   func interface(named text: String) throws(IscsiadmError) -> InterfaceRecord? {
     guard let name = InterfaceName(text) else { return nil }
@@ -108,7 +127,7 @@ struct RecordUpdateFailure: Error, Hashable {
 
   init(_ error: RecordError, _ parameter: IscsiadmOptions.Parameter, isSecret: Bool) {
     switch error {
-    case .unknownKey(let key) where !key.isEmpty:
+    case .unknownKey(let key) where !key.isEmpty, .otherIPVersion(let key):
       lines = ["Cannot modify \(key). Invalid param name."]
     case .identity(let key), .unknownKey(let key):
       lines = ["Cannot modify \(key). It is used to look up the record and cannot be changed."]

@@ -20,7 +20,7 @@ struct NodeMode {
       return try list()
     }
     let filter = try filter()
-    if options.operations.contains(.new) {
+    if options.operations == .new {
       return if let session { try addSession(session) } else { try add() }
     }
     if options.flags.contains(.rescan) { return try rescan(filter) }
@@ -184,9 +184,18 @@ struct NodeMode {
   private func update(_ selection: NodeSelection) throws(IscsiadmError) -> ExitStatus {
     let parameters = options.parameters
     guard !parameters.isEmpty else { throw IscsiadmError(.invalidArgument, "update requires name and value") }
-    for parameter in parameters where parameter.name.hasPrefix("iface.") && parameter.name != "iface.transport_name" {
-      throw IscsiadmError(
-        .invalidArgument, "Cannot modify \(parameter.name). Use iface mode to update this value.")
+    for parameter in parameters {
+      let isTransport = ["iface.transport_name", "node.transport_name"].contains(parameter.name)
+      if isTransport, try machine.sessions().contains(where: selection.includes) {
+        throw IscsiadmError(
+          .sessionExists,
+          "Cannot modify node/iface transport name while a session is using it. Log out the session then update record."
+        )
+      }
+      guard isTransport || !parameter.name.hasPrefix("iface.") else {
+        throw IscsiadmError(
+          .invalidArgument, "Cannot modify \(parameter.name). Use iface mode to update this value.")
+      }
     }
     guard !selection.isEmpty else { throw Self.noRecords }
     var failures: [RecordUpdateFailure] = []

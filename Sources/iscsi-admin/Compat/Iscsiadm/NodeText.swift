@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import IscsiKit
+import SystemPackage
 
 /// Nodes as `iscsiadm` names them.
 enum NodeText {
@@ -62,6 +63,12 @@ enum NodeText {
   static func refusedRemoval(_ record: NodeRecord) -> String {
     "This command will remove the record \(label(record)), but a session is using it. "
       + "Logout session then rerun command to remove record."
+  }
+
+  /// What an interface is told with that a discovery is to use and that there is not.
+  static func noInterface(_ name: String, _ database: RecordDatabase) -> String {
+    "Could not read iface info for \(name). Make sure an iface config with the file name and "
+      + "iface.iscsi_ifacename \(name) is in \(database.root.appending("ifaces"))."
   }
 
   /// What a record that was made is told with.
