@@ -107,8 +107,8 @@ public struct RecordDatabase: Sendable {
     let path: [String]
     /// Whether it is a node's record of the form without a folder for its portal.
     public var isInOlderForm: Bool { path.count == 3 }
-    /// Whether there may be one in that form of the same node, too, which goes when this one is written. Only whoever has seen
-    /// the names beside it knows better.
+    /// Whether there may be one in that form of the same portal, too, which may have to go when this one is written. Only whoever
+    /// has seen the names beside it knows better.
     var mayBeBesideOlderForm = true
   }
 

@@ -174,6 +174,20 @@ struct NodeDeclarationTests {
     #expect(try database.nodes().records.map(\.record) == [existing])
   }
 
+  @Test("A node that is declared with its tag and without is declared twice, in each order and also where it is new")
+  func withAndWithoutTag() throws {
+    for portals in [["10.0.0.1:3260", "10.0.0.1:3260,1"], ["10.0.0.1:3260,1", "10.0.0.1:3260"]] {
+      let nodes = portals.map { node("a").replacing("10.0.0.1:3260,1", with: $0) }.joined(separator: ", ")
+      let plan = try apply(#"{"nodes": [\#(nodes)]}"#)
+      #expect(plan.refusals == [.declaredTwice(.node(try .example("a", at: portals[1])))] && plan.steps.isEmpty)
+    }
+    // Over another interface, or with another tag, it is another node.
+    let others = [node("a").replacing("3260,1", with: "3260"), node("a", #""interface": "iser""#)]
+    let plan = try apply(#"{"nodes": [\#(others.joined(separator: ", "))]}"#)
+    #expect(plan.steps.map(\.action) == [.created, .created])
+    #expect(try database.nodes().records.map(\.record.interface.name) == [.standard, .iser])
+  }
+
   @Test("A document that cannot be carried out as a whole changes nothing")
   func whole() throws {
     let twice = #"{"nodes": [\#(node("a")), \#(node("a", #""interface": "default""#))]}"#

@@ -148,6 +148,34 @@ struct NodeEditTests {
     #expect(plan.refusals == [.exists(.node(try .example(at: "10.0.0.1:3260")))])
   }
 
+  @Test("A record that is made or changed leaves one without a tag at its portal alone, which has no step")
+  func besideOneWithoutTag() throws {
+    var older = try NodeRecord.example(at: "10.0.0.1:3260")
+    older.interface = .iser
+    try save(older)
+    let declaration = NodeDeclaration(older.target, at: try Portal("10.0.0.1:3260,1"))
+    #expect(
+      try database.carryOut(NodeCreationEdit(declaration, configuration: .init())).steps.map(\.action) == [.created])
+    #expect(try records("disk") == [older, .example()])
+    let edit = NodeSettingEdit(
+      of: NodeQuery(interface: .standard), Assignments(["node.startup": "automatic"]))
+    #expect(try database.carryOut(edit).steps.map(\.action) == [.changed])
+    #expect(try records("disk").map(\.startup) == [.manual, .automatic])
+  }
+
+  @Test("A record that is replaced keeps its tag if none is given")
+  func replacedWithoutTag() throws {
+    var (tagged, older) = (try NodeRecord.example(), try NodeRecord.example(at: "10.0.0.1:3260"))
+    tagged.queueDepth = 7
+    older.interface = .iser
+    try save(tagged)
+    try save(older)
+    let declaration = NodeDeclaration(tagged.target, at: try Portal("10.0.0.1"))
+    let plan = try database.carryOut(NodeCreationEdit(declaration, configuration: .init(), isReplacing: true))
+    #expect(lines(plan) == ["created disk at 10.0.0.1:3260,1 over default"])
+    #expect(try records("disk") == [older, .example()])
+  }
+
   @Test("An interface is copied into the record, and has to be there")
   func interface() throws {
     let name = try #require(InterfaceName("eth1"))
