@@ -43,7 +43,8 @@ struct NodeDeclarationTests {
         {"target": "iqn.2026-11.org.example:a", "portal": "[fe80::1]:3261,2"},
         {"target": "iqn.2026-11.org.example:a", "portal": {"address": "fe80::1", "port": 3261, "targetPortalGroupTag": 2},
          "interface": "eth1", "settings": {"node.startup": "automatic"}},
-        {"target": "iqn.2026-11.org.example:a", "portal": {"address": "san"}, "more": {}}]}
+        {"target": "iqn.2026-11.org.example:a", "portal": {"address": "san"}, "discovery": {}, "startup": ""}],
+        "more": {}}
       """
     let target = try TargetName("iqn.2026-11.org.example:a")
     let portal = try Portal("[fe80::1]:3261,2")
@@ -81,6 +82,19 @@ struct NodeDeclarationTests {
       (
         #"{"nodes": [{"target": "iqn.2026-11.org.example:a", "portal": "a", "settings": {"node.tpgt": 1}}]}"#,
         "nodes.json declares no nodes: nodes.0.settings.node.tpgt: must be a string, not an integer"
+      ),
+      (
+        #"{"nodes": [{"target": "iqn.2026-11.org.example:a", "portal": "a", "setting": {"node.startup": "manual"}}]}"#,
+        "nodes.json declares no nodes: nodes.0.setting: is no key of a node"
+      ),
+      (
+        #"{"nodes": [], "kind": "session-list"}"#,
+        #"nodes.json declares no nodes: kind: must be "node-show" or "node-list""#
+      ),
+      (#"{"nodes": [], "version": 2}"#, "nodes.json declares no nodes: version: must be 1"),
+      (
+        #"{"nodes": [], "version": 1, "kind": "node-show", "failures": [{"message": "there is no record"}]}"#,
+        "nodes.json declares no nodes: failures: must be empty: a document that lacks what failed is not whole"
       ),
     ])
   func refused(text: String, message: String) {
