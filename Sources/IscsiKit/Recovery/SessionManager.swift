@@ -31,21 +31,25 @@ public final class SessionManager: Sendable {
   ///   - sysfs: Another sysfs than the kernel's is for tests.
   ///   - registry: Where to keep what a later manager needs to take the sessions over; nil keeps nothing.
   ///   - findNodes: Finds the records of nodes by which sessions of others are taken up; nil takes them up without.
+  ///   - alias: Gives what targets' administrators are shown beside our name (InitiatorAlias) before each login; nil is nothing.
   public convenience init(
-    link: KernelLink, sysfs: Sysfs = Sysfs(), registry: SessionRegistry? = nil, findNodes: NodeLookup? = nil
+    link: KernelLink, sysfs: Sysfs = Sysfs(), registry: SessionRegistry? = nil, findNodes: NodeLookup? = nil,
+    alias: @escaping @Sendable () -> String? = { nil }
   ) {
-    self.init(link: link, sysfs: sysfs, registry: registry, findNodes: findNodes, patience: RemovalPatience())
+    self.init(
+      link: link, sysfs: sysfs, registry: registry, findNodes: findNodes, alias: alias, patience: RemovalPatience())
   }
 
   /// A manager with other limits for the removal of devices and for scans, or with another `/proc` or network.
   init(
     link: KernelLink, sysfs: Sysfs, registry: SessionRegistry? = nil, findNodes: NodeLookup? = nil,
-    patience: RemovalPatience, scanTimeout: Duration = .seconds(60), proc: FilePath = "/proc",
+    alias: @escaping @Sendable () -> String? = { nil }, patience: RemovalPatience, scanTimeout: Duration = .seconds(60),
+    proc: FilePath = "/proc",
     network: (any NetworkSight)? = nil
   ) {
     self.network = network ?? NetworkDevices(sysfs: sysfs.root)
     environment = SessionDriver.Environment(
-      link: link, sysfs: sysfs, proc: proc, gate: RecoveryGate(limit: Self.recoveriesPerPortal),
+      link: link, sysfs: sysfs, alias: alias, proc: proc, gate: RecoveryGate(limit: Self.recoveriesPerPortal),
       loginGate: RecoveryGate(limit: Self.recoveriesPerPortal), patience: patience, scanTimeout: scanTimeout)
     self.registry = registry
     self.findNodes = findNodes
