@@ -44,12 +44,24 @@ public struct Assignments: Hashable, Sendable, CustomStringConvertible, CustomRe
     try add(key, String(decoding: secret.octets, as: UTF8.self))
   }
 
-  /// A record with these values.
+  /// A record with these values. A timeout must be in the range of its table (``Timeout``), unless the record has it already: files may
+  /// have others, which logins bring into the range.
   ///
   /// - Throws: `unknownKey`, `identity` or `badValue`, which a record of the same kind would throw too.
   public func applied<Record: KeyedRecord>(to record: Record) throws(RecordError) -> Record {
     var record = record
-    for assignment in list { try record.set(assignment.key, to: assignment.value) }
+    for assignment in list {
+      let before = record
+      try record.set(assignment.key, to: assignment.value)
+      guard let timeout = Timeout.allCases.first(where: { $0.details.recordKey == assignment.key }), record != before,
+        (try? timeout.value(assignment.value)) == nil
+      else { continue }
+      let range = timeout.details.range
+      throw .badValue(
+        key: assignment.key,
+        expected: "from \(range.lowerBound) to \(range.upperBound) seconds"
+          + (timeout.details.offMeaning == nil ? "" : ", or -1"))
+    }
     return record
   }
 }

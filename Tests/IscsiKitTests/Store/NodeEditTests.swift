@@ -85,6 +85,25 @@ struct NodeEditTests {
     #expect(try database.nodes().records.map(\.record) == [.example("a"), .example("b")])
   }
 
+  @Test("A timeout is in its range, or as the record has it")
+  func timeouts() throws {
+    var record = try NodeRecord.example()
+    record.timeouts.replacement = .seconds(3_000_000)
+    try save(record)
+    let key = "node.session.timeo.replacement_timeout"
+    func plan(_ key: String, _ value: String) throws -> RecordPlan {
+      try database.carryOut(NodeSettingEdit(of: NodeQuery(), Assignments([key: value])))
+    }
+    #expect(try plan(key, "3000000").steps.map(\.action) == [.unchanged])
+    #expect(
+      try plan(key, "3000001").refusals == [
+        .setting(.badValue(key: key, expected: "from 0 to 2147483 seconds, or -1"))
+      ])
+    #expect(try plan("node.session.err_timeo.abort_timeout", "0").refusals.map(\.exitStatus) == [.invalidArgument])
+    #expect(try plan(key, "2147483").steps.map(\.action) == [.changed])
+    #expect(try plan(key, "-1").steps.map(\.action) == [.changed])
+  }
+
   @Test("A target without records is refused, and the others are changed")
   func missing() throws {
     try save(.example("a"))
