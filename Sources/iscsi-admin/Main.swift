@@ -13,8 +13,8 @@ struct IscsiAdmin: ParsableCommand {
     discussion: """
       A session is a login to a target at a portal; its disks are the machine's as long as it lasts. Sessions belong to \
       the daemon (iscsi-admin.service, or iscsi-admin daemon), which logs them in again when they are lost. What \
-      changes them asks it, as root; what looks at them goes without it. Records, open-iscsi's own, say how to log in to \
-      a node: a target at a portal. Exit codes are open-iscsi's: 0 done, 1 failed, 4 no connection, 7 wrong \
+      changes them asks it, as root; session statistics and monitor ask it, too, and what else looks at them goes without \
+      it. Records, open-iscsi's own, say how to log in to a node: a target at a portal. Exit codes are open-iscsi's: 0 done, 1 failed, 4 no connection, 7 wrong \
       argument, 8 connection timed out, 13 not root, 15 session exists, 19 login refused, 20 no daemon, 21 nothing \
       found, 24 authentication failed, 28 in use; man iscsi-admin has all.
       """,

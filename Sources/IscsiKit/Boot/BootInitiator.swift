@@ -20,6 +20,8 @@ public final class BootInitiator: Sendable {
     public var sysfs = Sysfs()
     /// Where a daemon has its socket and its records.
     public var runtimeDirectory: FilePath = "/run/iscsi-admin"
+    /// What targets' administrators are shown beside our name; nil is what the file of the name says.
+    var alias: String?
 
     /// The machine that we run on.
     public init() {}
@@ -33,8 +35,10 @@ public final class BootInitiator: Sendable {
     let link = try await KernelLink.open(sysfs: machine.sysfs.root)
     // A system's udev does that when it sees a unit; in an image there may be nobody, and units without it are no disks.
     let driver = machine.sysfs.root.appending("bus/scsi/drivers/sd")
-    _ = try? await DedicatedThread.run { () throws(KernelError) in
-      try TransportModule.load("sd_mod", making: driver, until: .now + .seconds(10))
+    var machine = machine
+    machine.alias = try? await DedicatedThread.run { () throws(KernelError) in
+      _ = try? TransportModule.load("sd_mod", making: driver, until: .now + .seconds(10))
+      return BootSources().nameFile.alias()
     }
     await self.init(machine, link: link)
   }
@@ -47,7 +51,8 @@ public final class BootInitiator: Sendable {
     let hasDaemon = (try? await daemon.ping()) != nil
     let registry =
       hasDaemon ? nil : SessionRegistry(directory: machine.runtimeDirectory.appending("sessions"))
-    manager = SessionManager(link: link, sysfs: machine.sysfs, registry: registry)
+    manager = SessionManager(
+      link: link, sysfs: machine.sysfs, registry: registry, alias: { [alias = machine.alias] in alias })
   }
 
   deinit { link.close() }

@@ -16,16 +16,18 @@ struct DiscoveryAnswer: Sendable {
   ///   - record: Whom to ask, and how.
   ///   - interfaces: Over what the nodes are to be logged in to. An iSNS server is asked over any, but in the name of each.
   ///   - machine: Our name, where an interface has none of its own.
+  ///   - alias: What a target's administrator is shown beside it.
   ///   - sysfs: Where to look a MAC address up.
   init(
-    to record: DiscoveryRecord, over interfaces: [InterfaceRecord], as machine: InitiatorName, sysfs: FilePath
+    to record: DiscoveryRecord, over interfaces: [InterfaceRecord], as machine: InitiatorName, alias: String?,
+    sysfs: FilePath
   ) async {
     for interface in interfaces {
       do {
         let name = if let own = interface.initiatorName { try InitiatorName(own) } else { machine }
         let (targets, isWhole) =
           switch record.kind {
-          case .sendTargets: try await Self.askTarget(record, over: interface, as: name, sysfs)
+          case .sendTargets: try await Self.askTarget(record, over: interface, as: name, alias, sysfs)
           case .isns: try await Self.askServer(record, as: name)
           }
         found.append(FoundTargets(over: interface, targets))
@@ -39,9 +41,11 @@ struct DiscoveryAnswer: Sendable {
   }
 
   private static func askTarget(
-    _ record: DiscoveryRecord, over interface: InterfaceRecord, as name: InitiatorName, _ sysfs: FilePath
+    _ record: DiscoveryRecord, over interface: InterfaceRecord, as name: InitiatorName, _ alias: String?,
+    _ sysfs: FilePath
   ) async throws -> ([DiscoveredTarget], Bool) {
     var discovery = SendTargetsDiscovery(initiator: name)
+    discovery.alias = alias
     discovery.authentication = record.authentication.authentication
     discovery.timeout = record.loginTimeout + record.activeTimeout
     discovery.loginTimeout = record.loginTimeout

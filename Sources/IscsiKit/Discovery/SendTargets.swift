@@ -7,6 +7,8 @@ public import SystemPackage
 public struct SendTargetsDiscovery: Sendable {
   /// The name that we log in with.
   public var initiator: InitiatorName
+  /// What the target's administrator is shown beside it (InitiatorAlias); nil is nothing.
+  public var alias: String?
   /// How the two sides prove who they are.
   public var authentication = Authentication.none
   /// What the connection goes out through.
@@ -95,6 +97,7 @@ public struct SendTargetsDiscovery: Sendable {
 
   private func makeNegotiation() throws(OperationError.Cause) -> LoginNegotiation {
     var configuration = LoginConfiguration(initiatorName: initiator, sessionType: .discovery, isid: .random())
+    configuration.initiatorAlias = alias
     configuration.initialCommandSN = Self.commandSN
     configuration.authentication = authentication
     configuration.operational.maxRecvDataSegmentLength = Self.maxRecvDataSegmentLength

@@ -57,10 +57,15 @@ public struct LoginConfiguration: Hashable, Sendable {
     return pairs
   }
 
+  /// Whether a text can be sent as InitiatorAlias.
+  static func isAlias(_ text: String) -> Bool {
+    1...255 ~= text.utf8.count && text.unicodeScalars.allSatisfy { $0.value >= 32 }
+  }
+
   /// Refuses what must not go out.
   func validate() throws(LoginFailure) {
     try authentication.validate()
-    if let alias = initiatorAlias, alias.utf8.count > 255 || alias.unicodeScalars.contains(where: { $0.value < 32 }) {
+    if let alias = initiatorAlias, !alias.isEmpty, !Self.isAlias(alias) {
       throw .invalidParameter(.initiatorAlias, value: alias)
     }
     for (key, digests) in [(TextKey.headerDigest, operational.headerDigest), (.dataDigest, operational.dataDigest)]

@@ -38,7 +38,7 @@ extension SessionDriver {
     let (watch, progress) = (ConnectWatch(), progress)
     connecting = watch
     return SessionLogin(
-      link: environment.link, sysfs: environment.sysfs, request: request, isid: isid,
+      link: environment.link, sysfs: environment.sysfs, request: request, alias: environment.alias(), isid: isid,
       progress: { step in
         watch.note(step)
         progress(step)

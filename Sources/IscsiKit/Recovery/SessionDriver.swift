@@ -39,6 +39,8 @@ actor SessionDriver {
   struct Environment: Sendable {
     let link: KernelLink
     let sysfs: Sysfs
+    /// What targets' administrators are shown beside our name, as it is now.
+    var alias: @Sendable () -> String? = { nil }
     /// Where to see who uses disks.
     var proc: FilePath = "/proc"
     /// Keeps recoveries at one portal from overwhelming it.

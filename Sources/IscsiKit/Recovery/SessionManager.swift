@@ -31,21 +31,25 @@ public final class SessionManager: Sendable {
   ///   - sysfs: Another sysfs than the kernel's is for tests.
   ///   - registry: Where to keep what a later manager needs to take the sessions over; nil keeps nothing.
   ///   - findNodes: Finds the records of nodes by which sessions of others are taken up; nil takes them up without.
+  ///   - alias: Gives what targets' administrators are shown beside our name (InitiatorAlias) before each login; nil is nothing.
   public convenience init(
-    link: KernelLink, sysfs: Sysfs = Sysfs(), registry: SessionRegistry? = nil, findNodes: NodeLookup? = nil
+    link: KernelLink, sysfs: Sysfs = Sysfs(), registry: SessionRegistry? = nil, findNodes: NodeLookup? = nil,
+    alias: @escaping @Sendable () -> String? = { nil }
   ) {
-    self.init(link: link, sysfs: sysfs, registry: registry, findNodes: findNodes, patience: RemovalPatience())
+    self.init(
+      link: link, sysfs: sysfs, registry: registry, findNodes: findNodes, alias: alias, patience: RemovalPatience())
   }
 
   /// A manager with other limits for the removal of devices and for scans, or with another `/proc` or network.
   init(
     link: KernelLink, sysfs: Sysfs, registry: SessionRegistry? = nil, findNodes: NodeLookup? = nil,
-    patience: RemovalPatience, scanTimeout: Duration = .seconds(60), proc: FilePath = "/proc",
+    alias: @escaping @Sendable () -> String? = { nil }, patience: RemovalPatience, scanTimeout: Duration = .seconds(60),
+    proc: FilePath = "/proc",
     network: (any NetworkSight)? = nil
   ) {
     self.network = network ?? NetworkDevices(sysfs: sysfs.root)
     environment = SessionDriver.Environment(
-      link: link, sysfs: sysfs, proc: proc, gate: RecoveryGate(limit: Self.recoveriesPerPortal),
+      link: link, sysfs: sysfs, alias: alias, proc: proc, gate: RecoveryGate(limit: Self.recoveriesPerPortal),
       loginGate: RecoveryGate(limit: Self.recoveriesPerPortal), patience: patience, scanTimeout: scanTimeout)
     self.registry = registry
     self.findNodes = findNodes
@@ -75,35 +79,29 @@ public final class SessionManager: Sendable {
 
   // MARK: - Logouts
 
+  /// Which sessions a logout leaves alone.
+  public enum Sparing: Hashable, Sendable {
+    /// None.
+    case none
+    /// Those whose disks are mounted, swap space or part of a device that is, as far as that can be told: as open-iscsi does.
+    case used
+    /// Those whose disks anybody has, whether it shows that they are used or not: also those of which multipath or LVM has made
+    /// a device that nobody has mounted.
+    case claimed
+  }
+
   /// Logs out of many sessions at a time. The results stand in the order of the sessions.
+  ///
+  /// A logout that has begun goes to its end even if the task is cancelled, which ends the wait for it alone. One of a
+  /// session whose logout is under way joins it, and ends as that does.
   ///
   /// - Parameters:
   ///   - sessions: The kernel's numbers.
   ///   - timeout: How long a target may take to answer.
-  ///   - sparingUsed: Whether a session stays whose disks are mounted, swap space or part of a device that is.
-  ///
-  /// A logout that has begun goes to its end even if the task is cancelled, which ends the wait for it alone. One of a
-  /// session whose logout is under way joins it, and ends as that does.
+  ///   - sparing: Which of the sessions stay.
   /// - Returns: A failure only if the session is still there, with `noSession` if it was gone before, or with `cancelled`.
   public func logOut(
-    _ sessions: [SessionID], timeout: Duration = .seconds(15), sparingUsed: Bool = false
-  ) async -> [Result<LogoutReport, OperationError>] {
-    await logOut(sessions, timeout: timeout, sparing: sparingUsed ? .used : .none)
-  }
-
-  /// Which sessions a logout leaves alone.
-  enum Sparing: Hashable, Sendable {
-    /// None.
-    case none
-    /// Those whose disks are in use, as far as that can be told: as open-iscsi does.
-    case used
-    /// Those whose disks anybody has, whether it shows that they are used or not.
-    case claimed
-  }
-
-  /// Logs out of many sessions, but those that are to be spared.
-  func logOut(
-    _ sessions: [SessionID], timeout: Duration, sparing: Sparing
+    _ sessions: [SessionID], timeout: Duration = .seconds(15), sparing: Sparing = .none
   ) async -> [Result<LogoutReport, OperationError>] {
     let users = sparing == .none ? nil : RecentDeviceUsers(proc: environment.proc, sysfs: environment.sysfs.root)
     // All at once: one whose target has gigabytes to take may last an hour, and is to hold up no other. Each costs a task of

@@ -128,7 +128,8 @@ actor BackgroundDiscovery {
 
   private func ask(_ question: RecordSource.Question, _ key: DiscoverySchedule.Key) async throws -> DiscoveryAnswer {
     let name = try await machineName.read()
-    return await DiscoveryAnswer(to: question.record, over: question.interfaces, as: name, sysfs: sysfs.root)
+    return await DiscoveryAnswer(
+      to: question.record, over: question.interfaces, as: name, alias: machineName.alias, sysfs: sysfs.root)
   }
 
   /// Makes records of what is new, and logs in to it.

@@ -112,7 +112,9 @@ public struct Daemon: Sendable {
     let registry = SessionRegistry(directory: configuration.runtimeDirectory.appending("sessions")) {
       log.warning("a session's record cannot be kept: \($0)")
     }
-    let manager = SessionManager(link: link, sysfs: configuration.sysfs, registry: registry, findNodes: findNodes)
+    let manager = SessionManager(
+      link: link, sysfs: configuration.sysfs, registry: registry, findNodes: findNodes,
+      alias: { [machineName] in machineName.alias })
     let listener = try listen()
     let end = OneShot<DaemonError?>()
     let server = try makeServer(listener, manager) { end.resolve(nil) }

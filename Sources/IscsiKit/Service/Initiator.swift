@@ -104,7 +104,8 @@ public struct Initiator: Sendable {
   ) async throws -> InitiatorTypes.Discovery {
     let name = input.initiator == nil ? try defaultInitiator() : nil
     let login = LoginDescription(discovering: input)
-    let (discovery, portal) = try login.discovery(initiator: name, timeout: input.timeout, sysfs: "/sys")
+    let (discovery, portal) = try login.discovery(
+      initiator: name, alias: InitiatorNameFile().alias(), timeout: input.timeout, sysfs: "/sys")
     do throws(OperationError) {
       return InitiatorTypes.Discovery(try await discovery.run(at: portal))
     } catch {

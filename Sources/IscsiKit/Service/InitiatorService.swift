@@ -70,7 +70,8 @@ struct InitiatorService: VarlinkService {
   private func discover(_ input: InitiatorTypes.DiscoverInput) async throws -> InitiatorTypes.Discovery {
     let login = LoginDescription(discovering: input)
     let name = input.initiator == nil ? try await machineName.read() : nil
-    let (discovery, portal) = try login.discovery(initiator: name, timeout: input.timeout, sysfs: sysfs.root)
+    let (discovery, portal) = try login.discovery(
+      initiator: name, alias: machineName.alias, timeout: input.timeout, sysfs: sysfs.root)
     return InitiatorTypes.Discovery(try await discovery.run(at: portal))
   }
 

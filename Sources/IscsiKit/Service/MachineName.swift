@@ -2,7 +2,7 @@
 internal import Synchronization
 internal import SystemPackage
 
-/// The name of this machine as an initiator, for who names none.
+/// The name of this machine as an initiator, for who names none, and its alias.
 ///
 /// The file is read anew each time, since it may be changed, but not on a thread that others need: it may be on a disk
 /// that hangs. Then, or if the disk fails, the last name that was read has to do.
@@ -11,6 +11,7 @@ final class MachineName: Sendable {
   private let file: InitiatorNameFile
   private let timeout: Duration
   private let last = Mutex<InitiatorName?>(nil)
+  private let lastAlias = Mutex<String?>(nil)
   /// What hangs holds up nothing but its like, and none of the process' files.
   private static let pool = BlockingWork(limit: 4, sharesFiles: false)
 
@@ -21,15 +22,21 @@ final class MachineName: Sendable {
     self.timeout = timeout
   }
 
-  /// Reads the name.
+  /// What targets' administrators are shown beside the name, as it was read with that the last time; nil before that.
+  var alias: String? { lastAlias.withLock { $0 } }
+
+  /// Reads the name, and the alias with it.
   func read() async throws(InitiatorNameFileError) -> InitiatorName {
-    if let fixed { return fixed }
-    let result: Result<InitiatorName, InitiatorNameFileError>
-    do throws(WaitError) {
-      result = try await Self.pool.run(until: .now + timeout) { [file] in
-        Result { () throws(InitiatorNameFileError) in try file.read() }
+    if let fixed {
+      // One look for the alias has to do.
+      if alias == nil {
+        _ = try? await look()
+        lastAlias.withLock { $0 = $0 ?? InitiatorNameFile.hostName }
       }
-    } catch {
+      return fixed
+    }
+    let result: Result<InitiatorName, InitiatorNameFileError>
+    do throws(WaitError) { result = try await look() } catch {
       if let known = last.withLock({ $0 }) { return known }
       throw .unreadable(path: file.path.string, error == .timedOut ? .timedOut : .canceled)
     }
@@ -41,6 +48,13 @@ final class MachineName: Sendable {
       if let known = last.withLock({ $0 }) { return known }
       throw .unreadable(path: path, errno)
     case .failure(let error): throw error
+    }
+  }
+
+  private func look() async throws(WaitError) -> Result<InitiatorName, InitiatorNameFileError> {
+    try await Self.pool.run(until: .now + timeout) { [self] in
+      if let alias = file.alias() { lastAlias.withLock { $0 = alias } }
+      return Result { () throws(InitiatorNameFileError) in try file.read() }
     }
   }
 }

@@ -28,7 +28,7 @@ public struct RecordSource: Sendable {
   /// Configuration and database, as they are now: either may be elsewhere than it was.
   private func open() throws(DatabaseError) -> (InitiatorConfiguration, RecordDatabase) {
     let configuration = try InitiatorConfiguration(path: configurationFile)
-    let database = RecordDatabase(override: databaseOverride, configuration: configuration)
+    let database = try RecordDatabase(override: databaseOverride, configuration: configuration)
     guard let lockDirectory else { return (configuration, database) }
     return (configuration, RecordDatabase(root: database.root, lockDirectory: lockDirectory))
   }

@@ -40,7 +40,7 @@ public struct InitiatorNameFile: Hashable, Sendable {
   public static let standardPath: FilePath = "/etc/iscsi/initiatorname.iscsi"
 
   /// The most octets that are read of a file.
-  private static let sizeLimit = 65_536
+  static let sizeLimit = 65_536
 
   /// The file's path.
   public let path: FilePath
@@ -60,14 +60,40 @@ public struct InitiatorNameFile: Hashable, Sendable {
     do { return try InitiatorName(value) } catch { throw .badName(path: path.string, error) }
   }
 
-  /// The value of the first `InitiatorName` line; nil if there is none.
-  static func value(in text: String) -> String? {
+  /// Reads what targets' administrators are shown of this machine beside its name: the value of the first line whose key is
+  /// `InitiatorAlias`, or else the host's name, as with open-iscsi.
+  ///
+  /// - Returns: An alias that can be sent; nil if there is none, or if the file is there and cannot be read.
+  public func alias() -> String? {
+    let octets: [UInt8]
+    do throws(Errno) { octets = try FileContents(of: path, limit: Self.sizeLimit).octets } catch {
+      guard error == .noSuchFileOrDirectory else { return nil }
+      octets = []
+    }
+    let alias = Self.value(of: "InitiatorAlias", in: String(decoding: octets, as: UTF8.self))
+    return alias.flatMap { LoginConfiguration.isAlias($0) ? $0 : nil } ?? Self.hostName
+  }
+
+  /// The host's name; nil if it has none.
+  static var hostName: String? {
+    guard let octets = try? FileContents(of: "/proc/sys/kernel/hostname", limit: 256).octets else { return nil }
+    let name = String(decoding: octets.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+    return name != "(none)" && LoginConfiguration.isAlias(name) ? name : nil
+  }
+
+  /// The value of the first line of a key; nil if there is none.
+  static func value(of key: String = "InitiatorName", in text: String) -> String? {
     for line in text.split(whereSeparator: \.isNewline) {
-      let parts = line.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-      guard parts.count == 2, parts[0].trimmingBlanks == "InitiatorName" else { continue }
-      return String(parts[1].trimmingBlanks)
+      guard let found = self.key(of: line), found == key else { continue }
+      return String(line.drop { $0 != "=" }.dropFirst().trimmingBlanks)
     }
     return nil
+  }
+
+  /// The key of a line; nil if it has none.
+  static func key(of line: Substring) -> Substring? {
+    guard let equals = line.firstIndex(of: "=") else { return nil }
+    return line[..<equals].trimmingBlanks
   }
 }
 

@@ -207,37 +207,45 @@ extension LoginDescription.InterfaceDescription {
 }
 
 extension LoginDescription.TimeoutsDescription {
-  /// The description of all timeouts.
+  /// The description of all timeouts. Records, and the kernel, can have some that are none: they are as near to them as can be.
   init(_ timeouts: SessionTimeouts) {
-    replacement = timeouts.replacement.map(\.components.seconds) ?? -1
-    abort = timeouts.abort.components.seconds
-    luReset = timeouts.luReset.components.seconds
-    targetReset = timeouts.targetReset.components.seconds
-    noopInterval = timeouts.noopInterval.components.seconds
-    noopTimeout = timeouts.noopTimeout.components.seconds
-    // Zero would not be one.
-    login = max(timeouts.login.components.seconds, 1)
+    func seconds(_ timeout: Timeout, _ duration: Duration) -> Int64 {
+      let range = timeout.details.range
+      return min(max(duration.components.seconds, Int64(range.lowerBound)), Int64(range.upperBound))
+    }
+    replacement = timeouts.replacement.map { seconds(.replacement, $0) } ?? -1
+    abort = seconds(.abort, timeouts.abort)
+    luReset = seconds(.luReset, timeouts.luReset)
+    targetReset = seconds(.targetReset, timeouts.targetReset)
+    noopInterval = seconds(.noopInterval, timeouts.noopInterval)
+    noopTimeout = seconds(.noopTimeout, timeouts.noopTimeout)
+    login = seconds(.login, timeouts.login)
     loginRetryWindow = timeouts.loginRetryWindow.components.seconds
   }
 
   /// Sets what is described.
   func apply(to timeouts: inout SessionTimeouts) throws(LoginDescriptionError) {
     if let replacement {
-      timeouts.replacement = replacement == -1 ? nil : try Self.duration(replacement, 0, "replacement")
+      timeouts.replacement = replacement == -1 ? nil : try Self.duration(replacement, .replacement, "replacement")
     }
-    if let abort { timeouts.abort = try Self.duration(abort, 0, "abort") }
-    if let luReset { timeouts.luReset = try Self.duration(luReset, 0, "luReset") }
-    if let targetReset { timeouts.targetReset = try Self.duration(targetReset, 0, "targetReset") }
-    if let noopInterval { timeouts.noopInterval = try Self.duration(noopInterval, 0, "noopInterval") }
-    if let noopTimeout { timeouts.noopTimeout = try Self.duration(noopTimeout, 0, "noopTimeout") }
-    if let login { timeouts.login = try Self.duration(login, 1, "login") }
-    if let loginRetryWindow { timeouts.loginRetryWindow = try Self.duration(loginRetryWindow, 0, "loginRetryWindow") }
+    if let abort { timeouts.abort = try Self.duration(abort, .abort, "abort") }
+    if let luReset { timeouts.luReset = try Self.duration(luReset, .luReset, "luReset") }
+    if let targetReset { timeouts.targetReset = try Self.duration(targetReset, .targetReset, "targetReset") }
+    if let noopInterval { timeouts.noopInterval = try Self.duration(noopInterval, .noopInterval, "noopInterval") }
+    if let noopTimeout { timeouts.noopTimeout = try Self.duration(noopTimeout, .noopTimeout, "noopTimeout") }
+    if let login { timeouts.login = try Self.duration(login, .login, "login") }
+    if let loginRetryWindow {
+      timeouts.loginRetryWindow = .seconds(
+        try LoginDescription.check(loginRetryWindow, in: 0...Int64(Int32.max), "timeouts.loginRetryWindow"))
+    }
   }
 
   private static func duration(
-    _ seconds: Int64, _ least: Int64, _ field: String
+    _ seconds: Int64, _ timeout: Timeout, _ field: String
   ) throws(LoginDescriptionError) -> Duration {
-    .seconds(try LoginDescription.check(seconds, in: least...Int64(Int32.max), "timeouts.\(field)"))
+    let range = timeout.details.range
+    return .seconds(
+      try LoginDescription.check(seconds, in: Int64(range.lowerBound)...Int64(range.upperBound), "timeouts.\(field)"))
   }
 }
 

@@ -61,6 +61,8 @@ struct SessionLogin: Sendable {
   let link: KernelLink
   let sysfs: Sysfs
   let request: LoginRequest
+  /// What the target's administrator is shown beside our name.
+  var alias: String?
   /// Our half of the session's identifier; nil derives it from the kernel's number.
   var isid: ISID?
   let progress: @Sendable (LoginStep) -> Void
@@ -101,7 +103,7 @@ struct SessionLogin: Sendable {
   /// Makes a session and logs in; a failure leaves nothing in the kernel, or names it.
   func first(at portal: Portal, until deadline: ContinuousClock.Instant) async throws(Failure) -> First {
     // Nothing is asked for, of the target or the kernel, that could not end well.
-    do throws(LoginFailure) { try request.configuration(isid: .random()).validate() } catch {
+    do throws(LoginFailure) { try request.configuration(isid: .random(), alias: alias).validate() } catch {
       throw Failure(.login(error))
     }
     let socket: TCPSocket
@@ -217,7 +219,7 @@ struct SessionLogin: Sendable {
 
   private func makeNegotiation(of session: SessionID) throws(OperationError.Cause) -> LoginNegotiation {
     do throws(LoginFailure) {
-      return try LoginNegotiation(request.configuration(isid: isid ?? ISID(session: session)))
+      return try LoginNegotiation(request.configuration(isid: isid ?? ISID(session: session), alias: alias))
     } catch {
       throw .login(error)
     }
@@ -230,8 +232,9 @@ extension LoginRequest {
   fileprivate static let initialCommandSN: UInt32 = 1
 
   /// What the negotiation is made of.
-  fileprivate func configuration(isid: ISID) -> LoginConfiguration {
+  fileprivate func configuration(isid: ISID, alias: String?) -> LoginConfiguration {
     var configuration = LoginConfiguration(initiatorName: initiator, sessionType: .normal(target), isid: isid)
+    configuration.initiatorAlias = alias
     configuration.authentication = options.authentication
     configuration.operational = options.operational
     configuration.initialCommandSN = Self.initialCommandSN

@@ -44,16 +44,32 @@ public struct Assignments: Hashable, Sendable, CustomStringConvertible, CustomRe
     try add(key, String(decoding: secret.octets, as: UTF8.self))
   }
 
-  /// A record with these values.
+  /// A record with these values. A timeout must be in the range of its table (``Timeout``), unless the record has it already: files may
+  /// have others, which logins bring into the range.
   ///
   /// - Throws: `unknownKey`, `identity`, `badValue` or `otherIPVersion`, which a record of the same kind would throw too.
   public func applied<Record: KeyedRecord>(to record: Record) throws(RecordError) -> Record {
     var record = record
-    for assignment in list { try record.set(assignment.key, to: assignment.value) }
+    for assignment in list {
+      let before = record
+      try record.set(assignment.key, to: assignment.value)
+      if record != before { try Self.checkRange(of: assignment) }
+    }
     // After all of them: the address may be among them.
     if let interface = record as? InterfaceRecord, let lost = list.first(where: { interface.lacks($0.key) }) {
       throw .otherIPVersion(key: lost.key)
     }
     return record
+  }
+
+  private static func checkRange(of assignment: Assignment) throws(RecordError) {
+    guard let timeout = Timeout.allCases.first(where: { $0.details.recordKey == assignment.key }),
+      (try? timeout.value(assignment.value)) == nil
+    else { return }
+    let range = timeout.details.range
+    throw .badValue(
+      key: assignment.key,
+      expected: "from \(range.lowerBound) to \(range.upperBound) seconds"
+        + (timeout.details.offMeaning == nil ? "" : ", or -1"))
   }
 }

@@ -9,6 +9,8 @@ public enum DatabaseError: DiagnosableError, Hashable {
   case locked(path: String)
   /// The folder of the locks is one that other users can change, so that a lock in it would mean nothing.
   case unsafeLocks(path: String, reason: String)
+  /// The environment or the configuration, of which this is the key, does not say whence its path goes.
+  case relativeRoot(String, path: String)
 
   /// What failed, on what, and why.
   public var description: String {
@@ -16,14 +18,16 @@ public enum DatabaseError: DiagnosableError, Hashable {
     case .failed(let action, let path, let errno): "cannot \(action) \(path): \(errno.label)"
     case .locked(let path): "the record database is locked: another program holds \(path)"
     case .unsafeLocks(let path, let reason): "the record database cannot be locked in \(path): \(reason)"
+    case .relativeRoot(let key, let path): "\(key) is no absolute path: \(path.debugDescription)"
     }
   }
 
-  /// 6, or 13 where root's rights are missing.
+  /// 6; 13 where root's rights are missing, and 7 for a path that cannot be.
   public var exitStatus: ExitStatus {
     switch self {
     case .failed(_, _, .permissionDenied), .failed(_, _, .notPermitted): .access
     case .failed, .locked, .unsafeLocks: .database
+    case .relativeRoot: .invalidArgument
     }
   }
 
@@ -34,6 +38,7 @@ public enum DatabaseError: DiagnosableError, Hashable {
     // What others may have put there is no lock either; the next writer makes the folder anew.
     case .unsafeLocks(let path, _): "find out who made it so, then remove it: rm -r \(path)"
     case .failed(_, _, .permissionDenied), .failed(_, _, .notPermitted): "run it as root"
+    case .relativeRoot(let key, _): "give \(key) a path that begins with /"
     case .failed: nil
     }
   }

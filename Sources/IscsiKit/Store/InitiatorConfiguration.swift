@@ -68,9 +68,6 @@ public struct InitiatorConfiguration: Hashable, Sendable {
   /// `iscsid.startup`: the shell's command that starts the daemon for an iscsiadm that needs it; nil if there is none.
   public var startCommand: String? { text["iscsid.startup"].flatMap { $0.isEmpty ? nil : $0 } }
 
-  /// `iscsid.dbroot`: where the record database is; nil leaves that to what is found.
-  public var databaseRoot: FilePath? {
-    guard let path = text["iscsid.dbroot"], path.hasPrefix("/") else { return nil }
-    return FilePath(path)
-  }
+  /// `iscsid.dbroot`: where the record database is, as it is written; nil leaves that to what is found.
+  var databaseRoot: String? { text["iscsid.dbroot"] }
 }

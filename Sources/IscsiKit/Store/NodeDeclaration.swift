@@ -110,13 +110,17 @@ public struct NodeDeclarations: RecordEdit {
   public func plan(on database: RecordDatabase) throws(DatabaseError) -> RecordPlan {
     var plan = RecordPlan()
     let existing = try existing(in: database, &plan)
+    // What has been declared is there for what is declared after it, which may mean the same without its tag.
+    var known = existing
     let places = Dictionary(existing.values.joined().map { (NodeLocation(of: $0.record), $0.record) }) { $1 }
     // Where records are that are declared; some have been there.
     var declared: Set<NodeLocation> = []
     for node in nodes {
-      let matches = node.choose(from: existing[NodeDeclaration.Key(of: node), default: []])
+      let key = NodeDeclaration.Key(of: node)
+      let matches = node.choose(from: known[key, default: []])
       guard !matches.isEmpty else {
-        try plan.create(node, options.configuration, in: database, places, &declared)
+        let new = try plan.create(node, options.configuration, in: database, places, &declared)
+        if let new { known[key, default: []].append(new) }
         continue
       }
       guard matches.allSatisfy({ declared.insert(NodeLocation(of: $0.record)).inserted }) else {
@@ -164,11 +168,12 @@ extension RecordPlan {
   ///   - database: Where its interface is.
   ///   - places: The records that are there: one without a tag has the place of all interfaces.
   ///   - declared: Where declared records are.
+  /// - Returns: The record; nil if it is refused.
   /// - Throws: What keeps the database from being read.
   fileprivate mutating func create(
     _ node: NodeDeclaration, _ configuration: InitiatorConfiguration, in database: RecordDatabase,
     _ places: [NodeLocation: NodeRecord], _ declared: inout Set<NodeLocation>
-  ) throws(DatabaseError) {
+  ) throws(DatabaseError) -> RecordDatabase.Stored<NodeRecord>? {
     switch try node.records(configuration, in: database) {
     case .failure(let refusal): refuse(refusal)
     case .success(let (defaults, record)):
@@ -177,10 +182,12 @@ extension RecordPlan {
         refuse(.exists(.node(other)))
       } else if declared.insert(location).inserted {
         create(record, from: defaults)
+        return .init(record: record, text: RecordText(), path: location.path)
       } else {
         refuse(.declaredTwice(.node(node.identity)))
       }
     }
+    return nil
   }
 }
 

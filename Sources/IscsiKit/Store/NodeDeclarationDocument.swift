@@ -58,9 +58,35 @@ extension NodeDeclaration {
     let value: JSONValue
     do throws(JSONTextError) { value = try JSONText.parse(octets) } catch { throw .notJSON(path: name, error) }
     do throws(JSONCodingError) {
+      try checkWhole(value)
       return try JSONValueDecoder().decode(Document.self, from: value).nodes.map(\.declaration)
     } catch {
       throw .badShape(path: name, error)
+    }
+  }
+
+  /// Refuses a document that says itself that it is another one or lacks nodes, which pruning would take for nodes that are not
+  /// wanted, and what would be passed over of its nodes.
+  private static func checkWhole(_ document: JSONValue) throws(JSONCodingError) {
+    func refuse(_ path: String..., because reason: String) -> JSONCodingError {
+      JSONCodingError(path: path, problem: .badValue(reason))
+    }
+    if let kind = document["kind"], kind != "node-show", kind != "node-list" {
+      throw refuse("kind", because: "must be \"node-show\" or \"node-list\"")
+    }
+    if let version = document["version"], version != 1 { throw refuse("version", because: "must be 1") }
+    if let failures = document["failures"], failures != [] {
+      throw refuse("failures", because: "must be empty: a document that lacks what failed is not whole")
+    }
+    // What is of another shape is the decoder's to tell.
+    guard case .array(let nodes)? = document["nodes"] else { return }
+    for (number, node) in nodes.enumerated() {
+      guard case .object(let members) = node else { continue }
+      // The last two are what node list and node show tell besides.
+      let known = ["target", "portal", "interface", "settings", "startup", "discovery"]
+      if let unknown = members.keys.filter({ !known.contains($0) }).min() {
+        throw refuse("nodes", "\(number)", unknown, because: "is no key of a node")
+      }
     }
   }
 }

@@ -59,11 +59,12 @@ public struct NodeCreationEdit: RecordEdit {
     plan.warn(of: listing.problems)
     switch try declaration.records(configuration, in: database) {
     case .failure(let refusal): plan.refuse(refusal)
-    case .success(let (defaults, record)):
+    case .success(var (defaults, record)):
+      let meant = declaration.choose(from: listing.records.filter { declaration.means($0.record) }).first
       // Without tags a portal has one record, whatever its interface.
-      let stored = listing.records.first {
-        declaration.means($0.record) || NodeLocation(of: $0.record) == NodeLocation(of: record)
-      }
+      let stored = meant ?? listing.records.first { NodeLocation(of: $0.record) == NodeLocation(of: record) }
+      let tag = declaration.portal.tag ?? stored?.record.portal.tag
+      (defaults.portal.tag, record.portal.tag) = (tag, tag)
       if let stored, !isReplacing {
         plan.refuse(.exists(.node(stored.record)))
       } else {

@@ -28,16 +28,20 @@ extension RecordDatabase {
     ///
     /// - Parameters:
     ///   - record: What is stored, and where: by its target, portal and interface.
-    ///   - stored: The record that it replaces; what that has of others' keys and comments is kept. One in the older form
-    ///     is replaced too, if the tag is known.
+    ///   - stored: The record that it replaces; what that has of others' keys and comments is kept.
     ///   - isNew: Whether it is made anew: others who were let read the old one may not read it.
-    public mutating func save(_ record: NodeRecord, over stored: Stored<NodeRecord>? = nil, isNew: Bool = false) {
+    ///   - dropsOlderForm: Whether one of its portal in the older form goes, too, if the tag is known. That is open-iscsi's way,
+    ///     which does not ask of which interface it is.
+    public mutating func save(
+      _ record: NodeRecord, over stored: Stored<NodeRecord>? = nil, isNew: Bool = false, dropsOlderForm: Bool = true
+    ) {
       let location = NodeLocation(of: record)
       let text = (stored?.text ?? RecordText()).rewritten(
         nodeLines.lines(of: record), keys: record.storedLayout.names, isKnown: { NodeRecord.keys[$0] != nil })
       // What is changed in its place has its link, and of thousands nothing else has to be looked at. The link of what an iSNS server
       // has told of moves when the server gets a record.
-      if !isNew, let stored, stored.path == location.path, !(stored.mayBeBesideOlderForm && !stored.isInOlderForm),
+      if !isNew, let stored, stored.path == location.path,
+        !(dropsOlderForm && stored.mayBeBesideOlderForm && !stored.isInOlderForm),
         stored.record.isSameNode(as: record), record.discoveryKind != .isns
       {
         return pending.append(.put(stored.path, text))
@@ -51,7 +55,7 @@ extension RecordDatabase {
       }
       if isNew, stored != nil { pending.append(.restrict(location.path)) }
       pending.append(.put(location.path, text))
-      if let older = location.inOlderForm { pending.append(.remove(older.path)) }
+      if dropsOlderForm, let older = location.inOlderForm { pending.append(.remove(older.path)) }
       // The same portal in another spelling: there must not be two records of one node.
       if let stored, stored.path != location.path { pending.append(.remove(stored.path)) }
     }

@@ -38,12 +38,16 @@ public struct RecordDatabase: Sendable {
   /// - Parameters:
   ///   - override: The environment's word.
   ///   - configuration: `iscsid.conf`.
-  public init(override: String?, configuration: InitiatorConfiguration) {
-    if let override, override.hasPrefix("/") {
-      self.init(root: FilePath(override))
-    } else {
-      self.init(root: configuration.databaseRoot ?? Self.found(below: "/"))
+  /// - Throws: `relativeRoot` for a word that is a path from wherever a program happens to run.
+  public init(override: String?, configuration: InitiatorConfiguration) throws(DatabaseError) {
+    for (origin, path) in [("ISCSI_DBROOT", override), ("iscsid.dbroot", configuration.databaseRoot)] {
+      guard let path, !path.isEmpty else { continue }
+      // The machine's own records are not what is meant.
+      guard path.hasPrefix("/") else { throw .relativeRoot(origin, path: path) }
+      self.init(root: FilePath(path))
+      return
     }
+    self.init(root: Self.found(below: "/"))
   }
 
   /// Where a machine's records are: Debian up to 12 has them in `/etc/iscsi`, others in `/var/lib/iscsi`.
@@ -107,8 +111,8 @@ public struct RecordDatabase: Sendable {
     let path: [String]
     /// Whether it is a node's record of the form without a folder for its portal.
     public var isInOlderForm: Bool { path.count == 3 }
-    /// Whether there may be one in that form of the same node, too, which goes when this one is written. Only whoever has seen
-    /// the names beside it knows better.
+    /// Whether there may be one in that form of the same portal, too, which may have to go when this one is written. Only whoever
+    /// has seen the names beside it knows better.
     var mayBeBesideOlderForm = true
   }
 

@@ -170,7 +170,9 @@ extension RecordPlan.Step {
   fileprivate func add(to changes: inout RecordDatabase.Changes) throws(DatabaseError) {
     switch work {
     case .none: break
-    case .saveNode(let record, let stored): changes.save(record, over: stored)
+    case .saveNode(let record, let stored):
+      // No record goes that has no step.
+      changes.save(record, over: stored, dropsOlderForm: false)
     case .deleteNode(let stored): changes.delete(stored)
     case .saveInterface(let record, let stored): changes.save(record, over: stored)
     case .deleteInterface(let stored): changes.delete(stored)

@@ -69,13 +69,23 @@ func parseSeconds(_ text: String) throws(ValidationError) -> UInt32 {
   return seconds
 }
 
+/// Reads a timeout that has no off.
+func parseSeconds(of timeout: Timeout) -> @Sendable (String) throws(ValidationError) -> UInt32 {
+  { (text) throws(ValidationError) in
+    guard case .seconds(let seconds)? = try? timeout.value(text) else {
+      throw ValidationError("must be \(timeout.details.values)")
+    }
+    return seconds
+  }
+}
+
 /// Reads the replacement timeout; nil is for ever.
 func parseReplacementTimeout(_ text: String) throws(ValidationError) -> ReplacementTimeout {
-  if text == "-1" || text == "off" { return ReplacementTimeout(seconds: nil) }
-  guard text.isDecimal, let seconds = Int32(text) else {
-    throw ValidationError("neither a whole number of seconds nor off (-1: for ever)")
+  switch try? Timeout.replacement.value(text) {
+  case .off?: return ReplacementTimeout(seconds: nil)
+  case .seconds(let seconds)?: return ReplacementTimeout(seconds: Int32(clamping: seconds))
+  case nil: throw ValidationError("must be \(Timeout.replacement.details.values) (-1 is off: for ever)")
   }
-  return ReplacementTimeout(seconds: seconds)
 }
 
 /// Words of a list with commas, best first.

@@ -8,8 +8,8 @@ struct InitiatorNameCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
     commandName: "initiator-name", abstract: "Show, make and store the name of this machine as an initiator.",
     discussion: """
-      Shows the name in \(InitiatorNameFile.standardPath), or prints a new one. A daemon that runs takes a new name with \
-      its next start.
+      Shows the name in \(InitiatorNameFile.standardPath), or prints a new one. Logins and discoveries from then on \
+      use a name that is stored, unless the daemon has --initiator-name; sessions keep theirs.
       """)
 
   @Flag(help: "Make a new random name.")

@@ -19,7 +19,7 @@ struct RecordStore: Sendable {
   ) throws(DatabaseError) -> RecordStore {
     let configuration = try InitiatorConfiguration(path: InitiatorConfiguration.standardPath)
     return RecordStore(
-      database: RecordDatabase(override: override, configuration: configuration),
+      database: try RecordDatabase(override: override, configuration: configuration),
       configuration: configuration)
   }
 }

@@ -24,20 +24,26 @@ struct SessionSetCommand: ReportingCommand {
 
   @Option(
     help: ArgumentHelp("Seconds of silence before the target is asked for a sign of life; 0 is never.", valueName: "s"),
-    transform: parseSeconds)
+    transform: parseSeconds(of: .noopInterval))
   var noopInterval: UInt32?
 
   @Option(
-    help: ArgumentHelp("Seconds that this sign of life may take; 0 is off.", valueName: "s"), transform: parseSeconds)
+    help: ArgumentHelp("Seconds that this sign of life may take; 0 is off.", valueName: "s"),
+    transform: parseSeconds(of: .noopTimeout))
   var noopTimeout: UInt32?
 
-  @Option(help: ArgumentHelp("Seconds that an ABORT TASK may take.", valueName: "s"), transform: parseSeconds)
+  @Option(
+    help: ArgumentHelp("Seconds that an ABORT TASK may take.", valueName: "s"), transform: parseSeconds(of: .abort))
   var abortTimeout: UInt32?
 
-  @Option(help: ArgumentHelp("Seconds that a LOGICAL UNIT RESET may take.", valueName: "s"), transform: parseSeconds)
+  @Option(
+    help: ArgumentHelp("Seconds that a LOGICAL UNIT RESET may take.", valueName: "s"),
+    transform: parseSeconds(of: .luReset))
   var luResetTimeout: UInt32?
 
-  @Option(help: ArgumentHelp("Seconds that a TARGET RESET may take.", valueName: "s"), transform: parseSeconds)
+  @Option(
+    help: ArgumentHelp("Seconds that a TARGET RESET may take.", valueName: "s"),
+    transform: parseSeconds(of: .targetReset))
   var targetResetTimeout: UInt32?
 
   @OptionGroup var report: ReportOptions

@@ -15,12 +15,12 @@ struct SessionSettings: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Seconds of silence before the target is asked for a sign of life; 0 is never. (default: 5)", valueName: "s"),
-    transform: parseSeconds)
+    transform: parseSeconds(of: .noopInterval))
   var noopInterval: UInt32?
 
   @Option(
     help: ArgumentHelp("Seconds that this sign of life may take; 0 is off. (default: 5)", valueName: "s"),
-    transform: parseSeconds)
+    transform: parseSeconds(of: .noopTimeout))
   var noopTimeout: UInt32?
 
   @Option(

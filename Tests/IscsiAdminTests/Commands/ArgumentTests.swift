@@ -89,8 +89,18 @@ struct ArgumentTests {
       ),
       (
         login + ["--replacement-timeout", "-2"],
-        "the value '-2' is invalid for '--replacement-timeout <s>': neither a whole number of seconds nor off (-1: for "
+        "the value '-2' is invalid for '--replacement-timeout <s>': must be off or 0 to 2147483 seconds (-1 is off: for "
           + "ever); see iscsi-admin login --help"
+      ),
+      (
+        login + ["--noop-interval", "3000000"],
+        "the value '3000000' is invalid for '--noop-interval <s>': must be 0 to 2147483 seconds; "
+          + "see iscsi-admin login --help"
+      ),
+      (
+        ["session", "set", "1", "--abort-timeout", "0"],
+        "the value '0' is invalid for '--abort-timeout <s>': must be 1 to 2147483 seconds; "
+          + "see iscsi-admin session set --help"
       ),
       (["logout", "1", "--all"], "--all and sessions exclude each other; see iscsi-admin logout --help"),
       (

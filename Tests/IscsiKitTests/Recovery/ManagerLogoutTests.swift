@@ -225,7 +225,7 @@ struct ManagerLogoutTests {
     #expect(await eventually { fixture.registry.read(snapshot.id)?.stage == .leaving })
     // The kernel takes the session out of sysfs before it tells that it is gone.
     fixture.tree.remove("class/iscsi_session/session\(snapshot.id)")
-    async let others = sessions.logOut([snapshot.id, snapshot.id, snapshot.id], sparingUsed: true)
+    async let others = sessions.logOut([snapshot.id, snapshot.id, snapshot.id], sparing: .used)
     fixture.kernel.releaseSends()
     for result in await first + others { #expect(try result.get().problems == []) }
     await fixture.expectNothingLeft()
@@ -256,7 +256,7 @@ struct ManagerLogoutTests {
       link: fixture.link, sysfs: Sysfs(root: fixture.tree.root), patience: RemovalPatience(),
       proc: fixture.tree.root.appending("no-proc"))
     let before = fixture.requestTypes.count
-    guard case .failure(let error)? = await sessions.logOut([snapshot.id], sparingUsed: true).first,
+    guard case .failure(let error)? = await sessions.logOut([snapshot.id], sparing: .used).first,
       case .useUnknown = error.cause
     else {
       Issue.record("it was logged out")
@@ -281,7 +281,7 @@ struct ManagerLogoutTests {
       return
     }
     #expect(error.cause == .held("\(disk) is held by dm-0 (mpatha)") && error.exitStatus == .busy)
-    #expect(try #require(await fixture.sessions.logOut([snapshot.id], sparingUsed: true).first).get().problems == [])
+    #expect(try #require(await fixture.sessions.logOut([snapshot.id], sparing: .used).first).get().problems == [])
   }
 
   @Test("A session that is gone since the listing is not there, and the kernel is not asked")

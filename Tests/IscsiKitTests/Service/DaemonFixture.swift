@@ -22,6 +22,8 @@ final class DaemonMachine {
 
   /// The records whose discoveries a daemon repeats.
   var records: RecordSource?
+  /// The file with the name of the machine, and its alias.
+  var nameFile = InitiatorNameFile()
   /// What daemons log.
   let logged = Notes<String>()
 
@@ -49,6 +51,7 @@ final class DaemonMachine {
     var configuration = Daemon.Configuration(version: "1.2.3")
     configuration.runtimeDirectory = runtimeDirectory
     configuration.initiatorName = try InitiatorName("iqn.2001-04.com.example:host")
+    configuration.initiatorNameFile = nameFile
     configuration.exclusiveName = exclusiveName
     configuration.exclusiveListener = exclusiveListener
     configuration.daemonUsers = daemonUsers

@@ -79,6 +79,22 @@ struct DaemonTests {
     }
   }
 
+  @Test("Targets are told the machine's alias by each login and discovery")
+  func alias() async throws {
+    let machine = try DaemonMachine()
+    let file = try TemporaryFile("InitiatorAlias=rack 7\n")
+    machine.nameFile = InitiatorNameFile(path: file.path)
+    let target = try testTarget()
+    let asked = try LoopbackTarget { _ in target }
+    try await machine.withDaemon { initiator in
+      _ = try await initiator.discover(.init(portal: asked.portal.description))
+      _ = try await machine.logIn(initiator)
+    }
+    guard case .loginRequest(let discovery)? = asked.received.first else { throw Errno.noData }
+    let login = try #require(machine.kernel.requests.compactMap(\.pdu).first)
+    for octets in [discovery.data, login.data] { #expect(TextEntries(octets: octets)["InitiatorAlias"] == "rack 7") }
+  }
+
   @Test("Results stand in the order of the call, and failures tell exit code and advice")
   func failures() async throws {
     let machine = try DaemonMachine()

@@ -81,6 +81,35 @@ struct InitiatorNameWritingTests {
     #expect(try InitiatorNameFile(path: old.path).read() == name)
   }
 
+  @Test("What else a file says stays, but other names and the wish for one")
+  func keepsTheRest() throws {
+    let old = try TemporaryFile(
+      "# mine\nInitiatorName = host\nInitiatorAlias=x\nInitiatorName=y\nGenerateName=yes\n\n# end")
+    try InitiatorNameFile(path: old.path).write(try InitiatorName("iqn.2026-11.org.example:a"), isReplacing: true)
+    #expect(
+      try String(contentsOf: old.path)
+        == "# mine\nInitiatorName=iqn.2026-11.org.example:a\nInitiatorAlias=x\n\n# end\n")
+    let nameless = try TemporaryFile("# nothing yet\nInitiatorAlias=x\n")
+    try InitiatorNameFile(path: nameless.path).write(try InitiatorName("iqn.2026-11.org.example:b"))
+    #expect(
+      try String(contentsOf: nameless.path)
+        == "# nothing yet\nInitiatorAlias=x\nInitiatorName=iqn.2026-11.org.example:b\n")
+  }
+
+  @Test("A symbolic link stays, and what it leads to has the name")
+  func link() throws {
+    let real = try TemporaryFile("InitiatorName=host\n")
+    let link = FilePath("\(real.path).link")
+    defer { _ = try? TestProcess.run(["rm", "-f", link.string]) }
+    _ = try TestProcess.run(["ln", "-s", try #require(real.path.lastComponent).string, link.string])
+    let name = try InitiatorName("iqn.2026-11.org.example:a")
+    try InitiatorNameFile(path: link).write(name, isReplacing: true)
+    #expect(try InitiatorNameFile(path: real.path).read() == name)
+    var status = stat()
+    // The path and the structure are lent to the call.
+    #expect(unsafe lstat(link.string, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK)
+  }
+
   @Test("A name that is refused is there all the same, and a place that cannot be written is told")
   func unusual() throws {
     let bad = try TemporaryFile("InitiatorName=host\n")
@@ -88,6 +117,18 @@ struct InitiatorNameWritingTests {
     #expect(throws: InitiatorNameWriteError.self) { try InitiatorNameFile(path: bad.path).write(name) }
     #expect(throws: InitiatorNameWriteError.unwritable(path: "/dev/null/name", .notDirectory)) {
       try InitiatorNameFile(path: "/dev/null/name").write(name)
+    }
+  }
+}
+
+extension String {
+  /// The text of a file.
+  fileprivate init(contentsOf path: FilePath) throws {
+    let file = try FileDescriptor.open(path, .readOnly)
+    self = try file.closeAfter {
+      var octets = [UInt8](repeating: 0, count: 4096)
+      let count = try unsafe octets.withUnsafeMutableBytes { try unsafe file.read(into: $0) }
+      return String(decoding: octets[..<count], as: UTF8.self)
     }
   }
 }

@@ -19,6 +19,20 @@ struct LocalFileTests {
     #expect(try InitiatorNameFile(path: file.path).read().description == "iqn.2001-04.com.example:a")
   }
 
+  @Test(
+    "The alias is the value of the first InitiatorAlias line, or else the host's name, and can be sent",
+    arguments: [
+      ("#InitiatorAlias=y\n InitiatorAlias = web 1 \nInitiatorAlias=z\n", "web 1"), ("InitiatorAlias=\n", nil),
+      ("", nil),
+      ("InitiatorAlias=a\u{1}b\n", nil), ("InitiatorAlias=" + String(repeating: "x", count: 256), nil),
+    ])
+  func alias(text: String, alias: String?) throws {
+    let file = try TemporaryFile(text)
+    let host = InitiatorNameFile(path: "/nonexistent/name").alias()
+    #expect(host?.isEmpty != true)
+    #expect(InitiatorNameFile(path: file.path).alias() == alias ?? host)
+  }
+
   @Test("A file without a usable name says why, and what to do")
   func noName() throws {
     let missing = InitiatorNameFile(path: "/nonexistent/name")

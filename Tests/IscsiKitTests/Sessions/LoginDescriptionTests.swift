@@ -71,8 +71,8 @@ struct DescribedField: CustomTestStringConvertible {
   private static let times = [
     DescribedField(#""timeouts":{"replacement":-1}"#) { $0.options.timeouts.replacement == nil },
     DescribedField(#""timeouts":{"replacement":0}"#) { $0.options.timeouts.replacement == .zero },
-    DescribedField(#""timeouts":{"replacement":2147483647}"#) {
-      $0.options.timeouts.replacement == .seconds(2_147_483_647)
+    DescribedField(#""timeouts":{"replacement":2147483}"#) {
+      $0.options.timeouts.replacement == .seconds(2_147_483)
     },
     timeout("abort", \.abort), timeout("luReset", \.luReset), timeout("targetReset", \.targetReset),
     timeout("noopInterval", \.noopInterval), timeout("noopTimeout", \.noopTimeout), timeout("login", \.login),
@@ -157,8 +157,9 @@ struct LoginDescriptionTests {
     (#""interface":{"hardwareAddress":"02:00"}"#, "interface.hardwareAddress"),
     (#""interface":{"sourceAddress":"here"}"#, "interface.sourceAddress"),
     (#""timeouts":{"replacement":-2}"#, "timeouts.replacement"),
-    (#""timeouts":{"replacement":2147483648}"#, "timeouts.replacement"),
-    (#""timeouts":{"abort":-1}"#, "timeouts.abort"), (#""timeouts":{"luReset":-1}"#, "timeouts.luReset"),
+    (#""timeouts":{"replacement":2147484}"#, "timeouts.replacement"),
+    (#""timeouts":{"noopInterval":3000000}"#, "timeouts.noopInterval"),
+    (#""timeouts":{"abort":0}"#, "timeouts.abort"), (#""timeouts":{"luReset":-1}"#, "timeouts.luReset"),
     (#""timeouts":{"targetReset":9223372036854775807}"#, "timeouts.targetReset"),
     (#""timeouts":{"noopInterval":-1}"#, "timeouts.noopInterval"),
     (#""timeouts":{"noopTimeout":-1}"#, "timeouts.noopTimeout"), (#""timeouts":{"login":0}"#, "timeouts.login"),

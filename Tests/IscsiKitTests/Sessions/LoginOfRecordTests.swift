@@ -32,6 +32,19 @@ struct LoginOfRecordTests {
     #expect(request.portal.description == "10.0.0.1:3260,1")
   }
 
+  @Test("A timeout that is none is as near to it as can be, and never becomes a short one")
+  func impossibleTimeouts() throws {
+    let timeouts = try request(
+      record([
+        ("node.session.timeo.replacement_timeout", "3000000"), ("node.session.err_timeo.abort_timeout", "0"),
+        ("node.session.err_timeo.lu_reset_timeout", "2147483647"), ("node.conn[0].timeo.noop_out_interval", "2147484"),
+      ])
+    ).options.timeouts
+    let longest = Duration.seconds(Int64(Timeout.longest))
+    #expect(timeouts.replacement == longest && timeouts.luReset == longest && timeouts.noopInterval == longest)
+    #expect(timeouts.abort == .seconds(1))
+  }
+
   @Test("Each setting that a session goes by is in the login")
   func settings() throws {
     var record = try record([

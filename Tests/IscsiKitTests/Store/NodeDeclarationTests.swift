@@ -43,7 +43,8 @@ struct NodeDeclarationTests {
         {"target": "iqn.2026-11.org.example:a", "portal": "[fe80::1]:3261,2"},
         {"target": "iqn.2026-11.org.example:a", "portal": {"address": "fe80::1", "port": 3261, "targetPortalGroupTag": 2},
          "interface": "eth1", "settings": {"node.startup": "automatic"}},
-        {"target": "iqn.2026-11.org.example:a", "portal": {"address": "san"}, "more": {}}]}
+        {"target": "iqn.2026-11.org.example:a", "portal": {"address": "san"}, "discovery": {}, "startup": ""}],
+        "more": {}}
       """
     let target = try TargetName("iqn.2026-11.org.example:a")
     let portal = try Portal("[fe80::1]:3261,2")
@@ -81,6 +82,19 @@ struct NodeDeclarationTests {
       (
         #"{"nodes": [{"target": "iqn.2026-11.org.example:a", "portal": "a", "settings": {"node.tpgt": 1}}]}"#,
         "nodes.json declares no nodes: nodes.0.settings.node.tpgt: must be a string, not an integer"
+      ),
+      (
+        #"{"nodes": [{"target": "iqn.2026-11.org.example:a", "portal": "a", "setting": {"node.startup": "manual"}}]}"#,
+        "nodes.json declares no nodes: nodes.0.setting: is no key of a node"
+      ),
+      (
+        #"{"nodes": [], "kind": "session-list"}"#,
+        #"nodes.json declares no nodes: kind: must be "node-show" or "node-list""#
+      ),
+      (#"{"nodes": [], "version": 2}"#, "nodes.json declares no nodes: version: must be 1"),
+      (
+        #"{"nodes": [], "version": 1, "kind": "node-show", "failures": [{"message": "there is no record"}]}"#,
+        "nodes.json declares no nodes: failures: must be empty: a document that lacks what failed is not whole"
       ),
     ])
   func refused(text: String, message: String) {
@@ -172,6 +186,20 @@ struct NodeDeclarationTests {
     let twice = try apply(#"{"nodes": [\#(untagged("b", "iser")), \#(untagged("b", "default"))]}"#)
     #expect(twice.refusals == [.declaredTwice(.node(try .example("b", at: "10.0.0.1:3260")))])
     #expect(try database.nodes().records.map(\.record) == [existing])
+  }
+
+  @Test("A node that is declared with its tag and without is declared twice, in each order and also where it is new")
+  func withAndWithoutTag() throws {
+    for portals in [["10.0.0.1:3260", "10.0.0.1:3260,1"], ["10.0.0.1:3260,1", "10.0.0.1:3260"]] {
+      let nodes = portals.map { node("a").replacing("10.0.0.1:3260,1", with: $0) }.joined(separator: ", ")
+      let plan = try apply(#"{"nodes": [\#(nodes)]}"#)
+      #expect(plan.refusals == [.declaredTwice(.node(try .example("a", at: portals[1])))] && plan.steps.isEmpty)
+    }
+    // Over another interface, or with another tag, it is another node.
+    let others = [node("a").replacing("3260,1", with: "3260"), node("a", #""interface": "iser""#)]
+    let plan = try apply(#"{"nodes": [\#(others.joined(separator: ", "))]}"#)
+    #expect(plan.steps.map(\.action) == [.created, .created])
+    #expect(try database.nodes().records.map(\.record.interface.name) == [.standard, .iser])
   }
 
   @Test("A document that cannot be carried out as a whole changes nothing")

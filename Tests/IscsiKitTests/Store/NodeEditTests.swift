@@ -85,6 +85,25 @@ struct NodeEditTests {
     #expect(try database.nodes().records.map(\.record) == [.example("a"), .example("b")])
   }
 
+  @Test("A timeout is in its range, or as the record has it")
+  func timeouts() throws {
+    var record = try NodeRecord.example()
+    record.timeouts.replacement = .seconds(3_000_000)
+    try save(record)
+    let key = "node.session.timeo.replacement_timeout"
+    func plan(_ key: String, _ value: String) throws -> RecordPlan {
+      try database.carryOut(NodeSettingEdit(of: NodeQuery(), Assignments([key: value])))
+    }
+    #expect(try plan(key, "3000000").steps.map(\.action) == [.unchanged])
+    #expect(
+      try plan(key, "3000001").refusals == [
+        .setting(.badValue(key: key, expected: "from 0 to 2147483 seconds, or -1"))
+      ])
+    #expect(try plan("node.session.err_timeo.abort_timeout", "0").refusals.map(\.exitStatus) == [.invalidArgument])
+    #expect(try plan(key, "2147483").steps.map(\.action) == [.changed])
+    #expect(try plan(key, "-1").steps.map(\.action) == [.changed])
+  }
+
   @Test("A target without records is refused, and the others are changed")
   func missing() throws {
     try save(.example("a"))
@@ -146,6 +165,34 @@ struct NodeEditTests {
     let node = NodeDeclaration(try NodeRecord.example().target, at: try Portal("10.0.0.1"), over: .iser)
     let plan = try database.carryOut(NodeCreationEdit(node, configuration: .init()))
     #expect(plan.refusals == [.exists(.node(try .example(at: "10.0.0.1:3260")))])
+  }
+
+  @Test("A record that is made or changed leaves one without a tag at its portal alone, which has no step")
+  func besideOneWithoutTag() throws {
+    var older = try NodeRecord.example(at: "10.0.0.1:3260")
+    older.interface = .iser
+    try save(older)
+    let declaration = NodeDeclaration(older.target, at: try Portal("10.0.0.1:3260,1"))
+    #expect(
+      try database.carryOut(NodeCreationEdit(declaration, configuration: .init())).steps.map(\.action) == [.created])
+    #expect(try records("disk") == [older, .example()])
+    let edit = NodeSettingEdit(
+      of: NodeQuery(interface: .standard), Assignments(["node.startup": "automatic"]))
+    #expect(try database.carryOut(edit).steps.map(\.action) == [.changed])
+    #expect(try records("disk").map(\.startup) == [.manual, .automatic])
+  }
+
+  @Test("A record that is replaced keeps its tag if none is given")
+  func replacedWithoutTag() throws {
+    var (tagged, older) = (try NodeRecord.example(), try NodeRecord.example(at: "10.0.0.1:3260"))
+    tagged.queueDepth = 7
+    older.interface = .iser
+    try save(tagged)
+    try save(older)
+    let declaration = NodeDeclaration(tagged.target, at: try Portal("10.0.0.1"))
+    let plan = try database.carryOut(NodeCreationEdit(declaration, configuration: .init(), isReplacing: true))
+    #expect(lines(plan) == ["created disk at 10.0.0.1:3260,1 over default"])
+    #expect(try records("disk") == [older, .example()])
   }
 
   @Test("An interface is copied into the record, and has to be there")

@@ -311,8 +311,9 @@ struct RecordDatabaseTests {
     try AtomicFile.makeDirectory(machine.appending("etc/iscsi/nodes/iqn.2026-11.org.example:a"))
     #expect(RecordDatabase.found(below: machine) == machine.appending("etc/iscsi"))
     let configured = InitiatorConfiguration(RecordText(Array("iscsid.dbroot = /srv/iscsi\n".utf8)))
-    #expect(RecordDatabase(override: nil, configuration: configured).root == "/srv/iscsi")
-    #expect(RecordDatabase(override: "/other", configuration: configured).root == "/other")
+    #expect(try RecordDatabase(override: nil, configuration: configured).root == "/srv/iscsi")
+    #expect(try RecordDatabase(override: "", configuration: configured).root == "/srv/iscsi")
+    #expect(try RecordDatabase(override: "/other", configuration: configured).root == "/other")
     #expect(configured.startCommand == nil)
   }
 

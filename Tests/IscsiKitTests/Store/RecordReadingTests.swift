@@ -49,6 +49,18 @@ struct RecordReadingTests {
     return (record, errors)
   }
 
+  @Test("A relative path of the database is refused, rather than the machine's own records taken for it")
+  func relativePlace() {
+    let configured = InitiatorConfiguration(RecordText(Array("iscsid.dbroot = copy\n".utf8)))
+    let environment = DatabaseError.relativeRoot("ISCSI_DBROOT", path: "./copy")
+    #expect(throws: environment) { try RecordDatabase(override: "./copy", configuration: .init()) }
+    #expect(throws: DatabaseError.relativeRoot("iscsid.dbroot", path: "copy")) {
+      try RecordDatabase(override: nil, configuration: configured)
+    }
+    #expect(environment.description == #"ISCSI_DBROOT is no absolute path: "./copy""#)
+    #expect(environment.exitStatus == .invalidArgument)
+  }
+
   @Test("A record is what its lines say one by one, in any order and number", arguments: 0..<200)
   func readsAsLineByLine(seed: Int) throws {
     var generator = SeededGenerator(state: UInt64(seed))

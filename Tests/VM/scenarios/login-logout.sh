@@ -36,6 +36,9 @@ expect_json '.sessions[0].negotiated | .headerDigest == "None" and .dataDigest =
 expect_json ".sessions[0].devices | any(.blockDevice == \"$disk\" and .typeName == \"disk\" and .sizeBytes == $((16 << 20)))"
 expect_json '.sessions[0].timeouts | .replacementTimeoutSeconds == 120 and .noopIntervalSeconds == 5 and .noopTimeoutSeconds == 5'
 
+# The administrator of the target is shown the alias of this machine, which is its name of a host.
+[[ $TARGET != tgt ]] || expect_equal 1 "$(tgtadm_iscsi --op show --mode target | grep -c "Initiator: $INITIATOR_IQN alias: $(hostname)$")"
+
 check_data "$disk" 4
 
 # A second login to the same portal is refused and changes nothing.

@@ -117,6 +117,7 @@ extension DiscoveryMode {
       let name =
         if let own = interface.initiatorName { try InitiatorName(own) } else { try InitiatorNameFile().read() }
       var discovery = SendTargetsDiscovery(initiator: name)
+      discovery.alias = InitiatorNameFile().alias()
       discovery.authentication = record.authentication.authentication
       discovery.timeout = record.loginTimeout + record.activeTimeout
       discovery.loginTimeout = record.loginTimeout

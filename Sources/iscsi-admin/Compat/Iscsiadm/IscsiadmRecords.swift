@@ -11,14 +11,17 @@ struct RecordMachine {
   /// The machine's records, where the environment or the configuration says.
   init(_ base: Iscsiadm.Machine) throws(IscsiadmError) {
     self.base = base
+    var database: RecordDatabase
     do throws(DatabaseError) {
       configuration = try InitiatorConfiguration(path: base.configurationFile)
+      database =
+        if let given = base.database { given } else {
+          try RecordDatabase(
+            override: ProcessEnvironment.value(of: RecordStore.variable), configuration: configuration)
+        }
     } catch {
       throw IscsiadmError(error.exitStatus, error.description)
     }
-    var database =
-      base.database
-      ?? RecordDatabase(override: ProcessEnvironment.value(of: RecordStore.variable), configuration: configuration)
     database.order = .asStored
     self.database = database
   }
