@@ -376,7 +376,9 @@ public struct Initiator: Sendable {
   }
 
   private func encode(_ input: some Encodable) throws(InitiatorError) -> JSONValue {
-    do throws(JSONCodingError) { return try JSONValueEncoder().encode(input) } catch { throw .daemon(.unexpected(error)) }
+    do throws(JSONCodingError) { return try JSONValueEncoder().encode(input) } catch {
+      throw .daemon(.unexpected(error))
+    }
   }
 
   func decode<Output: Decodable>(_ value: JSONValue) throws(VarlinkError) -> Output {
