@@ -107,7 +107,7 @@ struct InterfaceMode {
     }
     // It is there also without the settings.
     var status = ExitStatus.success
-    do throws(IscsiadmError) { try change(name) } catch { status = console.report(error) }
+    do throws(IscsiadmError) { try change(name, InterfaceRecord(name: valid)) } catch { status = console.report(error) }
     console.say("New interface \(name) added\n")
     return status
   }
@@ -128,13 +128,15 @@ struct InterfaceMode {
     "Could not update iface \(name): \(ExitStatus.invalidArgument.openISCSIText)"
   }
 
-  /// Gives an interface and its nodes the settings of the options.
-  private func change(_ name: String) throws(IscsiadmError) {
+  /// Gives an interface and its nodes the settings of the options. One that was just made is known also if its name is that of the
+  /// example, which is none when it is looked for.
+  private func change(_ name: String, _ new: InterfaceRecord? = nil) throws(IscsiadmError) {
     let record = try machine.changing { (changes) throws(IscsiadmError) in
-      guard let stored = try stored(name) else {
+      let stored = try stored(name)
+      guard let known = stored?.record ?? new else {
         throw IscsiadmError(.invalidArgument, "Could not read iface info for \(name).")
       }
-      let record = try updated(stored.record, Self.failure(name))
+      let record = try updated(known, Self.failure(name))
       changes.save(record, over: stored)
       // Each node has a copy of its interface, which may differ from it in the rest.
       let nodes = try machine.reading { () throws(DatabaseError) in
