@@ -63,8 +63,9 @@ public enum SysfsError: DiagnosableError, Hashable {
 public struct Sysfs: Sendable {
   /// How much of a session to read.
   public enum Detail: Int, Comparable, Sendable {
-    /// What a listing shows and what tells sessions apart: transport, target, tag, interface, creator, states, portals, and the
-    /// devices' numbers, states and names.
+    /// What tells sessions apart: transport, target, tag, interface, creator, portals, and the session's own state.
+    case identity
+    /// What a listing shows besides: the other states, and the devices' numbers, states and names.
     case summary
     /// What is agreed on and set besides, without the state of the protocol and what the devices are: what the trees of
     /// `iscsiadm` show.

@@ -12,6 +12,8 @@ package import SystemPackage
 package struct SysfsDirectory: ~Copyable {
   /// The most that one attribute has: a page (kernel: `sysfs_kf_seq_show`).
   private static let attributeLimit = 4096
+  /// More than all attributes of sessions have but the longest lists of words, and what a buffer on the stack may have.
+  private static let usualLimit = 1024
 
   private let descriptor: CInt
 
@@ -85,23 +87,35 @@ package struct SysfsDirectory: ~Copyable {
       return nil
     }
     defer { close(file) }
+    do throws(Errno) {
+      if let text = try Self.text(of: file, limit: Self.usualLimit) { return text }
+      return try Self.text(of: file, limit: Self.attributeLimit)
+    } catch {
+      try Self.rethrowShortage(error)
+      return nil
+    }
+  }
+
+  /// The text of an open attribute, without its line end; nil if there may be more than the limit.
+  private static func text(of file: CInt, limit: Int) throws(Errno) -> String? {
     var failure: Errno?
-    // The buffer lives for the call only; read writes at most its size and gives back how much that was. One read is
-    // enough: sysfs gives an attribute whole.
-    let text: String? = unsafe withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Self.attributeLimit) { buffer in
+    // The buffer lives for the call only; pread writes at most its size and gives back how much that was. One call is
+    // enough: sysfs gives an attribute whole, and again from its beginning.
+    let text: String? = unsafe withUnsafeTemporaryAllocation(of: UInt8.self, capacity: limit) { buffer in
       var count: Int
       repeat {
-        count = unsafe read(file, buffer.baseAddress, buffer.count)
+        count = unsafe pread(file, buffer.baseAddress, buffer.count, 0)
       } while count < 0 && errno == EINTR
       guard count >= 0 else {
         failure = Errno(rawValue: errno)
         return nil
       }
+      guard count < limit || limit == attributeLimit else { return nil }
       var octets = unsafe UnsafeRawBufferPointer(buffer).prefix(count)
       if unsafe octets.last == UInt8(ascii: "\n") { unsafe octets = octets.dropLast() }
       return unsafe String(decoding: octets, as: UTF8.self)
     }
-    if let failure { try Self.rethrowShortage(failure) }
+    if let failure { throw failure }
     return text
   }
 

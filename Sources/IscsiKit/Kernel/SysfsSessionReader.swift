@@ -6,7 +6,7 @@ struct SysfsSessionReader {
   private let detail: Sysfs.Detail
   /// The hosts read so far: sessions of an offload card share one. The memory cannot go stale within an answer: only
   /// a session made after the listing could have a host of the same number, and that session is not in the listing.
-  private var hosts: [HostNumber: HostSnapshot] = [:]
+  private var hosts = HostMemory()
 
   init(detail: Sysfs.Detail) { self.detail = detail }
 
@@ -20,12 +20,12 @@ struct SysfsSessionReader {
     session.tag = try directory.number("tpgt")
     session.interfaceName = try directory.text("ifacename")
     session.creator = try directory.number("creator")
-    session.targetState = try directory.text("target_state").flatMap(KernelTargetState.init)
+    if detail >= .summary { session.targetState = try directory.text("target_state").flatMap(KernelTargetState.init) }
     if detail >= .parameters { try readDetails(of: &session, in: directory) }
     if let device = try directory.directory("device") {
       let names = try device.names()
       session.connection = try connection(of: &session, in: device, names)
-      session.devices = try devices(in: device, names)
+      if detail >= .summary { session.devices = try devices(in: device, names) }
       if let number = Self.hostNumber(of: id, in: sessions) {
         session.host = try host(number, of: device)
         session.transport = session.host?.transport
@@ -161,7 +161,7 @@ struct SysfsSessionReader {
       connection.noopInterval = try directory.number("recv_tmo")
       connection.expStatSN = try directory.number("exp_statsn")
     }
-    let state = try directory.contents("state")
+    let state = detail >= .summary ? try directory.contents("state") : nil
     // Kernels before 5.7 have no `state` here, so that its absence alone does not mean that the connection is gone.
     guard state != nil || device.exists(path) else { return nil }
     connection.state = state.flatMap(KernelConnectionState.init)
@@ -211,12 +211,38 @@ struct SysfsSessionReader {
   private mutating func host(
     _ number: HostNumber, of session: borrowing SysfsDirectory
   ) throws(Errno) -> HostSnapshot? {
-    if let host = hosts[number] { return host }
+    if let host = hosts.host(number) { return host }
     guard let directory = try session.directory(".."),
       let host = try HostSnapshot(number, in: directory, detail)
     else { return nil }
-    hosts[number] = host
+    hosts.remember(host)
     return host
+  }
+}
+
+/// Hosts by number. They come in that order, but for few: a dictionary would be no faster, and the first one of a type takes
+/// the runtime longer than reading a session.
+private struct HostMemory {
+  private var hosts: [HostSnapshot] = []
+
+  /// The host of a number, if it is here.
+  func host(_ number: HostNumber) -> HostSnapshot? {
+    let place = place(of: number)
+    return place < hosts.count && hosts[place].number == number ? hosts[place] : nil
+  }
+
+  /// Takes a host that is not here yet.
+  mutating func remember(_ host: HostSnapshot) { hosts.insert(host, at: place(of: host.number)) }
+
+  /// Where a number is, or would be: how many lower ones there are.
+  private func place(of number: HostNumber) -> Int {
+    var (first, end) = (0, hosts.count)
+    if let last = hosts.last, last.number < number { return end }
+    while first < end {
+      let middle = (first + end) / 2
+      if hosts[middle].number < number { first = middle + 1 } else { end = middle }
+    }
+    return first
   }
 }
 
@@ -234,6 +260,7 @@ extension HostSnapshot {
     if detail >= .full {
       errorHandlingDeadline = SysfsSessionReader.seconds(try directory.text("scsi_host/host\(number)/eh_deadline"))
     }
+    guard detail >= .summary else { return }
     guard let word = try directory.contents("scsi_host/host\(number)/state") else { return nil }
     state = word.isEmpty ? nil : word
   }

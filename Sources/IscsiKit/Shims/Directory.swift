@@ -213,9 +213,14 @@ struct Directory: ~Copyable {
 
   /// A name of one component; everything else is no name.
   private static func checked(_ name: String) throws(Errno) -> String {
-    guard !name.isEmpty, name != ".", name != "..", !name.utf8.contains(where: { $0 == 0 || $0 == 0x2F }) else {
-      throw .invalidArgument
+    var name = name
+    guard !name.isEmpty, name != ".", name != ".." else { throw .invalidArgument }
+    // The octets are lent to the calls, which read no more of them than there are.
+    let isOne = name.withUTF8 { octets in
+      guard let start = octets.baseAddress else { return false }
+      return unsafe memchr(start, 0x2F, octets.count) == nil && memchr(start, 0, octets.count) == nil
     }
+    guard isOne else { throw .invalidArgument }
     return name
   }
 

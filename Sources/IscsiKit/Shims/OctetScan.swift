@@ -32,8 +32,16 @@ enum OctetScan {
     return unsafe left.withUnsafeBytes { left in
       unsafe right.withUnsafeBytes { right in
         var same = 0
+        // Four words at a time: mostly there is no difference, and then one question is enough for all of them.
+        while count - same >= 32 {
+          let (one, other) = (first + same, second + same)
+          let low = unsafe difference(left, one, right, other) | difference(left, one + 8, right, other + 8)
+          let high = unsafe difference(left, one + 16, right, other + 16) | difference(left, one + 24, right, other + 24)
+          if low | high != 0 { break }
+          same += 32
+        }
         while count - same >= 8 {
-          let difference = unsafe word(left, first + same) ^ word(right, second + same)
+          let difference = unsafe difference(left, first + same, right, second + same)
           if difference != 0 { return same + difference.trailingZeroBitCount / 8 }
           same += 8
         }
@@ -73,6 +81,13 @@ enum OctetScan {
       }
       return true
     }
+  }
+
+  /// Which bits of eight octets differ. Whoever asks knows that they are there.
+  private static func difference(
+    _ left: UnsafeRawBufferPointer, _ first: Int, _ right: UnsafeRawBufferPointer, _ second: Int
+  ) -> UInt64 {
+    unsafe word(left, first) ^ word(right, second)
   }
 
   /// The eight octets at an offset, the first one lowest. Whoever asks knows that they are there.

@@ -55,8 +55,12 @@ struct RecordLines: Sendable {
     guard index < ends.count else { return (index..<index, start) }
     let first = index == 0 ? 0 : ends[index - 1]
     let common = OctetScan.commonCount(octets, from: first, text, from: start)
-    var (next, length) = (index, 0)
-    while next < ends.count, ends[next] - first <= common { (next, length) = (next + 1, ends[next] - first) }
-    return (index..<next, start + length)
+    // Bisected: the next one is mostly the last, or one in the middle.
+    var (next, beyond) = (index, ends.count)
+    while next < beyond {
+      let middle = (next + beyond) / 2
+      if ends[middle] - first <= common { next = middle + 1 } else { beyond = middle }
+    }
+    return (index..<next, start + (next > index ? ends[next - 1] - first : 0))
   }
 }

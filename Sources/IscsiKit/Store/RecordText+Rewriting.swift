@@ -53,7 +53,7 @@ extension RecordText {
         guard let (line, content) = text.line(at: start) else { break }
         start = line.upperBound + 1
         guard case .entry(let key, let value) = content else {
-          if !RecordText.isFrame(text.octets[line]) { keep(text.octets[line]) }
+          if !text.isFrame(line) { keep(text.octets[line]) }
           continue
         }
         let name = text.text(key)
@@ -78,10 +78,17 @@ extension RecordText {
     }
   }
 
-  private static func isFrame(_ octets: ArraySlice<UInt8>) -> Bool {
-    let start = octets.drop(while: \.isBlank)
-    if start.starts(with: begin.utf8) { return true }
-    guard start.starts(with: end.utf8) else { return false }
-    return start.dropFirst(end.utf8.count).allSatisfy(\.isBlank)
+  /// Whether a line is one of the two that stand around a record.
+  private func isFrame(_ line: Range<Int>) -> Bool {
+    var start = line.lowerBound
+    while start < line.upperBound, octets[start].isBlank { start += 1 }
+    let rest = start..<line.upperBound
+    if begins(rest, with: Self.beginOctets) { return true }
+    return begins(rest, with: Self.endOctets) && octets[rest].dropFirst(Self.endOctets.count).allSatisfy(\.isBlank)
   }
+
+  private func begins(_ range: Range<Int>, with start: [UInt8]) -> Bool { isAt(range.prefix(start.count), start) }
+
+  private static let beginOctets = Array(begin.utf8)
+  private static let endOctets = Array(end.utf8)
 }

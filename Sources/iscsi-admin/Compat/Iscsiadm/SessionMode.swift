@@ -17,8 +17,8 @@ struct SessionMode {
     }
     try checkOperations()
     guard let action = SessionAction(options) else {
-      // A line shows no more than a summary has.
-      return try list(try sessions(options.printLevel ?? 0 > 0 ? .parameters : .summary))
+      // A line shows no more than which session it is.
+      return try list(try sessions(options.printLevel ?? 0 > 0 ? .parameters : .identity))
     }
     return try SessionActions(machine: machine, console: console)
       .perform(action, on: try sessions(.summary), isOfAll: true)
