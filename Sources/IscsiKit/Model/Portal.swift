@@ -100,7 +100,7 @@ public struct Portal: Hashable, Sendable, CustomStringConvertible {
 
   /// The same with another port where the text names none.
   public init(_ text: String, defaultPort: UInt16) throws(PortalError) {
-    let (address, tagText) = Self.split(text, at: ",")
+    let (address, tagText) = Self.split(text, at: UInt8(ascii: ","))
     var tag: PortalGroupTag?
     if let tagText {
       guard tagText.utf8.allSatisfy(\.isDigit), let value = PortalGroupTag(tagText) else { throw .badTag(tagText) }
@@ -108,15 +108,16 @@ public struct Portal: Hashable, Sendable, CustomStringConvertible {
     }
     var host = address
     var portText: String?
-    if address.hasPrefix("[") {
+    let colon = UInt8(ascii: ":")
+    if address.utf8.first == UInt8(ascii: "[") {
       guard let close = address.firstIndex(of: "]") else { throw .badBrackets }
       host = String(address[address.index(after: address.startIndex)..<close])
       guard host.contains(":") else { throw .badHost(host) }
       let rest = address[address.index(after: close)...]
       guard rest.isEmpty || rest.hasPrefix(":") else { throw .badBrackets }
       portText = rest.isEmpty ? nil : String(rest.dropFirst())
-    } else if address.count(where: { $0 == ":" }) == 1 {
-      (host, portText) = Self.split(address, at: ":")
+    } else if address.utf8.count(where: { $0 == colon }) == 1 {
+      (host, portText) = Self.split(address, at: colon)
     }
     var port = defaultPort
     if let portText {
@@ -136,9 +137,10 @@ public struct Portal: Hashable, Sendable, CustomStringConvertible {
   /// `host:port,tag`, or `host:port` where the tag is not known.
   public var description: String { tag.map { "\(address),\($0)" } ?? address }
 
-  private static func split(_ text: String, at separator: Character) -> (String, String?) {
-    guard let index = text.firstIndex(of: separator) else { return (text, nil) }
-    return (String(text[..<index]), String(text[text.index(after: index)...]))
+  /// By octets: finding out what a character is takes longer than all else here.
+  private static func split(_ text: String, at separator: UInt8) -> (String, String?) {
+    guard let index = text.utf8.firstIndex(of: separator) else { return (text, nil) }
+    return (String(text[..<index]), String(text[text.utf8.index(after: index)...]))
   }
 }
 

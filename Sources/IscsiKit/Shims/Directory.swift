@@ -142,14 +142,14 @@ struct Directory: ~Copyable {
   }
 
   /// Makes a symbolic link in the place of one that is there.
-  func makeLink(_ name: String, to target: FilePath) throws(Errno) {
+  func makeLink(_ name: String, to target: String) throws(Errno) {
     let name = try Self.checked(name)
-    if linkTarget(name) == target.string { return }
     // The strings are lent to the calls.
-    if unsafe symlinkat(target.string, descriptor, name) == 0 { return }
+    if unsafe symlinkat(target, descriptor, name) == 0 { return }
     guard errno == EEXIST else { throw Self.failure }
+    if linkTarget(name) == target { return }
     try remove(name)
-    guard unsafe symlinkat(target.string, descriptor, name) == 0 else { throw Self.failure }
+    guard unsafe symlinkat(target, descriptor, name) == 0 else { throw Self.failure }
   }
 
   /// Where a symbolic link points to; nil if there is none.

@@ -35,9 +35,11 @@ enum OctetScan {
         // Four words at a time: mostly there is no difference, and then one question is enough for all of them.
         while count - same >= 32 {
           let (one, other) = (first + same, second + same)
-          let low = unsafe difference(left, one, right, other) | difference(left, one + 8, right, other + 8)
-          let high = unsafe difference(left, one + 16, right, other + 16) | difference(left, one + 24, right, other + 24)
-          if low | high != 0 { break }
+          var bits = unsafe difference(left, one, right, other)
+          unsafe bits |= difference(left, one + 8, right, other + 8)
+          unsafe bits |= difference(left, one + 16, right, other + 16)
+          unsafe bits |= difference(left, one + 24, right, other + 24)
+          if bits != 0 { break }
           same += 32
         }
         while count - same >= 8 {

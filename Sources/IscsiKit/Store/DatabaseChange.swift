@@ -8,7 +8,7 @@ enum DatabaseChange: Hashable {
   /// A file that is there is for its owner alone from now on.
   case restrict([String])
   /// A symbolic link points there from now on.
-  case link([String], to: FilePath)
+  case link([String], to: String)
   /// A file, or a link, is gone; so are folders that become empty by it, but those right below the root.
   case remove([String])
 }

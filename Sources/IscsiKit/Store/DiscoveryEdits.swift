@@ -69,10 +69,11 @@ public struct DiscoveryDeletionEdit: RecordEdit {
     let found = try selection.find(in: database)
     plan.warn(of: found.problems)
     if found.records.isEmpty { plan.refuse(.noDiscovery(selection.portal)) }
+    var finder = NodeFinder(in: database)
     for stored in found.records {
       var nodes: [NodeRecord] = []
       for (_, location) in try database.locations(from: .discovery(stored.record)) {
-        if let node = try database.node(at: location) { nodes.append(node.record) }
+        if let node = try finder.node(at: location) { nodes.append(node.record) }
       }
       plan.delete(stored, finding: nodes, unless: uses)
     }

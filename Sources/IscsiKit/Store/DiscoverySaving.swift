@@ -69,8 +69,9 @@ public struct FoundNodesEdit: RecordEdit {
     let discovery = try database.asStored(discovery)
     let records = made(by: discovery).filter { taken.insert(NodeLocation(of: $0).path).inserted }
     var others = NodesByPlace(discovery)
+    var finder = NodeFinder(in: database)
     for record in records {
-      if let stored = try database.node(at: NodeLocation(of: record), orOlderOver: record.interface.name) {
+      if let stored = try finder.node(at: NodeLocation(of: record), orOlderOver: record.interface.name) {
         plan.change(stored, to: stored.record)
       } else if let stored = try others.take(like: record, besides: &taken, from: database) {
         var moved = stored.record
@@ -165,8 +166,9 @@ struct VanishedNodesEdit: RecordEdit {
       throw .failed("read", path: path, errno)
     }
     let interfaces = InterfaceRecord.builtIn + (try database.interfaces().records.map(\.record))
+    var finder = NodeFinder(in: database)
     for node in nodes {
-      guard let stored = try database.node(at: NodeLocation(of: node)), stored.record.isFound(by: discovery) else {
+      guard let stored = try finder.node(at: NodeLocation(of: node)), stored.record.isFound(by: discovery) else {
         continue
       }
       if isEdited(stored, among: interfaces) {
@@ -211,8 +213,9 @@ extension RecordDatabase {
     // What an iSNS server has found before it had a record is among that of all servers.
     if discovery.kind == .isns { locations += try self.locations(from: .isns).map(\.location) }
     var nodes: [NodeRecord] = []
+    var finder = NodeFinder(in: self)
     for location in locations {
-      if let node = try node(at: location)?.record, node.isFound(by: discovery) { nodes.append(node) }
+      if let node = try finder.node(at: location)?.record, node.isFound(by: discovery) { nodes.append(node) }
     }
     return nodes
   }

@@ -32,11 +32,13 @@ public struct NodeLines {
   public init(_ form: Form) { self.form = form }
 
   /// The octets of a record's lines, with their ends.
-  public mutating func octets(of record: NodeRecord) -> [UInt8] { lines(of: record).octets }
-
-  /// A record's lines, one a key of its layout.
-  mutating func lines(of record: NodeRecord) -> RecordLines {
+  public mutating func octets(of record: NodeRecord) -> [UInt8] {
     var record = record
+    return lines(of: &record).octets
+  }
+
+  /// The lines of a record, which is left as it is: one a key of its layout.
+  mutating func lines(of record: inout NodeRecord) -> RecordLines {
     let layout = form == .stored ? record.storedLayout : record.shownLayout
     if let last, last.layout === layout {
       let unlike = layout.identityKeys.filter { !layout.keys[$0].isSame(in: &record, &last.record) }

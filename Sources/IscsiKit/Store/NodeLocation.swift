@@ -11,7 +11,7 @@ public struct NodeLocation: Hashable, Sendable {
   let interface: String?
 
   /// Where a record belongs.
-  init(of record: NodeRecord) {
+  init(of record: borrowing NodeRecord) {
     target = record.target.description
     portal = PortalFileName(
       address: record.portal.host.description, port: record.portal.port, tag: record.portal.tag)

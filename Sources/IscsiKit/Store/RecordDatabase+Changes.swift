@@ -16,13 +16,25 @@ extension RecordDatabase {
     return result
   }
 
+  /// Lets `body` look and collect changes that nobody makes, for what it finds. It waits for no right to change anything.
+  public func preview<Result>(
+    _ body: (inout Changes) throws(DatabaseError) -> Result
+  ) throws(DatabaseError) -> Result {
+    var changes = Changes(database: self)
+    return try body(&changes)
+  }
+
   /// Changes that are made together.
   public struct Changes {
     let database: RecordDatabase
     fileprivate var pending: [DatabaseChange] = []
     private var nodeLines = NodeLines(.stored)
+    private let root: String
 
-    fileprivate init(database: RecordDatabase) { self.database = database }
+    fileprivate init(database: RecordDatabase) {
+      self.database = database
+      root = database.root.string
+    }
 
     /// Stores the record of a node.
     ///
@@ -33,11 +45,12 @@ extension RecordDatabase {
     ///   - dropsOlderForm: Whether one of its portal in the older form goes, too, if the tag is known. That is open-iscsi's way,
     ///     which does not ask of which interface it is.
     public mutating func save(
-      _ record: NodeRecord, over stored: Stored<NodeRecord>? = nil, isNew: Bool = false, dropsOlderForm: Bool = true
+      _ record: consuming NodeRecord, over stored: Stored<NodeRecord>? = nil, isNew: Bool = false,
+      dropsOlderForm: Bool = true
     ) {
       let location = NodeLocation(of: record)
       let text = (stored?.text ?? RecordText()).rewritten(
-        nodeLines.lines(of: record), keys: record.storedLayout.names, isKnown: { NodeRecord.keys[$0] != nil })
+        nodeLines.lines(of: &record), keys: record.storedLayout.names, isKnown: { NodeRecord.keys[$0] != nil })
       // What is changed in its place has its link, and of thousands nothing else has to be looked at. The link of what an iSNS server
       // has told of moves when the server gets a record.
       if !isNew, let stored, stored.path == location.path,
@@ -51,7 +64,7 @@ extension RecordDatabase {
       pending += (old.filter { !links.contains($0) } + links.dropFirst()).map { .remove($0) }
       if let link = links.first {
         let folder = location.path.dropLast().joined(separator: "/")
-        pending.append(.link(link, to: database.root.appending(folder)))
+        pending.append(.link(link, to: "\(root)/\(folder)"))
       }
       if isNew, stored != nil { pending.append(.restrict(location.path)) }
       pending.append(.put(location.path, text))
@@ -107,8 +120,9 @@ extension RecordDatabase {
     public mutating func delete(
       _ stored: Stored<DiscoveryRecord>, unless isKept: (NodeRecord) -> Bool
     ) throws(DatabaseError) {
+      var finder = NodeFinder(in: database)
       for (link, location) in try database.locations(from: .discovery(stored.record)) {
-        if let node = try database.node(at: location), !isKept(node.record) { delete(node) }
+        if let node = try finder.node(at: location), !isKept(node.record) { delete(node) }
         deleteLink(link, of: stored.record)
       }
       pending.append(.remove(stored.path))

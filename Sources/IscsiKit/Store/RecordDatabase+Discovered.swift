@@ -36,13 +36,14 @@ extension RecordDatabase.Changes {
     let discovery = try database.asStored(discovery)
     var records: [NodeRecord] = []
     var locations: Set<NodeLocation> = []
+    var finder = NodeFinder(in: database)
     for (interface, targets) in found {
       for target in targets {
         for portal in target.portals {
           var record = configuration.node(target.name, at: portal, over: interface, foundBy: discovery)
           let location = NodeLocation(of: record)
           locations.insert(location)
-          let stored = try database.node(at: location, orOlderOver: interface.name)
+          let stored = try finder.node(at: location, orOlderOver: interface.name)
           if effects.contains(stored == nil ? .add : .reset) {
             save(record, over: stored?.isInOlderForm == true ? nil : stored, isNew: true)
           } else if let stored {
@@ -71,8 +72,9 @@ extension RecordDatabase.Changes {
     firmware found: [NodeRecord], _ effects: DiscoveryEffects, unless isKept: (NodeRecord) -> Bool
   ) throws(DatabaseError) -> [NodeRecord] {
     var records: [NodeRecord] = []
+    var finder = NodeFinder(in: database)
     for record in found {
-      let stored = try database.node(at: NodeLocation(of: record))
+      let stored = try finder.node(at: NodeLocation(of: record))
       if effects.contains(stored == nil ? .add : .reset) {
         save(record, over: stored, isNew: true)
         records.append(record)
@@ -83,7 +85,7 @@ extension RecordDatabase.Changes {
     guard effects.contains(.remove) else { return records }
     let locations = Set(found.map { NodeLocation(of: $0) })
     for (_, location) in try database.locations(from: .firmware) where !locations.contains(location) {
-      guard let stored = try database.node(at: location), stored.record.discoveryKind == .firmware else { continue }
+      guard let stored = try finder.node(at: location), stored.record.discoveryKind == .firmware else { continue }
       if !isKept(stored.record) { delete(stored) }
     }
     return records
@@ -98,8 +100,9 @@ extension RecordDatabase.Changes {
     func stays(_ stored: RecordDatabase.Stored<NodeRecord>, _ location: NodeLocation) -> Bool {
       !places.contains(location.withoutTag) && isKept(stored.record)
     }
+    var finder = NodeFinder(in: database)
     for (link, location) in try database.locations(from: .discovery(discovery)) where !found.contains(location) {
-      if let stored = try database.node(at: location) {
+      if let stored = try finder.node(at: location) {
         if !stays(stored, location) { delete(stored) }
       } else {
         deleteLink(link, of: discovery)
@@ -108,7 +111,7 @@ extension RecordDatabase.Changes {
     // Without a record of the server, nothing but the nodes' own ones tells which it has found.
     guard discovery.kind == .isns else { return }
     for (_, location) in try database.locations(from: .isns) where !found.contains(location) {
-      if let stored = try database.node(at: location), stored.record.isFound(by: discovery), !stays(stored, location) {
+      if let stored = try finder.node(at: location), stored.record.isFound(by: discovery), !stays(stored, location) {
         delete(stored)
       }
     }

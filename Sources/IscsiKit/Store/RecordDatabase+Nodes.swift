@@ -40,58 +40,21 @@ extension RecordDatabase {
     return reading.listing.problems
   }
 
-  /// The record of a node over an interface; nil if there is none.
-  func node(at location: NodeLocation) throws(DatabaseError) -> Stored<NodeRecord>? {
-    var listing = Listing<NodeRecord>()
-    return try node(at: location, &listing)
-  }
-
-  /// The record of a node over an interface; also one in the older form, which is as much its user's.
-  func node(
-    at location: NodeLocation, orOlderOver interface: InterfaceName
-  ) throws(DatabaseError) -> Stored<NodeRecord>? {
-    guard let nodes = try open(.nodes) else { return nil }
-    var reading = NodeReading(over: location.interface.flatMap(InterfaceName.init))
-    let target = location.target
-    guard let folder = open(target, in: nodes, [Folder.nodes.rawValue, target], &reading.listing) else { return nil }
-    var found: Stored<NodeRecord>?
-    try readNodes(of: target, at: location.portal, in: folder, &reading) { found = found ?? $0 }
-    if found == nil, let older = location.inOlderForm {
-      reading = NodeReading(over: interface)
-      try readNodes(of: target, at: older.portal, in: folder, &reading) { found = found ?? $0 }
-    }
-    return found
-  }
-
-  /// The record of a node; what is wrong with its file is noted.
-  func node<Record>(
-    at location: NodeLocation, _ notes: inout Listing<Record>
-  ) throws(DatabaseError) -> Stored<NodeRecord>? {
-    guard let nodes = try open(.nodes) else { return nil }
-    var reading = NodeReading(over: location.interface.flatMap(InterfaceName.init))
-    defer { notes.problems += reading.listing.problems }
-    let target = location.target
-    guard let folder = open(target, in: nodes, [Folder.nodes.rawValue, target], &reading.listing) else { return nil }
-    var found: Stored<NodeRecord>?
-    try readNodes(of: target, at: location.portal, in: folder, &reading) { found = found ?? $0 }
-    return found
-  }
-
   /// How nodes are read, and what was found besides them.
-  private struct NodeReading {
+  fileprivate struct NodeReading {
     /// The interface that is meant; nil is any.
-    let interface: InterfaceName?
+    var interface: InterfaceName?
     /// Whether a record of the same portal in the older form is beside those that are read.
     var isBesideOlderForm = true
     /// The problems; what is read is handed over.
     var listing = Listing<NodeRecord>()
     var reader = NodeReader()
 
-    init(over interface: InterfaceName?) { self.interface = interface }
+    init(over interface: InterfaceName? = nil) { self.interface = interface }
   }
 
   /// Reads what a portal has: a folder of records, or one record in the older form.
-  private func readNodes(
+  fileprivate func readNodes(
     of target: String, at portal: PortalFileName, in folder: borrowing Directory, _ reading: inout NodeReading,
     _ body: (Stored<NodeRecord>) -> Void
   ) throws(DatabaseError) {
@@ -119,5 +82,53 @@ extension RecordDatabase {
     } catch {
       reading.listing.note(path, .record(error))
     }
+  }
+}
+
+/// Finds records of nodes by their places, one after the other, as long as nobody makes or deletes any: the folder of nodes is
+/// opened once, and each record is read as what it has other than one before it.
+struct NodeFinder {
+  private let database: RecordDatabase
+  private var reading = RecordDatabase.NodeReading()
+  private var folder: OpenFolder?
+  private var hasLooked = false
+
+  /// What was wrong with the files so far.
+  var problems: [RecordProblem] { reading.listing.problems }
+
+  /// Looks in a database.
+  init(in database: RecordDatabase) { self.database = database }
+
+  /// The record of a node over an interface; nil if there is none.
+  mutating func node(
+    at location: NodeLocation
+  ) throws(DatabaseError) -> RecordDatabase.Stored<NodeRecord>? {
+    try node(of: location.target, at: location.portal, over: location.interface.flatMap(InterfaceName.init))
+  }
+
+  /// The record of a node over an interface; also one in the older form, which is as much its user's.
+  mutating func node(
+    at location: NodeLocation, orOlderOver interface: InterfaceName
+  ) throws(DatabaseError) -> RecordDatabase.Stored<NodeRecord>? {
+    if let found = try node(at: location) { return found }
+    guard let older = location.inOlderForm else { return nil }
+    return try node(of: older.target, at: older.portal, over: interface)
+  }
+
+  private mutating func node(
+    of target: String, at portal: PortalFileName, over interface: InterfaceName?
+  ) throws(DatabaseError) -> RecordDatabase.Stored<NodeRecord>? {
+    if !hasLooked {
+      if let nodes = try database.open(.nodes) { folder = OpenFolder(nodes) }
+      hasLooked = true
+    }
+    let path = [RecordDatabase.Folder.nodes.rawValue, target]
+    guard let folder, let records = database.open(target, in: folder.directory, path, &reading.listing) else {
+      return nil
+    }
+    reading.interface = interface
+    var found: RecordDatabase.Stored<NodeRecord>?
+    try database.readNodes(of: target, at: portal, in: records, &reading) { found = found ?? $0 }
+    return found
   }
 }

@@ -213,10 +213,11 @@ public struct RecordDatabase: Sendable {
   /// The nodes of an origin, in the order of their links; the older form of records has none.
   public func nodes(from origin: Origin) throws(DatabaseError) -> Listing<NodeRecord> {
     var listing = Listing<NodeRecord>()
+    var finder = NodeFinder(in: self)
     for (_, location) in try locations(from: origin) {
-      let found = try node(at: location, &listing)
-      if let found { listing.records.append(found) }
+      if let found = try finder.node(at: location) { listing.records.append(found) }
     }
+    listing.problems = finder.problems
     return listing
   }
 

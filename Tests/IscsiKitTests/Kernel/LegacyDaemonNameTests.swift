@@ -109,7 +109,7 @@ struct LegacyDaemonNameTests {
     try tree.makeDirectory("proc/77")
     try tree.set("proc/77/status", to: .text("Name:\tiscsid\nUid:\t\(user)\t\(user)\t\(user)\t\(user)"))
     try tree.set("proc/77/comm", to: .text("iscsid"))
-    try Directory(path: proc.appending("77")).makeLink("exe", to: FilePath(program))
+    try Directory(path: proc.appending("77")).makeLink("exe", to: program)
     #expect(LegacyDaemonName.isOpenISCSIRunning(as: [0], processes: proc) == expected)
   }
 

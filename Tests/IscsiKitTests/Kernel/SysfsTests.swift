@@ -53,6 +53,18 @@ struct SysfsTests {
     #expect(try Sysfs(root: tree.root).sessions(.summary) == [expected])
   }
 
+  @Test("what tells sessions apart is read without their devices and the states of others")
+  func identity() throws {
+    let tree = try SysfsTree()
+    try tree.add(.example(1))
+    var expected = try #require(try Sysfs(root: tree.root).sessions(.summary).first)
+    expected.targetState = nil
+    expected.connection?.state = nil
+    expected.host?.state = nil
+    expected.devices = []
+    #expect(try Sysfs(root: tree.root).sessions(.identity) == [expected])
+  }
+
   @Test("the detail of devices has what they are, and none of their timers")
   func devicesAlone() throws {
     let tree = try SysfsTree()
@@ -276,7 +288,7 @@ struct SysfsTests {
 
   @Test(
     "one answer opens each file at most once, and never one with a secret",
-    arguments: [Sysfs.Detail.complete, .full, .devices, .parameters, .summary])
+    arguments: [Sysfs.Detail.complete, .full, .devices, .parameters, .summary, .identity])
   func opens(_ detail: Sysfs.Detail) throws {
     let tree = try SysfsTree()
     var first = SessionSnapshot.example(1)

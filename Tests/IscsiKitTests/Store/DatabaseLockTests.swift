@@ -35,7 +35,7 @@ struct DatabaseLockTests {
     let process = processes.appending("\(number)")
     try AtomicFile.makeDirectory(process)
     try AtomicFile.write(Array("\(command)\n".utf8), to: process.appending("comm"))
-    try Directory(path: process).makeLink("exe", to: executable)
+    try Directory(path: process).makeLink("exe", to: executable.string)
   }
 
   @Test("It has open-iscsi's link while it is held, and no longer")
@@ -67,7 +67,7 @@ struct DatabaseLockTests {
     #expect(unsafe chmod(files.locks.string, 0o755) == 0)
     #expect(try take())
     let other = files.base.appending("link")
-    try Directory(path: files.base).makeLink("link", to: files.locks)
+    try Directory(path: files.base).makeLink("link", to: files.locks.string)
     #expect(throws: DatabaseError.failed("lock", path: other.string, .notDirectory)) {
       _ = try DatabaseLock(in: other, processes: processes)
     }

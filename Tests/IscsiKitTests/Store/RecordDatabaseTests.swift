@@ -153,7 +153,7 @@ struct RecordDatabaseTests {
     let outside = files.base.appending("outside")
     try AtomicFile.makeDirectory(outside)
     let nodes = try Directory(path: files.root.appending("nodes"))
-    try nodes.makeLink("iqn.2026-11.org.example:linked", to: outside)
+    try nodes.makeLink("iqn.2026-11.org.example:linked", to: outside.string)
     try nodes.directory("iqn.2026-11.org.example:a").directory("10.0.0.1,3260,1").makeLink("link", to: "/etc/passwd")
     let listing = try database.nodes()
     #expect(listing.records.count == 1)

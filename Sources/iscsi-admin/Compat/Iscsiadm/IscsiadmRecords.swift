@@ -67,13 +67,17 @@ struct RecordMachine {
     let present = PresentSessions(effects.contains(.remove) ? try sessions() : [])
     try present.lookUpNames(in: self, .init())
     var kept: [NodeRecord] = []
-    let nodes = try changing { (changes) throws(DatabaseError) in
+    func merge(_ changes: inout RecordDatabase.Changes) throws(DatabaseError) -> [NodeRecord] {
       try body(&changes) { record in
         let isKept = present.mayUse(record)
         if isKept { kept.append(record) }
         return isKept
       }
     }
+    // What changes nothing waits for nobody, and needs no right to.
+    let nodes =
+      effects.isEmpty
+      ? try reading { () throws(DatabaseError) in try database.preview(merge) } : try changing(merge)
     for record in kept { console.warn(NodeText.refusedRemoval(record)) }
     return nodes
   }

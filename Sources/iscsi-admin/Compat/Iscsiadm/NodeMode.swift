@@ -200,17 +200,16 @@ struct NodeMode {
     guard !selection.isEmpty else { throw Self.noRecords }
     var failures: [RecordUpdateFailure] = []
     var problems: [RecordProblem] = []
-    let count = try machine.changing { (changes) throws(DatabaseError) -> Int in
-      let listing = try machine.database.nodes(selection.nodes)
-      problems = listing.problems
-      for stored in listing.records {
+    var count = 0
+    try machine.changing { (changes) throws(DatabaseError) in
+      problems = try machine.database.forEachNode(selection.nodes) { stored in
+        count += 1
         do throws(RecordUpdateFailure) {
           changes.save(try stored.record.updated(by: parameters, console), over: stored)
         } catch {
           failures.append(error)
         }
       }
-      return listing.records.count
     }
     console.warn(of: problems)
     guard count > 0 else { throw Self.noRecords }
@@ -225,13 +224,12 @@ struct NodeMode {
     try present.lookUpNames(in: machine, selection.nodes)
     var kept: [NodeRecord] = []
     var problems: [RecordProblem] = []
-    let count = try machine.changing { (changes) throws(DatabaseError) -> Int in
-      let listing = try machine.database.nodes(selection.nodes)
-      problems = listing.problems
-      for stored in listing.records {
+    var count = 0
+    try machine.changing { (changes) throws(DatabaseError) in
+      problems = try machine.database.forEachNode(selection.nodes) { stored in
+        count += 1
         if present.mayUse(stored.record) { kept.append(stored.record) } else { changes.delete(stored) }
       }
-      return listing.records.count
     }
     console.warn(of: problems)
     guard count > 0 else { throw Self.noRecords }
