@@ -84,8 +84,9 @@ $(VARLINK_PYTHON): | setup-unit
 $(PROMTOOL):
 	Scripts/unpack-promtool .build/promtool
 
-executable-test: $(ISCSI_ADMIN) ## that the executable is static, stripped and lean, and answers
+executable-test: $(ISCSI_ADMIN) $(MANUAL)/iscsi-admin.8 ## that the executable is static, stripped and lean, answers, and is installed and removed whole
 	Scripts/check-executable $(ISCSI_ADMIN)
+	Scripts/check-install $(ISCSI_ADMIN) $(MANUAL) $(COMPAT_NAMES)
 
 # One of the examples, as the scenarios run it.
 $(EXAMPLE): $(SOURCES) $(wildcard Examples/*/*) | $(ISCSI_ADMIN)
@@ -155,6 +156,9 @@ install-compat: $(ISCSI_ADMIN) $(MANUAL)/iscsi-admin.8 ## the same, and open-isc
 	$(INSTALL)
 	Scripts/install-compat $(COMPAT_PLACES) $(COMPAT_NAMES)
 
+uninstall: $(ISCSI_ADMIN) $(MANUAL)/iscsi-admin.8 ## remove all that install, install-compat and install-initramfs of this version put there
+	Scripts/uninstall "$(ISCSI_ADMIN)" "$(MANUAL)" "$(DESTDIR)" "$(PREFIX)" "$(SBINDIR)" $(COMPAT_NAMES)
+
 ##@ Set up
 
 setup: setup-build setup-vm setup-unit setup-lint ## install missing Debian packages (needs root or sudo)
@@ -178,4 +182,4 @@ help: ## this list
 	@awk 'BEGIN { FS = ":.*##" } /^##@/ { printf "\n%s\n", substr($$0, 5) } \
 	  /^[a-z-]+:.*##/ { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: build debug demo docs vm test unit-test executable-test vm-test test-faults test-boot test-boot-long test-all soak differential bench lint man install install-compat install-initramfs setup setup-build setup-vm setup-unit setup-lint clean help
+.PHONY: build debug demo docs vm test unit-test executable-test vm-test test-faults test-boot test-boot-long test-all soak differential bench lint man install install-compat install-initramfs uninstall setup setup-build setup-vm setup-unit setup-lint clean help

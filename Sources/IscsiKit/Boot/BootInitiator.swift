@@ -38,7 +38,7 @@ public final class BootInitiator: Sendable {
     var machine = machine
     machine.alias = try? await DedicatedThread.run { () throws(KernelError) in
       _ = try? TransportModule.load("sd_mod", making: driver, until: .now + .seconds(10))
-      return BootSources().nameFile.alias()
+      return BootSources().nameFile.contents().alias
     }
     await self.init(machine, link: link)
   }

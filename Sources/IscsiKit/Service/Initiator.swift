@@ -93,19 +93,18 @@ public struct Initiator: Sendable {
   ///
   /// - Parameters:
   ///   - input: What to ask and how.
-  ///   - defaultInitiator: Gives our name, if the input has none.
+  ///   - defaultInitiator: Gives our name, if the input has none; without it that is the machine's.
   /// - Returns: The answer.
   /// - Throws: `InitiatorNameFileError`, `LoginDescriptionError` or `InitiatorError`.
   public func discoverHere(
     _ input: InitiatorTypes.DiscoverInput,
-    defaultInitiator: () throws(InitiatorNameFileError) -> InitiatorName = { () throws(InitiatorNameFileError) in
-      try InitiatorNameFile().read()
-    }
+    defaultInitiator: (() throws(InitiatorNameFileError) -> InitiatorName)? = nil
   ) async throws -> InitiatorTypes.Discovery {
-    let name = input.initiator == nil ? try defaultInitiator() : nil
+    let file = InitiatorNameFile().contents()
+    let name = input.initiator == nil ? try defaultInitiator?() ?? file.name : nil
     let login = LoginDescription(discovering: input)
     let (discovery, portal) = try login.discovery(
-      initiator: name, alias: InitiatorNameFile().alias(), timeout: input.timeout, sysfs: "/sys")
+      initiator: name, alias: file.alias, timeout: input.timeout, sysfs: "/sys")
     do throws(OperationError) {
       return InitiatorTypes.Discovery(try await discovery.run(at: portal))
     } catch {

@@ -53,8 +53,9 @@ final class MachineName: Sendable {
 
   private func look() async throws(WaitError) -> Result<InitiatorName, InitiatorNameFileError> {
     try await Self.pool.run(until: .now + timeout) { [self] in
-      if let alias = file.alias() { lastAlias.withLock { $0 = alias } }
-      return Result { () throws(InitiatorNameFileError) in try file.read() }
+      let contents = file.contents()
+      if let alias = contents.alias { lastAlias.withLock { $0 = alias } }
+      return Result { () throws(InitiatorNameFileError) in try contents.name }
     }
   }
 }

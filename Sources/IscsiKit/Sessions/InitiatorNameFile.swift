@@ -48,31 +48,43 @@ public struct InitiatorNameFile: Hashable, Sendable {
   /// A file at `path`.
   public init(path: FilePath = InitiatorNameFile.standardPath) { self.path = path }
 
-  /// Reads the name.
-  public func read() throws(InitiatorNameFileError) -> InitiatorName {
-    let contents: FileContents
-    do { contents = try FileContents(of: path, limit: Self.sizeLimit) } catch {
-      throw .unreadable(path: path.string, error)
+  /// What a file has at some time: name and alias of one reading.
+  public struct Contents: Sendable {
+    private let path: FilePath
+    private let text: Result<String, Errno>
+
+    fileprivate init(of path: FilePath) {
+      self.path = path
+      text = Result { () throws(Errno) in
+        String(decoding: try FileContents(of: path, limit: sizeLimit).octets, as: UTF8.self)
+      }
     }
-    guard let value = Self.value(in: String(decoding: contents.octets, as: UTF8.self)) else {
-      throw .noName(path: path.string)
+
+    /// The machine's name.
+    public var name: InitiatorName {
+      get throws(InitiatorNameFileError) {
+        let text: String
+        do throws(Errno) { text = try self.text.get() } catch { throw .unreadable(path: path.string, error) }
+        guard let value = InitiatorNameFile.value(in: text) else { throw .noName(path: path.string) }
+        do { return try InitiatorName(value) } catch { throw .badName(path: path.string, error) }
+      }
     }
-    do { return try InitiatorName(value) } catch { throw .badName(path: path.string, error) }
+
+    /// What targets' administrators are shown of this machine beside its name: the value of the first line whose key is
+    /// `InitiatorAlias`, or else the host's name, as with open-iscsi. Only an alias that can be sent; nil if there is none, or if
+    /// the file is there and cannot be read.
+    public var alias: String? {
+      if case .failure(let error) = text, error != .noSuchFileOrDirectory { return nil }
+      let alias = (try? text.get()).flatMap { InitiatorNameFile.value(of: "InitiatorAlias", in: $0) }
+      return alias.flatMap { LoginConfiguration.isAlias($0) ? $0 : nil } ?? InitiatorNameFile.hostName
+    }
   }
 
-  /// Reads what targets' administrators are shown of this machine beside its name: the value of the first line whose key is
-  /// `InitiatorAlias`, or else the host's name, as with open-iscsi.
-  ///
-  /// - Returns: An alias that can be sent; nil if there is none, or if the file is there and cannot be read.
-  public func alias() -> String? {
-    let octets: [UInt8]
-    do throws(Errno) { octets = try FileContents(of: path, limit: Self.sizeLimit).octets } catch {
-      guard error == .noSuchFileOrDirectory else { return nil }
-      octets = []
-    }
-    let alias = Self.value(of: "InitiatorAlias", in: String(decoding: octets, as: UTF8.self))
-    return alias.flatMap { LoginConfiguration.isAlias($0) ? $0 : nil } ?? Self.hostName
-  }
+  /// Reads the file. What is wrong with it is told to who asks for the name.
+  public func contents() -> Contents { Contents(of: path) }
+
+  /// Reads the name alone.
+  public func read() throws(InitiatorNameFileError) -> InitiatorName { try contents().name }
 
   /// The host's name; nil if it has none.
   static var hostName: String? {

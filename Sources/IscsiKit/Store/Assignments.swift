@@ -56,9 +56,7 @@ public struct Assignments: Hashable, Sendable, CustomStringConvertible, CustomRe
       if record != before { try Self.checkRange(of: assignment) }
     }
     // After all of them: the address may be among them.
-    if let interface = record as? InterfaceRecord, let lost = list.first(where: { interface.lacks($0.key) }) {
-      throw .otherIPVersion(key: lost.key)
-    }
+    if let lost = list.first(where: { record.lacks($0.key) }) { throw .otherIPVersion(key: lost.key) }
     return record
   }
 

@@ -341,9 +341,14 @@ public protocol KeyedRecord: Hashable, Sendable {
   ///   - value: The value as it stands in files.
   /// - Throws: `unknownKey`, `identity`, or `badValue`; the record is as it was then.
   mutating func set(_ key: String, to value: String) throws(RecordError)
+  /// Whether a key is one of its kind that its own file does not have, as it is of the other version of IP.
+  func lacks(_ key: String) -> Bool
 }
 
 extension KeyedRecord {
+  /// No record but an interface's lacks a key.
+  public func lacks(_ key: String) -> Bool { false }
+
   /// The keys that its file has where they have a value; listings show them without one too, in this order.
   public var shownKeys: [RecordKey<Self>] { shownLayout.keys }
 

@@ -28,9 +28,9 @@ struct LocalFileTests {
     ])
   func alias(text: String, alias: String?) throws {
     let file = try TemporaryFile(text)
-    let host = InitiatorNameFile(path: "/nonexistent/name").alias()
+    let host = InitiatorNameFile(path: "/nonexistent/name").contents().alias
     #expect(host?.isEmpty != true)
-    #expect(InitiatorNameFile(path: file.path).alias() == alias ?? host)
+    #expect(InitiatorNameFile(path: file.path).contents().alias == alias ?? host)
   }
 
   @Test("A file without a usable name says why, and what to do")

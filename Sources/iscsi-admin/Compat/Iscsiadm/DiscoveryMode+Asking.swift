@@ -114,10 +114,10 @@ extension DiscoveryMode {
     _ record: DiscoveryRecord, as interface: InterfaceRecord
   ) throws(IscsiadmError) -> SendTargetsDiscovery {
     do {
-      let name =
-        if let own = interface.initiatorName { try InitiatorName(own) } else { try InitiatorNameFile().read() }
+      let file = InitiatorNameFile().contents()
+      let name = if let own = interface.initiatorName { try InitiatorName(own) } else { try file.name }
       var discovery = SendTargetsDiscovery(initiator: name)
-      discovery.alias = InitiatorNameFile().alias()
+      discovery.alias = file.alias
       discovery.authentication = record.authentication.authentication
       discovery.timeout = record.loginTimeout + record.activeTimeout
       discovery.loginTimeout = record.loginTimeout
