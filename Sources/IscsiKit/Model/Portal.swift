@@ -111,7 +111,7 @@ public struct Portal: Hashable, Sendable, CustomStringConvertible {
     let colon = UInt8(ascii: ":")
     if address.utf8.first == UInt8(ascii: "[") {
       guard let close = address.firstIndex(of: "]") else { throw .badBrackets }
-      host = String(address[address.index(after: address.startIndex)..<close])
+      host = String(address[address.utf8.index(after: address.startIndex)..<close])
       guard host.contains(":") else { throw .badHost(host) }
       let rest = address[address.index(after: close)...]
       guard rest.isEmpty || rest.hasPrefix(":") else { throw .badBrackets }

@@ -74,7 +74,7 @@ actor BackgroundDiscovery {
       let listing = try await blocking(Self.readTimeout) { [records] in try records.discoveries() }
       let found = listing.records.map(\.record)
       let before = schedule.keys
-      let gone = schedule.update(found, isComplete: listing.problems.isEmpty, at: .now)
+      let gone = schedule.update(found, isComplete: listing.isComplete, at: .now)
       for key in gone { forget(key) }
       for key in schedule.keys.subtracting(before) { log.info("\(key): repeated from now on") }
       tell(listing.problems.map(\.description).joined(separator: "; "), of: .records)

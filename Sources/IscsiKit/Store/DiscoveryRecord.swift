@@ -132,6 +132,19 @@ public struct DiscoveryRecord: KeyedRecord {
   ///
   /// - Throws: What makes the text no record of a discovery.
   public init(_ text: RecordText, _ kind: Kind) throws(RecordError) {
+    var errors: [RecordError] = []
+    try self.init(text, kind, passingOver: &errors)
+    if let error = errors.first { throw error }
+  }
+
+  /// The same, but what is no value of a setting is as where nothing is configured, unless it is one of authentication.
+  ///
+  /// - Parameters:
+  ///   - text: The text.
+  ///   - kind: The kind of discovery.
+  ///   - errors: Is told what is passed over.
+  /// - Throws: What makes the text no record of a discovery.
+  init(_ text: RecordText, _ kind: Kind, passingOver errors: inout [RecordError]) throws(RecordError) {
     let (address, port) = ("discovery.sendtargets.address", "discovery.sendtargets.port")
     guard let value = text[address], !value.isEmpty else { throw .missing(key: address) }
     guard let host = try? PortalHost(value) else {
@@ -139,7 +152,9 @@ public struct DiscoveryRecord: KeyedRecord {
     }
     guard text[port] != nil else { throw .missing(key: port) }
     self.init(kind, at: host, port: 1)
-    if let error = Self.keys(of: kind).read(text, into: &self).first { throw error }
+    let keys = Self.keys(of: kind)
+    // Without one of these a discovery would prove less than its user wants.
+    try keys.pass(over: keys.read(text, into: &self), &errors) { $0.contains(".auth.") }
   }
 
   /// Changes a setting.

@@ -129,6 +129,18 @@ extension InterfaceRecord: KeyedRecord {
   ///
   /// - Throws: What makes the text no record of an interface.
   public init(_ text: RecordText) throws(RecordError) {
+    var errors: [RecordError] = []
+    try self.init(text, passingOver: &errors)
+    if let error = errors.first { throw error }
+  }
+
+  /// The same, but what is no value of a setting that only cards go by is as where nothing is configured.
+  ///
+  /// - Parameters:
+  ///   - text: The text.
+  ///   - errors: Is told what is passed over.
+  /// - Throws: What makes the text no record of an interface.
+  init(_ text: RecordText, passingOver errors: inout [RecordError]) throws(RecordError) {
     let key = "iface.iscsi_ifacename"
     guard let value = text[key], !value.isEmpty else { throw .missing(key: key) }
     guard let name = InterfaceName(value) else {
@@ -137,8 +149,13 @@ extension InterfaceRecord: KeyedRecord {
     let transport = "iface.transport_name"
     guard text[transport] != nil else { throw .missing(key: transport) }
     self.init(name: name)
-    if let error = Self.keys.read(text, into: &self).first { throw error }
+    try Self.keys.pass(over: Self.keys.read(text, into: &self), &errors) { Self.keysOfSessions.contains($0) }
   }
+
+  /// The keys that sessions of the kernel's own initiator go by. Without the value of one a session would go another way.
+  private static let keysOfSessions = [
+    "iface.transport_name", "iface.net_ifacename", "iface.hwaddress", "iface.ipaddress", "iface.initiatorname",
+  ]
 
   /// Whether a key is one of the other version of IP, which the record's file does not have.
   public func lacks(_ key: String) -> Bool { (isForIPv6 ? Self.ipv4Names : Self.ipv6Names).contains(key) }

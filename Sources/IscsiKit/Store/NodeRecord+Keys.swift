@@ -136,8 +136,7 @@ extension NodeRecord: KeyedRecord {
     if let error = errors.first { throw error }
   }
 
-  /// The same, but what is no value of a setting is as where nothing is configured: open-iscsi stores any number, and a
-  /// record must not get lost by one.
+  /// The same, but what is no value of a setting is as where nothing is configured.
   ///
   /// - Parameters:
   ///   - text: The text.
@@ -160,10 +159,7 @@ extension NodeRecord: KeyedRecord {
     }
     self.init(target: target, portal: Portal(host: host))
     let refused = Self.keys.read(settings, of: text, into: &self) { $0.name != name && $0.name != address }
-    for error in refused {
-      if case .badValue(let key, _) = error, Self.keys[key]?.role == .identity { throw error }
-      errors.append(error)
-    }
+    try Self.keys.pass(over: refused, &errors)
   }
 
   /// Changes a setting.
@@ -179,6 +175,9 @@ extension NodeRecord: KeyedRecord {
     }
     try Self.keys.set(key, to: value, in: &self)
   }
+
+  /// Whether a key is one of the version of IP that the interface does not have.
+  public func lacks(_ key: String) -> Bool { interface.lacks(key) }
 
   /// The keys, but those of the version of IP that the interface does not have.
   public var shownLayout: RecordLayout<NodeRecord> { interface.isForIPv6 ? Self.shownForIPv6 : Self.shownForIPv4 }

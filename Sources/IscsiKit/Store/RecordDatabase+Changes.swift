@@ -49,11 +49,12 @@ extension RecordDatabase {
       dropsOlderForm: Bool = true
     ) {
       let location = NodeLocation(of: record)
+      let path = location.path
       let text = (stored?.text ?? RecordText()).rewritten(
         nodeLines.lines(of: &record), keys: record.storedLayout.names, isKnown: { NodeRecord.keys[$0] != nil })
       // What is changed in its place has its link, and of thousands nothing else has to be looked at. The link of what an iSNS server
       // has told of moves when the server gets a record.
-      if !isNew, let stored, stored.path == location.path,
+      if !isNew, let stored, stored.path == path,
         !(dropsOlderForm && stored.mayBeBesideOlderForm && !stored.isInOlderForm),
         stored.record.isSameNode(as: record), record.discoveryKind != .isns
       {
@@ -62,15 +63,12 @@ extension RecordDatabase {
       // The link first: one that leads nowhere for a moment is better than a record that its discovery does not know.
       let links = self.links(to: record), old = stored.map { self.links(to: $0.record) } ?? []
       pending += (old.filter { !links.contains($0) } + links.dropFirst()).map { .remove($0) }
-      if let link = links.first {
-        let folder = location.path.dropLast().joined(separator: "/")
-        pending.append(.link(link, to: "\(root)/\(folder)"))
-      }
-      if isNew, stored != nil { pending.append(.restrict(location.path)) }
-      pending.append(.put(location.path, text))
+      if let link = links.first { pending.append(.link(link, to: "\(root)/\(path[0])/\(path[1])/\(path[2])")) }
+      if isNew, stored != nil { pending.append(.restrict(path)) }
+      pending.append(.put(path, text))
       if dropsOlderForm, let older = location.inOlderForm { pending.append(.remove(older.path)) }
       // The same portal in another spelling: there must not be two records of one node.
-      if let stored, stored.path != location.path { pending.append(.remove(stored.path)) }
+      if let stored, stored.path != path { pending.append(.remove(stored.path)) }
     }
 
     private static func text<Record: KeyedRecord>(

@@ -42,7 +42,7 @@ extension RecordDatabase.Changes {
         for portal in target.portals {
           var record = configuration.node(target.name, at: portal, over: interface, foundBy: discovery)
           let location = NodeLocation(of: record)
-          locations.insert(location)
+          if effects.contains(.remove) { locations.insert(location) }
           let stored = try finder.node(at: location, orOlderOver: interface.name)
           if effects.contains(stored == nil ? .add : .reset) {
             save(record, over: stored?.isInOlderForm == true ? nil : stored, isNew: true)

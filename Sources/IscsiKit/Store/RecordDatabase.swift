@@ -123,6 +123,11 @@ public struct RecordDatabase: Sendable {
     /// Files that cannot be used; they hide no other.
     public internal(set) var problems: [RecordProblem] = []
 
+    /// Whether all files are records, though there may be settings that cannot be used.
+    var isComplete: Bool {
+      problems.allSatisfy { problem in if case .setting = problem.reason { true } else { false } }
+    }
+
     mutating func note(_ path: [String], _ reason: RecordProblem.Reason) {
       problems.append(RecordProblem(path: path.joined(separator: "/"), reason: reason))
     }
@@ -137,11 +142,13 @@ public struct RecordDatabase: Sendable {
     for name in found where name != "iface.example" {
       guard let text = read(name, in: folder, path + [name], &listing) else { continue }
       do throws(RecordError) {
-        let record = try InterfaceRecord(text)
+        var errors: [RecordError] = []
+        let record = try InterfaceRecord(text, passingOver: &errors)
         guard record.name.description == name else {
           listing.note(path + [name], .misplaced)
           continue
         }
+        for error in errors { listing.note(path + [name], .setting(error)) }
         listing.records.append(Stored(record: record, text: text, path: path + [name]))
       } catch {
         listing.note(path + [name], .record(error))
@@ -170,7 +177,10 @@ public struct RecordDatabase: Sendable {
       let path = path + [name, kind.fileName]
       guard let text = read(kind.fileName, in: entry, path, &listing) else { continue }
       do throws(RecordError) {
-        listing.records.append(Stored(record: try DiscoveryRecord(text, kind), text: text, path: path))
+        var errors: [RecordError] = []
+        let record = try DiscoveryRecord(text, kind, passingOver: &errors)
+        for error in errors { listing.note(path, .setting(error)) }
+        listing.records.append(Stored(record: record, text: text, path: path))
       } catch {
         listing.note(path, .record(error))
       }

@@ -286,6 +286,22 @@ public struct RecordKeys<Record: Sendable>: Sendable {
     return errors
   }
 
+  /// Lets settings pass that could not be taken over, as open-iscsi stores any number, and a record must not get lost by one.
+  ///
+  /// - Parameters:
+  ///   - refused: What could not be taken over.
+  ///   - errors: Is told what is passed over.
+  ///   - isNeeded: Whether a key must have its value all the same, by its name. What says which record it is must in any case.
+  /// - Throws: The first of those.
+  func pass(
+    over refused: [RecordError], _ errors: inout [RecordError], unless isNeeded: (String) -> Bool = { _ in false }
+  ) throws(RecordError) {
+    for error in refused {
+      if case .badValue(let key, _) = error, self[key]?.role == .identity || isNeeded(key) { throw error }
+      errors.append(error)
+    }
+  }
+
   /// The value of a key in what a text says; nil if it is not there, or is as it is without any setting.
   func value(of name: String, in settings: Settings, of text: RecordText) -> String? {
     guard let position = position(of: name) else { return nil }
@@ -346,7 +362,7 @@ public protocol KeyedRecord: Hashable, Sendable {
 }
 
 extension KeyedRecord {
-  /// No record but an interface's lacks a key.
+  /// A record without an interface lacks no key.
   public func lacks(_ key: String) -> Bool { false }
 
   /// The keys that its file has where they have a value; listings show them without one too, in this order.

@@ -130,6 +130,15 @@ extension SysfsTests {
     #expect(try Sysfs(root: tree.root).session(id(1))?.targetName?.utf8.count == 4096)
   }
 
+  @Test("an attribute is read whole, however many octets it has", arguments: [1022, 1023, 1024, 1025, 4095])
+  func wholeAttribute(count: Int) throws {
+    let tree = try SysfsTree()
+    try tree.add(.example(1))
+    let text = String(repeating: "a", count: count - 1) + "z"
+    try tree.set("targetname", of: id(1), to: .text(text))
+    #expect(try Sysfs(root: tree.root).session(id(1))?.targetName == text)
+  }
+
   @Test("octets that are no UTF-8 become replacement characters")
   func invalidText() throws {
     let tree = try SysfsTree()

@@ -78,6 +78,20 @@ struct DiscoveryRecordTests {
     }
   }
 
+  @Test("A setting that is none is told and does not lose the record; a secret that is none does")
+  func badSettings() throws {
+    let key = "discovery.sendtargets.reopen_max", password = "discovery.sendtargets.auth.password"
+    var errors: [RecordError] = []
+    let record = try DiscoveryRecord(text(Self.file + "\(key) = many\n"), .sendTargets, passingOver: &errors)
+    let usual = DiscoveryRecord(.sendTargets, at: record.host, port: record.port)
+    #expect(record.reopenLimit == usual.reopenLimit)
+    #expect(errors == [.badValue(key: key, expected: DiscoveryRecord.keys(of: .sendTargets)[key]?.values ?? "")])
+    let long = String(repeating: "x", count: 256)
+    #expect(throws: RecordError.self) {
+      try DiscoveryRecord(text(Self.file + "\(password) = \(long)\n"), .sendTargets, passingOver: &errors)
+    }
+  }
+
   @Test("New records have what is configured, and nothing that says which record it is")
   func configuration() throws {
     let configuration = InitiatorConfiguration(

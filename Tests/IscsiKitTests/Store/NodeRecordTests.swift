@@ -254,6 +254,21 @@ struct NodeRecordTests {
     #expect(InterfaceRecord.standard.entries.contains { $0 == ("iface.tos", "0") })
   }
 
+  @Test("Of an interface only what sessions go by must be right", arguments: [true, false])
+  func badInterfaces(isForCardsOnly: Bool) throws {
+    let long = String(repeating: "x", count: 256)
+    let line = isForCardsOnly ? "iface.mtu = 65536" : "iface.net_ifacename = \(long)"
+    let file = "iface.iscsi_ifacename = a\niface.transport_name = tcp\niface.hwaddress = 00:11:22:33:44:55\n\(line)\n"
+    var errors: [RecordError] = []
+    if isForCardsOnly {
+      let record = try InterfaceRecord(text(file), passingOver: &errors)
+      #expect(record.hardwareAddress == "00:11:22:33:44:55" && errors.count == 1)
+    } else {
+      #expect(throws: RecordError.self) { try InterfaceRecord(text(file), passingOver: &errors) }
+    }
+    #expect(throws: RecordError.self) { try InterfaceRecord(text(file)) }
+  }
+
   @Test("Files of nodes have the addresses before the interface's other keys, those of interfaces among them")
   func orderOfFiles() throws {
     var interface = InterfaceRecord(name: .standard)

@@ -113,12 +113,19 @@ struct DiscoveryMode {
     let standard = machine.configuration.discovery(kind, at: portal.host, port: portal.port)
     if options.flags.contains(.discover) {
       let interfaces = try interfaces()
-      let record = try machine.changing { (changes) throws(DatabaseError) -> DiscoveryRecord in
-        if let stored = try machine.database.discoveries(kind, at: portal).records.first { return stored.record }
-        if !options.operations.contains(.nonpersistent) { changes.save(standard) }
-        return standard
+      let isKept = !options.operations.contains(.nonpersistent)
+      let listing = try machine.changing(if: isKept) { (changes) throws(DatabaseError) in
+        let listing = try machine.database.discoveries(kind, at: portal)
+        if listing.records.isEmpty, listing.problems.isEmpty { changes.save(standard) }
+        return listing
       }
-      return try discover(record, over: interfaces)
+      console.warn(of: listing.problems)
+      let stored = listing.records.first?.record
+      // The target is not asked in another way than a record says that cannot be used.
+      guard stored != nil || listing.problems.isEmpty else {
+        throw IscsiadmError(.database, "Discovery record \(Self.label(portal)) not found.")
+      }
+      return try discover(stored ?? standard, over: interfaces)
     }
     if options.operations.contains(.new) {
       try machine.changing { (changes) throws(DatabaseError) in

@@ -45,6 +45,13 @@ struct RecordMachine {
     try reading { () throws(DatabaseError) in try database.change(body) }
   }
 
+  /// Changes the database if that is meant. Otherwise nothing comes of the changes, and they need no right to be made and wait for nobody.
+  func changing<Result>(
+    if isMeant: Bool, _ body: (inout RecordDatabase.Changes) throws(DatabaseError) -> Result
+  ) throws(IscsiadmError) -> Result {
+    try reading { () throws(DatabaseError) in isMeant ? try database.change(body) : try database.preview(body) }
+  }
+
   /// Changes the database by what is read of it under the same lock, so that nobody else's change is lost. What is thrown
   /// changes nothing.
   func changing<Value>(
@@ -67,17 +74,13 @@ struct RecordMachine {
     let present = PresentSessions(effects.contains(.remove) ? try sessions() : [])
     try present.lookUpNames(in: self, .init())
     var kept: [NodeRecord] = []
-    func merge(_ changes: inout RecordDatabase.Changes) throws(DatabaseError) -> [NodeRecord] {
+    let nodes = try changing(if: !effects.isEmpty) { (changes) throws(DatabaseError) in
       try body(&changes) { record in
         let isKept = present.mayUse(record)
         if isKept { kept.append(record) }
         return isKept
       }
     }
-    // What changes nothing waits for nobody, and needs no right to.
-    let nodes =
-      effects.isEmpty
-      ? try reading { () throws(DatabaseError) in try database.preview(merge) } : try changing(merge)
     for record in kept { console.warn(NodeText.refusedRemoval(record)) }
     return nodes
   }
