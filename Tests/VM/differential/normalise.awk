@@ -32,6 +32,8 @@ function kind(line) {
   if (line ~ /^> Logging in to \[/) return "login"
   if (line ~ /^> Login to \[/) return "done"
   if (line ~ /^@ [-+]   [0-9]+ iqn/) return "change"
+  # In the order in which the file system has the folders.
+  if (line ~ /^! iscsiadm: This command will remove the record \[/) return "refusal"
   return ""
 }
 

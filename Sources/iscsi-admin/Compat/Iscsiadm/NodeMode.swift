@@ -54,7 +54,11 @@ struct NodeMode {
 
   /// The nodes that the options name. Names that cannot be those of a record match none.
   func filter() throws(IscsiadmError) -> NodeSelection {
-    if let session { return NodeSelection(session: session) }
+    if let session {
+      var selection = NodeSelection(session: session)
+      lookUpNames(of: &selection)
+      return selection
+    }
     var selection = NodeSelection()
     if let target {
       guard let name = try? TargetName(target) else { return .none }
@@ -63,15 +67,19 @@ struct NodeMode {
     if let portal = options.portal, !portal.host.isEmpty {
       guard let host = try? PortalHost(portal.host) else { return .none }
       selection.nodes.host = host
-      // A name counts as its addresses, but not for what is only shown.
-      if !options.flags.isDisjoint(with: Self.actions) || !options.operations.isSubset(of: .show) {
-        let names = HostNames()
-        selection.nodes.isSameHost = { names.areSame($0, $1) ?? false }
-      }
+      lookUpNames(of: &selection)
       selection.nodes.port = portal.shownPort.flatMap(UInt16.init(exactly:)) ?? 0
     }
     if let interface = try interface() { selection.nodes.interface = interface.name }
     return selection
+  }
+
+  /// Lets names count as their addresses, but not for what is only shown, nor for what is made anew: what was set in it would be lost.
+  private func lookUpNames(of selection: inout NodeSelection) {
+    let isMeant = options.operations.isSubset(of: [.show, .new]) ? !options.flags.isDisjoint(with: Self.actions) : true
+    guard isMeant else { return }
+    let names = HostNames()
+    selection.nodes.isSameHost = { names.areSame($0, $1) ?? false }
   }
 
   /// The interface that `-I` names; nil without it.
