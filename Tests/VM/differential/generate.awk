@@ -163,7 +163,7 @@ function line_of_a_mode(    what) {
   if (what < 80) return "-m iface" iface_line()
   if (what < 88) return "-m discovery" discovery_line("discovery")
   if (what < 96) return "-m discoverydb" discovery_line("discoverydb")
-  if (what < 98) return "-m host" " " pick("-P0 -P1 -P2 -H2 -P5")
+  if (what < 98) return "-m host " pick(has_several ? "-P5" : "-P0 -P1 -P2 -H2 -P5")
   return "-m " pick("fw node session bogus") " " pick("-x1 -a10.0.0.1 -Aipv4 -P9 --bogus -S extra")
 }
 
