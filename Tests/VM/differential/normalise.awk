@@ -56,6 +56,8 @@ this != "" {
 /^! iSCSI [A-Z]*: / { sub(/ *# [a-z_]*\.c:[a-z_0-9]*\(\):[0-9]*$/, "") }
 # What it calls a type is memory that nobody has set.
 /^! iSCSI ERROR: Got unknown data type / { sub(/type -?[0-9]+/, "type N") }
+# Whether the neighbour is given up first, or the attempt, depends on the moment.
+/^! iscsiadm: connect to [^ ]+ timed out$/ { $0 = "! iscsiadm: cannot make connection to " $5 ": No route to host" }
 # Statistics: how many octets and PDUs it took by then.
 /^> \t[a-z_0-9]+: [0-9]+$/ { sub(/: [0-9]+$/, ": N") }
 { put($0) }
