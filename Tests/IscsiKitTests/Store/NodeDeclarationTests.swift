@@ -11,10 +11,6 @@ struct NodeDeclarationTests {
 
   init() throws { files = try TemporaryDatabase() }
 
-  private func save(_ records: NodeRecord...) throws {
-    try database.change { (changes) throws(DatabaseError) in records.forEach { changes.save($0) } }
-  }
-
   private func declarations(_ text: String) throws -> [NodeDeclaration] {
     try NodeDeclaration.list(in: Array(text.utf8), of: "nodes.json")
   }
@@ -108,7 +104,7 @@ struct NodeDeclarationTests {
     var existing = try NodeRecord.example("b")
     existing.queueDepth = 7
     existing.authentication.secret = Secret("verysecret12")
-    try save(existing, .example("other"))
+    try files.save(existing, .example("other"))
     let text = """
       {"nodes": [\(node("a", #""settings": {"node.startup": "automatic"}"#)),
         \(node("b", #""settings": {"node.startup": "automatic", "node.session.auth.username": "me"}"#))]}
@@ -134,7 +130,7 @@ struct NodeDeclarationTests {
 
   @Test("With pruning records go that are not declared; one in use keeps all from being done")
   func prune() throws {
-    try save(.example("a"), .example("b"), .example("c"))
+    try files.save(.example("a"), .example("b"), .example("c"))
     let text = #"{"nodes": [\#(node("b")), \#(node("d"))]}"#
     var session = SessionSnapshot.example(7)
     session.targetName = "iqn.2026-11.org.example:c"
@@ -151,7 +147,7 @@ struct NodeDeclarationTests {
 
   @Test("A tag that becomes known moves the record; one that is not declared is any")
   func tags() throws {
-    try save(.example("a", at: "10.0.0.1:3260"))
+    try files.save(.example("a", at: "10.0.0.1:3260"))
     #expect(
       try apply(#"{"nodes": [\#(node("a"))]}"#).steps.map { $0.settings.map(\.description) } == [
         ["node.tpgt: -1 -> 1"]
@@ -168,7 +164,7 @@ struct NodeDeclarationTests {
   func exactTag() throws {
     var tagged = try NodeRecord.example("a")
     tagged.queueDepth = 7
-    try save(tagged, .example("a", at: "10.0.0.1:3260"))
+    try files.save(tagged, .example("a", at: "10.0.0.1:3260"))
     #expect(try apply(#"{"nodes": [\#(node("a"))]}"#).steps.map(\.action) == [.unchanged])
     #expect(try apply(#"{"nodes": [\#(node("a"))]}"#, prune: true).steps.map(\.action) == [.unchanged, .deleted])
     #expect(try database.nodes().records.map(\.record) == [tagged])
@@ -177,7 +173,7 @@ struct NodeDeclarationTests {
   @Test("Without a tag a portal has one record: another interface's is not overwritten")
   func oneWithoutTag() throws {
     let existing = try NodeRecord.example("a", at: "10.0.0.1:3260")
-    try save(existing)
+    try files.save(existing)
     func untagged(_ name: String, _ interface: String) -> String {
       node(name, #""interface": "\#(interface)""#).replacing("3260,1", with: "3260")
     }

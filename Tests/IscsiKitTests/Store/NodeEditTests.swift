@@ -12,10 +12,6 @@ struct NodeEditTests {
 
   init() throws { files = try TemporaryDatabase() }
 
-  private func save(_ records: NodeRecord...) throws {
-    try database.change { (changes) throws(DatabaseError) in records.forEach { changes.save($0) } }
-  }
-
   private func records(_ target: String) throws -> [NodeRecord] {
     try database.nodes(.init(target: NodeRecord.example(target).target)).records.map(\.record)
   }
@@ -34,7 +30,7 @@ struct NodeEditTests {
 
   @Test("Settings are changed on all nodes that are meant, and told with their old values but secrets")
   func setting() throws {
-    try save(.example("a"), .example("a", at: "10.0.0.2:3260,1"), .example("b"))
+    try files.save(.example("a"), .example("a", at: "10.0.0.2:3260,1"), .example("b"))
     let edit = NodeSettingEdit(
       of: try selection("a"),
       Assignments(["node.startup": "automatic", "node.session.auth.password": "verysecret12"]))
@@ -56,7 +52,7 @@ struct NodeEditTests {
 
   @Test("A trial writes nothing and takes no lock")
   func trial() throws {
-    try save(.example())
+    try files.save(.example())
     let before = try files.entries()
     let edit = NodeSettingEdit(of: NodeQuery(), Assignments(["node.startup": "automatic"]))
     // Where the locks would be is no folder.
@@ -78,7 +74,7 @@ struct NodeEditTests {
       (["iface.mtu": "1", "node.name": "iqn.2026-11.org.example:z"], .identity("node.name")),
     ] as [([String: String], RecordError)])
   func allOrNothing(values: [String: String], error: RecordError) throws {
-    try save(.example("a"), .example("b"))
+    try files.save(.example("a"), .example("b"))
     let plan = try database.carryOut(NodeSettingEdit(of: NodeQuery(), Assignments(values)))
     #expect(plan.steps.isEmpty)
     #expect(plan.refusals == [.setting(error)])
@@ -89,7 +85,7 @@ struct NodeEditTests {
   func timeouts() throws {
     var record = try NodeRecord.example()
     record.timeouts.replacement = .seconds(3_000_000)
-    try save(record)
+    try files.save(record)
     let key = "node.session.timeo.replacement_timeout"
     func plan(_ key: String, _ value: String) throws -> RecordPlan {
       try database.carryOut(NodeSettingEdit(of: NodeQuery(), Assignments([key: value])))
@@ -106,7 +102,7 @@ struct NodeEditTests {
 
   @Test("A target without records is refused, and the others are changed")
   func missing() throws {
-    try save(.example("a"))
+    try files.save(.example("a"))
     try files.write("", to: "nodes/iqn.2026-11.org.example:broken/10.0.0.1,3260,1/default")
     let targets = try ["none", "a", "broken", "a"].map { try NodeRecord.example($0).target }
     let edit = NodeSettingEdit(of: NodeQuery(targets: targets), Assignments(["node.startup": "automatic"]))
@@ -120,7 +116,7 @@ struct NodeEditTests {
 
   @Test("A portal's tag counts where it is given")
   func tags() throws {
-    try save(.example(), .example(at: "10.0.0.1:3260,2"))
+    try files.save(.example(), .example(at: "10.0.0.1:3260,2"))
     func count(_ portal: String) throws -> Int {
       try NodeQuery(portal: Portal(portal)).find(in: database).nodes.records.count
     }
@@ -149,7 +145,7 @@ struct NodeEditTests {
   func existing() throws {
     var old = try NodeRecord.example(at: "10.0.0.1:3260")
     old.queueDepth = 99
-    try save(old)
+    try files.save(old)
     let node = NodeDeclaration(old.target, at: try Portal("10.0.0.1:3260,4"))
     let refused = try database.carryOut(NodeCreationEdit(node, configuration: .init()))
     #expect(refused.refusals == [.exists(.node(old))] && refused.steps.isEmpty)
@@ -161,7 +157,7 @@ struct NodeEditTests {
 
   @Test("A portal without a tag has one record, whatever its interface")
   func oneWithoutTag() throws {
-    try save(.example(at: "10.0.0.1:3260"))
+    try files.save(.example(at: "10.0.0.1:3260"))
     let node = NodeDeclaration(try NodeRecord.example().target, at: try Portal("10.0.0.1"), over: .iser)
     let plan = try database.carryOut(NodeCreationEdit(node, configuration: .init()))
     #expect(plan.refusals == [.exists(.node(try .example(at: "10.0.0.1:3260")))])
@@ -171,7 +167,7 @@ struct NodeEditTests {
   func besideOneWithoutTag() throws {
     var older = try NodeRecord.example(at: "10.0.0.1:3260")
     older.interface = .iser
-    try save(older)
+    try files.save(older)
     let declaration = NodeDeclaration(older.target, at: try Portal("10.0.0.1:3260,1"))
     #expect(
       try database.carryOut(NodeCreationEdit(declaration, configuration: .init())).steps.map(\.action) == [.created])
@@ -187,8 +183,8 @@ struct NodeEditTests {
     var (tagged, older) = (try NodeRecord.example(), try NodeRecord.example(at: "10.0.0.1:3260"))
     tagged.queueDepth = 7
     older.interface = .iser
-    try save(tagged)
-    try save(older)
+    try files.save(tagged)
+    try files.save(older)
     let declaration = NodeDeclaration(tagged.target, at: try Portal("10.0.0.1"))
     let plan = try database.carryOut(NodeCreationEdit(declaration, configuration: .init(), isReplacing: true))
     #expect(lines(plan) == ["created disk at 10.0.0.1:3260,1 over default"])
@@ -210,7 +206,7 @@ struct NodeEditTests {
 
   @Test("Records are deleted but those that a session uses")
   func deletion() throws {
-    try save(.example("a"), .example("b"), .example("c"))
+    try files.save(.example("a"), .example("b"), .example("c"))
     var session = SessionSnapshot.example(7)
     session.targetName = "iqn.2026-11.org.example:b"
     session.interfaceName = nil

@@ -11,13 +11,9 @@ struct NodeFinderTests {
 
   init() throws { files = try TemporaryDatabase() }
 
-  private func save(_ records: NodeRecord...) throws {
-    try database.change { (changes) throws(DatabaseError) in records.forEach { changes.save($0) } }
-  }
-
   @Test("What is only looked at waits for nobody, and changes nothing")
   func preview() throws {
-    try save(.example())
+    try files.save(.example())
     let before = try files.entries()
     try database.change { changes throws(DatabaseError) in
       let found = try database.preview { changes throws(DatabaseError) in
@@ -33,7 +29,7 @@ struct NodeFinderTests {
   @Test("Records are found one after the other, be they like the one before or not, and what is wrong with one is told")
   func finder() throws {
     let names = (1...4).map { "iqn.2026-11.org.example:disk\($0)" }
-    for number in 1...4 { try save(.example("disk\(number)")) }
+    for number in 1...4 { try files.save(.example("disk\(number)")) }
     let file = "nodes/\(names[2])/10.0.0.1,3260,1/default"
     let text = "node.name = \(names[2])\nnode.tpgt = 1\nnode.conn[0].address = 10.0.0.1\nnode.startup = sometimes\n"
     try files.write(text, to: file)

@@ -13,10 +13,6 @@ struct RecordDatabaseTests {
 
   init() throws { files = try TemporaryDatabase() }
 
-  private func save(_ records: NodeRecord...) throws {
-    try database.change { (changes) throws(DatabaseError) in records.forEach { changes.save($0) } }
-  }
-
   private func names(_ filter: RecordDatabase.NodeFilter = .init()) throws -> [String] {
     try database.nodes(filter).records.map {
       "\($0.record.target.description.dropFirst("iqn.2026-11.org.example:".count)) \($0.record.portal) "
@@ -26,7 +22,7 @@ struct RecordDatabaseTests {
 
   @Test("A record has the place, the link and the permissions that open-iscsi gives it")
   func layout() throws {
-    try save(.example())
+    try files.save(.example())
     #expect(
       try files.entries() == [
         "nodes/", "nodes/iqn.2026-11.org.example:disk/",
@@ -46,7 +42,7 @@ struct RecordDatabaseTests {
   @Test("A record that is changed stays readable by whom it was, and one that is made anew does not")
   func permissions() throws {
     let file = "nodes/iqn.2026-11.org.example:disk/10.0.0.1,3260,1/default"
-    try save(.example())
+    try files.save(.example())
     for (isNew, mode) in [(false, 0o640), (true, 0o600)] as [(Bool, UInt32)] {
       // The string is lent to the call.
       try #require(unsafe chmod(files.root.appending(file).string, 0o640) == 0)
@@ -60,14 +56,14 @@ struct RecordDatabaseTests {
 
   @Test("A record without a tag is a file; when the tag is known it is replaced by one of the newer form")
   func olderForm() throws {
-    try save(.example(at: "10.0.0.1:3260"))
+    try files.save(.example(at: "10.0.0.1:3260"))
     #expect(
       try files.entries() == [
         "nodes/", "nodes/iqn.2026-11.org.example:disk/", "nodes/iqn.2026-11.org.example:disk/10.0.0.1,3260",
       ])
     let stored = try #require(try database.nodes().records.first)
     #expect(stored.record.portal.tag == nil)
-    try save(.example(at: "10.0.0.1:3260,7"))
+    try files.save(.example(at: "10.0.0.1:3260,7"))
     #expect(
       try files.entries().filter { $0.hasPrefix("nodes") } == [
         "nodes/", "nodes/iqn.2026-11.org.example:disk/", "nodes/iqn.2026-11.org.example:disk/10.0.0.1,3260,7/",
@@ -80,7 +76,8 @@ struct RecordDatabaseTests {
   func filters() throws {
     var bound = try NodeRecord.example("b", at: "[fe80::1%eth0]:3261,2")
     bound.interface.name = try #require(InterfaceName("10.0.0.1:3260:volume"))
-    try save(.example("c"), .example("b"), bound, .example("b", at: "10.0.0.2:3260,1"), .example("a", at: "host:1"))
+    try files.save(
+      .example("c"), .example("b"), bound, .example("b", at: "10.0.0.2:3260,1"), .example("a", at: "host:1"))
     let all = [
       "a host:1 default", "b 10.0.0.1:3260,1 default", "b 10.0.0.2:3260,1 default",
       "b [fe80::1%eth0]:3261,2 10.0.0.1:3260:volume", "c 10.0.0.1:3260,1 default",
@@ -97,7 +94,7 @@ struct RecordDatabaseTests {
 
   @Test("A file that is no record is told of, and hides no other")
   func problems() throws {
-    try save(.example("a"), .example("z"))
+    try files.save(.example("a"), .example("z"))
     let good = try files.read("nodes/iqn.2026-11.org.example:a/10.0.0.1,3260,1/default")
     try files.write("", to: "nodes/iqn.2026-11.org.example:b/10.0.0.1,3260,1/default")
     try files.write("# BEGIN RECORD\n", to: "nodes/iqn.2026-11.org.example:c/10.0.0.1,3260")
@@ -126,10 +123,10 @@ struct RecordDatabaseTests {
 
   @Test("A record in the older form goes when the one beside it is written, and stays when only others are")
   func besideOlderForm() throws {
-    try save(.example("a", at: "10.0.0.1:3260"))
+    try files.save(.example("a", at: "10.0.0.1:3260"))
     let text = try files.read("nodes/iqn.2026-11.org.example:a/10.0.0.1,3260")
-    try save(.example("a", at: "10.0.0.1:3260,1"))
-    try save(.example("a", at: "10.0.0.2:3260,1"))
+    try files.save(.example("a", at: "10.0.0.1:3260,1"))
+    try files.save(.example("a", at: "10.0.0.2:3260,1"))
     try files.write(text, to: "nodes/iqn.2026-11.org.example:a/10.0.0.1,3260")
     for (host, names) in [("10.0.0.2", ["10.0.0.1,3260", "10.0.0.1,3260,1"]), ("10.0.0.1", ["10.0.0.1,3260,1"])] {
       try database.change { (changes) throws(DatabaseError) in
@@ -149,7 +146,7 @@ struct RecordDatabaseTests {
 
   @Test("Symbolic links in the place of folders and records are not followed")
   func links() throws {
-    try save(.example("a"))
+    try files.save(.example("a"))
     let outside = files.base.appending("outside")
     try AtomicFile.makeDirectory(outside)
     let nodes = try Directory(path: files.root.appending("nodes"))
@@ -158,13 +155,13 @@ struct RecordDatabaseTests {
     let listing = try database.nodes()
     #expect(listing.records.count == 1)
     #expect(listing.problems.map(\.reason) == [.stray, .stray])
-    #expect(throws: DatabaseError.self) { try save(.example("linked")) }
+    #expect(throws: DatabaseError.self) { try files.save(.example("linked")) }
     #expect(try Directory(path: outside).names() == [])
   }
 
   @Test("What others have in a record stays when it is changed")
   func foreignKeys() throws {
-    try save(.example())
+    try files.save(.example())
     let path = "nodes/iqn.2026-11.org.example:disk/10.0.0.1,3260,1/default"
     let old = try files.read(path)
     try files.write(
@@ -181,7 +178,7 @@ struct RecordDatabaseTests {
 
   @Test("A removed record takes its link and the folders with it that are empty then")
   func removal() throws {
-    try save(.example(), .example(at: "10.0.0.2:3260,1"))
+    try files.save(.example(), .example(at: "10.0.0.2:3260,1"))
     let stored = try database.nodes(.init(host: PortalHost("10.0.0.2"))).records
     try database.change { (changes) throws(DatabaseError) in stored.forEach { changes.delete($0) } }
     #expect(try names() == ["disk 10.0.0.1:3260,1 default"])
@@ -228,7 +225,7 @@ struct RecordDatabaseTests {
 
   @Test("A record that is changed in its place gets no link that somebody has taken away")
   func missingLink() throws {
-    try save(.example())
+    try files.save(.example())
     let stored = try #require(try database.nodes().records.first)
     _ = try TestProcess.run(["rm", "-r", files.root.appending("static").string])
     for (isNew, count) in [(false, 0), (true, 1)] {
@@ -242,7 +239,7 @@ struct RecordDatabaseTests {
     try files.write("half a rec", to: ".iscsi-admin/0")
     try files.write("half a rec", to: ".iscsi-admin/5")
     #expect(try names() == [])
-    try save(.example())
+    try files.save(.example())
     #expect(try files.entries().contains { $0.hasPrefix(".iscsi-admin") } == false)
     #expect(try names() == ["disk 10.0.0.1:3260,1 default"])
   }
@@ -259,7 +256,7 @@ struct RecordDatabaseTests {
     found(&first)
     found(&second)
     try database.change { (changes) throws(DatabaseError) in changes.save(discovery) }
-    try save(first, second, .example("c"))
+    try files.save(first, second, .example("c"))
     #expect(
       try files.entries().filter { $0.hasPrefix("send_targets") } == [
         "send_targets/", "send_targets/10.0.0.9,3260/",
@@ -339,7 +336,7 @@ struct RecordDatabaseTests {
 
   @Test("A discovery adds what is new, and takes away what it found before and does not find now")
   func discovered() throws {
-    try save(.example("mine", at: "10.0.0.9:3260,1"))
+    try files.save(.example("mine", at: "10.0.0.9:3260,1"))
     let all = try merge(["a": ["10.0.0.1:3260,1", "10.0.0.2:3260,2"], "b": ["10.0.0.1:3260"]], [.add, .remove])
     #expect(all.map(\.discoveryAddress) == ["10.0.0.9", "10.0.0.9", "10.0.0.9"])
     #expect(
@@ -376,7 +373,7 @@ struct RecordDatabaseTests {
   func foundInOlderForm() throws {
     var older = try NodeRecord.example("a", at: "10.0.0.1:3260")
     older.queueDepth = 99
-    try save(older)
+    try files.save(older)
     let found = ["a": ["10.0.0.1:3260,1"]]
     // What was found is told with the tag that the target has.
     for effects in [[], .add] as [DiscoveryEffects] {

@@ -24,6 +24,11 @@ final class TemporaryDatabase: Sendable {
 
   deinit { _ = try? TestProcess.run(["rm", "-rf", base.string]) }
 
+  /// Stores records of nodes, in one change.
+  func save(_ records: NodeRecord...) throws {
+    try database.change { (changes) throws(DatabaseError) in records.forEach { changes.save($0) } }
+  }
+
   /// Puts a file below the root, and the folders on the way.
   func write(_ text: String, to path: String) throws {
     let path = root.appending(path)
