@@ -31,8 +31,8 @@ struct SessionDirectory<Driver: Sendable>: Sendable {
     case claimed(Ticket)
     /// There are as many sessions of this key as are wanted; this is the first.
     case exists(SessionID)
-    /// A login that makes the last one that is wanted is under way.
-    case underWay
+    /// A login that may make the last one that is wanted is under way.
+    case underWay(Ticket)
     /// There may be one more when this one is gone, which is being logged out of.
     case leaving(Ticket)
   }
@@ -98,11 +98,15 @@ struct SessionDirectory<Driver: Sendable>: Sendable {
     if let first = leaving.first, present.count - leaving.count + strangers.count < max(wanted, 1) {
       return .leaving(first)
     }
-    let made = present.filter { !leaving.contains($0) }.compactMap { entries[$0] }
-    // One that is still being made has a number early, but is no session that anybody could use.
-    let isReady = made.allSatisfy { $0.session != nil && $0.supervision.map { $0.phase != .loggingIn } ?? false }
-    guard isReady, let session = made.first?.session ?? strangers.first else { return .underWay }
-    return .exists(session)
+    let made = present.filter { !leaving.contains($0) }
+    if let unready = made.first(where: { !isReady($0) }) { return .underWay(unready) }
+    return (made.first.flatMap { entries[$0]?.session } ?? strangers.first).map(Claim.exists)
+  }
+
+  /// One that is still being made has a number early, but is no session that anybody could use.
+  private func isReady(_ ticket: Ticket) -> Bool {
+    guard let entry = entries[ticket], let supervision = entry.supervision else { return false }
+    return entry.session != nil && supervision.phase != .loggingIn
   }
 
   /// Adds a session that was found in the kernel; nil if it is here already.

@@ -25,23 +25,6 @@ extension SessionDriver {
     }
   }
 
-  /// Waits until the session is gone; false if it is not by the deadline, or when the task is cancelled.
-  func waitForEnd(until deadline: ContinuousClock.Instant) async -> Bool {
-    guard !isFinished else { return true }
-    let end = OneShot<Bool>()
-    endWaiters.append(end)
-    let timer = Reactor.shared.schedule(at: deadline) { end.resolve(false) }
-    defer {
-      timer.cancel()
-      endWaiters.removeAll { $0 === end }
-    }
-    return await withTaskCancellationHandler {
-      await end.value
-    } onCancel: {
-      end.resolve(false)
-    }
-  }
-
   /// Answers those who wait, for the session is gone, or was let go of.
   func answerLogouts() {
     answerLogouts { session in
@@ -58,8 +41,6 @@ extension SessionDriver {
   func answerLogouts(_ result: (SessionID?) -> Result<LogoutReport, OperationError>) {
     for waiter in logoutWaiters { waiter.answer.resolve(result(session ?? waiter.session)) }
     logoutWaiters = []
-    guard isFinished else { return }
-    for waiter in endWaiters { waiter.resolve(true) }
   }
 
   func logoutOperation(of session: SessionID?) -> OperationError.Operation {

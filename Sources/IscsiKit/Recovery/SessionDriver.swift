@@ -106,11 +106,11 @@ actor SessionDriver {
   /// Whether who logs in does not wait for the first scan.
   private(set) var isScanUnwanted = false
   private var timer: (time: ContinuousClock.Instant, timer: Reactor.Timer)?
-  private var loginFailure: OperationError.Cause?
+  private(set) var loginFailure: OperationError.Cause?
   var problems: [LogoutReport.Problem]?
   private(set) var loginWaiter: CheckedContinuation<Result<LoginReport, OperationError>, Never>?
   var logoutWaiters: [LogoutWaiter] = []
-  var endWaiters: [OneShot<Bool>] = []
+  var waiters: [Waiter] = []
   var isFinished = false
   /// Why the session was not taken up.
   var abandonment: OperationError.Cause?
@@ -216,6 +216,7 @@ actor SessionDriver {
     abandonment = cause
     listening?.cancel()
     answerLogouts()
+    answerWaiters()
   }
 
   private func cancelLogin() {
@@ -243,6 +244,7 @@ actor SessionDriver {
     setTimer()
     publish()
     if machine.isGone { finish() }
+    answerWaiters()
   }
 
   /// Tells the owner what has changed without being worth an event, such as when the next attempt is due.

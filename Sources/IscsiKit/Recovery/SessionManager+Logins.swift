@@ -25,8 +25,11 @@ extension SessionManager {
   }
 
   /// Logs in to many targets at a time. The results stand in the order of the requests; of those with the same target,
-  /// portal and interface, as many are made as are wanted. While one that would be too many is being logged out of, a login
-  /// waits for that for as long as it may try.
+  /// portal and interface, as many are made as are wanted.
+  ///
+  /// A login whose session somebody else is just making waits for that, and fails with `sessionExists` if it is made; if it
+  /// fails, equal logins fail as it has, and another tries by itself. While a session that would be one too many is being
+  /// logged out of, a login waits for its end. It waits no longer than it may try.
   ///
   /// - Parameters:
   ///   - requests: Who logs in to what.
@@ -47,20 +50,20 @@ extension SessionManager {
       let (place, claim) = item
       do throws(OperationError.Cause) {
         // Most have theirs already, and are spared the memory of who waits for it.
-        let ticket: SessionDirectory<SessionDriver>.Ticket
-        if case .success(.claimed(let claimed))? = claim {
-          ticket = claimed
+        let driver: SessionDriver
+        if case .success(.claimed(let ticket))? = claim {
+          driver = try self.driver(of: .claimed(ticket))
         } else {
-          ticket = try await self.ticket(of: place, claim, owner: owner)
+          driver = try await self.driver(of: place, claim, owner: owner)
         }
-        return await makeDriver(place.request, for: ticket).logIn { progress(index, $0) }
+        return await driver.logIn { progress(index, $0) }
       } catch {
         return .failure(OperationError(.login(place.request.target, place.request.portal), error))
       }
     }
   }
 
-  /// Begins to log in to many targets and does not wait, not for a logout either; what becomes of it shows in the events.
+  /// Begins to log in to many targets and does not wait, not for what others do either; what becomes of it shows in the events.
   ///
   /// - Returns: Why a login could not begin, in the order of the requests; nil for each that has begun.
   public func beginLogin(_ requests: [LoginRequest], owner: SessionOwner? = nil) async -> [OperationError?] {
@@ -69,23 +72,14 @@ extension SessionManager {
     let claims = claim(&places, owner: owner)
     for (place, claim) in zip(places, claims) {
       do throws(OperationError.Cause) {
-        let ticket = try ticket(of: claim?.get() ?? .underWay)
-        await makeDriver(place.request, for: ticket).beginLogIn()
+        guard let claim = try claim?.get() else { throw .loginUnderWay }
+        try await driver(of: claim).beginLogIn()
         errors.append(nil)
       } catch {
         errors.append(OperationError(.login(place.request.target, place.request.portal), error))
       }
     }
     return errors
-  }
-
-  private func makeDriver(
-    _ request: LoginRequest, for ticket: SessionDirectory<SessionDriver>.Ticket
-  ) -> SessionDriver {
-    let identity = SessionDriver.Identity(request)
-    let driver = SessionDriver(identity, in: environment, owner: self)
-    enter(driver, ticket)
-    return driver
   }
 
   // MARK: - Claims
@@ -158,8 +152,10 @@ extension SessionManager {
         if let claimed, let alias = place.alias {
           return .success(directory.move(claimed, to: alias, wanted: wanted, shown: there.sorted()))
         }
-        return .success(
-          directory.claim(place.key, alias: place.alias, wanted: wanted, shown: there.sorted(), owner: owner))
+        let claim = directory.claim(
+          place.key, alias: place.alias, wanted: wanted, shown: there.sorted(), owner: owner)
+        if case .claimed(let ticket) = claim { enter(place.request, ticket, in: &directory) }
+        return .success(claim)
       }
     }
   }
@@ -190,27 +186,47 @@ extension SessionManager {
     }
   }
 
-  /// The entry of a login whose claim has come to this, as soon as the address of its host is known, and the session that is
-  /// in its way is gone.
-  private func ticket(
+  /// The driver of a login whose claim has come to this, as soon as the address of its host is known, and what is in its way
+  /// is gone.
+  private func driver(
     of place: Place, _ claim: Result<Claim, OperationError.Cause>?, owner: SessionOwner?,
     moving claimed: SessionDirectory<SessionDriver>.Ticket? = nil
-  ) async throws(OperationError.Cause) -> SessionDirectory<SessionDriver>.Ticket {
+  ) async throws(OperationError.Cause) -> SessionDriver {
     var (places, claim) = ([place], claim)
     if claim == nil, claimed == nil {
       places = [await Self.resolved(place, until: .now + Self.longNameTimeout).asKnown]
     }
+    // A login that has begun before this one and may try for as long has ended by then, its last attempt too.
     let timeouts = place.request.options.timeouts
-    let deadline = ContinuousClock.now + max(timeouts.login, timeouts.loginRetryWindow)
+    let deadline = ContinuousClock.now + timeouts.loginRetryWindow + timeouts.login
     while true {
       let result = claim ?? self.claim(&places, owner: owner, moving: claimed).first.flatMap(\.self)
-      let now = try result?.get() ?? .underWay
-      guard case .leaving(let leaving) = now else { return try ticket(of: now) }
-      // Without a driver it is gone by now.
-      if let driver = directory.withLock({ $0[leaving]?.driver }), await !driver.waitForEnd(until: deadline) {
-        return try ticket(of: now)
+      guard let now = try result?.get() else { throw .loginUnderWay }
+      guard try await hasWaited(for: now, place.request, until: deadline, isConnected: claimed != nil) else {
+        return try driver(of: now)
       }
       claim = nil
+    }
+  }
+
+  /// Waits for what keeps a claim from being granted; false if nothing does, or for too long.
+  private func hasWaited(
+    for claim: Claim, _ request: LoginRequest, until deadline: ContinuousClock.Instant, isConnected: Bool
+  ) async throws(OperationError.Cause) -> Bool {
+    switch claim {
+    case .leaving(let ticket):
+      // Without a driver it is gone by now.
+      guard let driver = directory.withLock({ $0[ticket]?.driver }) else { return true }
+      return await driver.waitForEnd(until: deadline)
+    case .underWay(let ticket):
+      // Two that have come by names to each other's addresses would wait for each other.
+      guard !isConnected else { return false }
+      guard let driver = directory.withLock({ $0[ticket]?.driver }) else { return true }
+      guard let end = await driver.waitForLogin(until: deadline) else { return false }
+      // Another try would only take as long again.
+      if case .failed(let other, let cause) = end, other == request, cause != .cancelled { throw cause }
+      return true
+    case .claimed, .exists: return false
     }
   }
 
@@ -225,14 +241,18 @@ extension SessionManager {
     // What is there already goes on wherever its host is found.
     guard isFirst else { return directory.withLock { $0.set(alias: alias, for: ticket) } }
     let place = Place(request: request, key: SessionKey(request), alias: alias)
-    _ = try await self.ticket(of: place, nil, owner: nil, moving: ticket)
+    _ = try await self.driver(of: place, nil, owner: nil, moving: ticket)
   }
 
-  private func ticket(of claim: Claim) throws(OperationError.Cause) -> SessionDirectory<SessionDriver>.Ticket {
+  private func driver(of claim: Claim) throws(OperationError.Cause) -> SessionDriver {
     switch claim {
-    case .claimed(let ticket): return ticket
+    case .claimed(let ticket):
+      guard let driver = directory.withLock({ $0[ticket]?.driver }) else { throw .cancelled }
+      return driver
     case .exists(let session): throw .sessionExists(session)
-    case .underWay: throw .loginUnderWay
+    case .underWay:
+      guard !Task.isCancelled else { throw .cancelled }
+      throw .loginUnderWay
     case .leaving(let ticket):
       guard !Task.isCancelled else { throw .cancelled }
       throw .logoutUnderWay(directory.withLock { $0[ticket]?.session })

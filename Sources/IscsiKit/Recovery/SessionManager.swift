@@ -57,10 +57,14 @@ public final class SessionManager: Sendable {
 
   // MARK: - Drivers
 
-  /// Notes a driver and its entry.
-  func enter(_ driver: SessionDriver, _ ticket: SessionDirectory<SessionDriver>.Ticket) {
+  /// Makes the driver of what is claimed, while the directory is locked: whoever finds the entry finds the driver.
+  func enter(
+    _ request: LoginRequest, _ ticket: SessionDirectory<SessionDriver>.Ticket,
+    in directory: inout SessionDirectory<SessionDriver>
+  ) {
+    let driver = SessionDriver(SessionDriver.Identity(request), in: environment, owner: self)
     tickets.withLock { $0[ObjectIdentifier(driver)] = ticket }
-    directory.withLock { $0.set(driver, for: ticket) }
+    directory.set(driver, for: ticket)
   }
 
   /// Notes the driver of a session that was found, in one step: whoever finds the entry finds the driver. False if the

@@ -138,6 +138,19 @@ struct LoginDuringLogoutTests {
     #expect(fixture.kernel.sessions.isEmpty)
   }
 
+  /// The entry and the driver of a login, which does not begin.
+  private func claim(
+    _ request: LoginRequest, of manager: SessionManager
+  ) throws -> (SessionDirectory<SessionDriver>.Ticket, SessionDriver) {
+    try manager.directory.withLock { directory in
+      guard case .claimed(let ticket) = directory.claim(SessionKey(request)) else { throw KeyIsTaken() }
+      manager.enter(request, ticket, in: &directory)
+      return (ticket, try #require(directory[ticket]?.driver))
+    }
+  }
+
+  private struct KeyIsTaken: Error {}
+
   @Test("Whoever comes by a host's name to an address with a session makes no second one there")
   func otherAddress() async throws {
     let fixture = try await SupervisedFixture()
@@ -145,13 +158,7 @@ struct LoginDuringLogoutTests {
     var named = try fixture.base.request()
     named.portal.host = .name("san")
     let (manager, request) = (fixture.manager, named)
-    let claim = manager.directory.withLock { $0.claim(SessionKey(request)) }
-    guard case .claimed(let ticket) = claim else {
-      Issue.record("a free key is not given")
-      return
-    }
-    let driver = SessionDriver(.init(request), in: manager.environment, owner: manager)
-    manager.enter(driver, ticket)
+    let (ticket, driver) = try claim(request, of: manager)
     let connect = { @Sendable (last: UInt8, isFirst: Bool) async throws in
       let address = SocketAddress(.v4(0x7F00_0000 + UInt32(last)), port: request.portal.port)
       try await manager.driver(driver, connectedTo: address, for: request, isFirst: isFirst)
@@ -163,7 +170,7 @@ struct LoginDuringLogoutTests {
       var other = request
       other.portal.host = .address(.v4(0x7F00_0000 + UInt32(last)), scope: nil)
       let key = SessionKey(other)
-      return manager.directory.withLock { $0.claim(key) } == .underWay
+      return manager.directory.withLock { $0.claim(key) } == .underWay(ticket)
     }
     #expect(claimed(8))
     // Once there is a session it goes on wherever its host is found.
@@ -178,16 +185,11 @@ struct LoginDuringLogoutTests {
     var named = try fixture.base.request()
     named.portal.host = .name("san")
     let (manager, request) = (fixture.manager, named)
-    guard case .claimed(let ticket) = manager.directory.withLock({ $0.claim(SessionKey(request)) }) else {
-      Issue.record("a free key is not given")
-      return
-    }
-    let driver = SessionDriver(.init(request), in: manager.environment, owner: manager)
-    manager.enter(driver, ticket)
+    let (_, driver) = try claim(request, of: manager)
     let address = SocketAddress(.v4(0x7F00_0001), port: request.portal.port)
     let connection = Task { try await manager.driver(driver, connectedTo: address, for: request, isFirst: true) }
     let leaver = try #require(manager.directory.withLock { $0[old]?.driver })
-    #expect(await eventually { await !leaver.endWaiters.isEmpty })
+    #expect(await eventually { await !leaver.waiters.isEmpty })
     release(old, fixture)
     try await connection.value
     try await logout.value

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension SessionDriver {
+  /// Who waits for what becomes of a session that others drive.
+  struct Waiter {
+    let answer: OneShot<Bool>
+    /// Whether the first login is waited for, and not only the end.
+    let forLogin: Bool
+  }
+
+  /// How a first login that others have asked for has ended.
+  enum LoginEnd: Sendable {
+    /// There is a session.
+    case up
+    /// There is none: what was asked for, and why it failed.
+    case failed(LoginRequest?, OperationError.Cause)
+  }
+
+  /// Waits until the session is gone; false if it is not by the deadline, or when the task is cancelled.
+  func waitForEnd(until deadline: ContinuousClock.Instant) async -> Bool {
+    if isFinished { return true }
+    return await wait(forLogin: false, until: deadline)
+  }
+
+  /// Waits until the first login has come to an end; nil if it has not by the deadline, or when the task is cancelled.
+  func waitForLogin(until deadline: ContinuousClock.Instant) async -> LoginEnd? {
+    if !isFinished, !hasSession {
+      guard await wait(forLogin: true, until: deadline) else { return nil }
+    }
+    return isFinished ? .failed(identity.request, abandonment ?? loginFailure ?? .cancelled) : .up
+  }
+
+  /// Tells those who wait how far the session has come.
+  func answerWaiters() {
+    guard isFinished || hasSession else { return }
+    for waiter in waiters where isFinished || waiter.forLogin { waiter.answer.resolve(true) }
+  }
+
+  /// Whether the session was logged in to, whatever has become of it since.
+  private var hasSession: Bool {
+    switch machine.phase {
+    case .new, .loggingIn, .waitingToLogIn: false
+    default: true
+    }
+  }
+
+  private func wait(forLogin: Bool, until deadline: ContinuousClock.Instant) async -> Bool {
+    let answer = OneShot<Bool>()
+    waiters.append(Waiter(answer: answer, forLogin: forLogin))
+    let timer = Reactor.shared.schedule(at: deadline) { answer.resolve(false) }
+    defer {
+      timer.cancel()
+      waiters.removeAll { $0.answer === answer }
+    }
+    return await withTaskCancellationHandler {
+      await answer.value
+    } onCancel: {
+      answer.resolve(false)
+    }
+  }
+}
