@@ -155,6 +155,13 @@ function follow_older_form(line) {
   if (line ~ /-m discoverydb/ ? line ~ /-D|--discover/ : line ~ /st -p|sendtargets -p/) mark = " ~ older-form"
 }
 
+# Marks the logins to nodes with more than one record of the same session, which fail: open-iscsi tells of the second what it tells of
+# the first, or that the session exists, as it comes.
+function follow_second_records(line) {
+  if (line ~ /^-m node .*\$T[CM] .* -o new$/) has_second = 1
+  else if (has_second && line ~ / (-l|--login|-L|--loginall)/) mark = " ~ login-beside-login"
+}
+
 function line_of_a_mode(    what) {
   what = below(100)
   if (what < 52) return "-m node" node_line()
@@ -173,7 +180,7 @@ BEGIN {
   states = "empty records discovered made startups ifaces,records chap logged-in old-layout ifaces,discovered logged-in,records"
   for (i = 0; i < count; i++) {
     if (i % 20 == 0) {
-      has_several = 0
+      has_several = has_second = 0
       start = pick(states)
       split("", has_older)
       if (start ~ /old-layout/) has_older["P"] = 1
@@ -184,6 +191,7 @@ BEGIN {
     is_last = i % 20 == 19
     line = line_of_a_mode()
     follow_older_form(line)
+    follow_second_records(line)
     print line mark
   }
 }
