@@ -180,6 +180,9 @@ enum InitiatorInterface {
       removingSince: ?float
     )
 
+    # The sessions that are in a phase, see Recovery.
+    type PhaseGroup (phase: string, sessions: []int)
+
     # A session as the kernel shows it, and what the daemon knows of it; recovery is missing for a session that the daemon
     # does not supervise.
     type Session (
@@ -275,6 +278,9 @@ enum InitiatorInterface {
     # With onlyRecovery the kernel is not asked: each session that the daemon supervises has its number and recovery.
     method ListSessions(onlyRecovery: ?bool) -> (sessions: []Session)
     method GetSession(session: int) -> (session: Session)
+
+    # Tells in which phase each session is that the daemon supervises, and no more: for programs that list hundreds.
+    method ListPhases() -> (groups: []PhaseGroup)
 
     # The counters of a session's connection; they live as long as the session.
     method Statistics(session: int) -> (counters: []Counter)

@@ -46,6 +46,7 @@ struct InitiatorService: VarlinkService {
     case "Rescan": return try success(await rescan(call.decodeParameters()))
     case "ListSessions": return try success(InitiatorTypes.ListOutput(sessions: sessions(call.decodeParameters())))
     case "GetSession": return try success(session(call.decodeParameters()))
+    case "ListPhases": return try success(InitiatorTypes.PhasesOutput(groups: phases()))
     case "Statistics": return try success(await statistics(call.decodeParameters()))
     case "Set": return try success(await set(call.decodeParameters()))
     case "Monitor": return try await monitor(call.decodeParameters(), call)
@@ -157,6 +158,13 @@ struct InitiatorService: VarlinkService {
       return known.keys.sorted().map { InitiatorTypes.Session(SessionSnapshot(id: $0), recovery(of: $0, known)) }
     }
     return try sysfs.sessions().map { InitiatorTypes.Session($0, recovery(of: $0.id, known)) }
+  }
+
+  private func phases() -> [InitiatorTypes.PhaseGroup] {
+    let sessions = Dictionary(grouping: manager.supervisions().sorted { $0.key < $1.key }, by: \.value.0.phase.rawValue)
+    return sessions.sorted { $0.key < $1.key }.map { phase, sessions in
+      InitiatorTypes.PhaseGroup(phase: phase, sessions: sessions.map(\.key.rawValue))
+    }
   }
 
   private func session(_ input: InitiatorTypes.SessionInput) throws -> InitiatorTypes.SessionOutput {

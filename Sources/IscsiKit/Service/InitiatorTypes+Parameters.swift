@@ -87,6 +87,20 @@ extension InitiatorTypes {
     public var sessions: [Session]
   }
 
+  /// The reply to `ListPhases`.
+  public struct PhasesOutput: Hashable, Sendable, Codable {
+    /// The sessions of each phase that any is in.
+    public var groups: [PhaseGroup]
+  }
+
+  /// The sessions that are in a phase.
+  public struct PhaseGroup: Hashable, Sendable, Codable {
+    /// The phase, as ``SupervisionPhase`` names it.
+    public var phase: String
+    /// The sessions, by number.
+    public var sessions: [UInt32]
+  }
+
   /// `GetSession` and `Statistics`.
   public struct SessionInput: Hashable, Sendable, Codable {
     /// The session.

@@ -2,6 +2,22 @@
 import SystemPackage
 
 extension VarlinkClient {
+  /// A call that has been made over a connection of its own, and is answered once.
+  struct BlockingCall: Sendable {
+    fileprivate let socket: LocalSocket
+    fileprivate let deadline: ContinuousClock.Instant
+
+    /// Blocks the calling thread until the answer is there.
+    ///
+    /// - Returns: The output parameters, an object.
+    /// - Throws: Why there are none; `remote` if the service says so.
+    func answer() throws(VarlinkError) -> JSONValue {
+      let (reply, continues) = try VarlinkClient.blockingReply(from: socket, until: deadline)
+      guard !continues else { throw .malformed }
+      return try reply.parameters()
+    }
+  }
+
   /// Calls a method that answers once over a connection of its own, and blocks the calling thread until the answer is there.
   ///
   /// For a command that has nothing else to do: the threads that tasks need cost it more than the call. Not for use within a
@@ -17,6 +33,13 @@ extension VarlinkClient {
   static func callBlocking(
     _ method: String, _ parameters: JSONValue, at path: FilePath, until deadline: ContinuousClock.Instant
   ) throws(VarlinkError) -> JSONValue {
+    try beginBlocking(method, parameters, at: path, until: deadline).answer()
+  }
+
+  /// Makes such a call and does not wait for the answer: there may be something else to do meanwhile.
+  static func beginBlocking(
+    _ method: String, _ parameters: JSONValue, at path: FilePath, until deadline: ContinuousClock.Instant
+  ) throws(VarlinkError) -> BlockingCall {
     let message: [UInt8]
     do throws(JSONTextError) {
       message = try VarlinkRequest(method: method, parameters: parameters).encoded()
@@ -31,9 +54,7 @@ extension VarlinkClient {
     } catch {
       throw VarlinkError(error)
     }
-    let (reply, continues) = try blockingReply(from: socket, until: deadline)
-    guard !continues else { throw .malformed }
-    return try reply.parameters()
+    return BlockingCall(socket: socket, deadline: deadline)
   }
 
   private static func blockingConnection(
@@ -48,7 +69,7 @@ extension VarlinkClient {
     }
   }
 
-  private static func blockingReply(
+  fileprivate static func blockingReply(
     from socket: LocalSocket, until deadline: ContinuousClock.Instant
   ) throws(VarlinkError) -> (reply: VarlinkReply, continues: Bool) {
     var buffer = VarlinkMessageBuffer(limit: replySizeLimit)

@@ -66,10 +66,10 @@ struct DaemonTests {
       #expect(try await initiator.session(SessionID(rawValue: 1)) == shown)
       #expect(try await initiator.recoveries() == [SessionID(rawValue: 1): recovery])
       let (recoveries, phases) = try await BlockingWork(limit: 1).run(until: .soon) {
-        Result { (try initiator.blockingRecoveries(until: .soon), try initiator.blockingPhases(until: .soon)) }
+        Result { (try initiator.blockingRecoveries(until: .soon), try initiator.askForPhases(until: .soon).answer()) }
       }.get()
       #expect(recoveries == [SessionID(rawValue: 1): recovery])
-      #expect(phases == [SessionID(rawValue: 1): "up"])
+      #expect(phases == [InitiatorTypes.PhaseGroup(phase: "up", sessions: [1])])
       #expect(try await initiator.ping().sessions == 1)
 
       let ended = try await initiator.logOut(InitiatorTypes.LogoutInput(sessions: [1]))

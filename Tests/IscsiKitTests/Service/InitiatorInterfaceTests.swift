@@ -103,6 +103,11 @@ struct InitiatorInterfaceTests {
       ),
       ("ListSessions in", try encoder.encode(InitiatorTypes.ListInput(onlyRecovery: true))),
       ("ListSessions out", try encoder.encode(InitiatorTypes.ListOutput(sessions: [shown]))),
+      (
+        "ListPhases out",
+        try encoder.encode(
+          InitiatorTypes.PhasesOutput(groups: [InitiatorTypes.PhaseGroup(phase: "up", sessions: [1, 2])]))
+      ),
       ("GetSession in", try encoder.encode(InitiatorTypes.SessionInput(session: 1))),
       ("GetSession out", try encoder.encode(InitiatorTypes.SessionOutput(session: shown))),
       ("Statistics in", try encoder.encode(InitiatorTypes.SessionInput(session: 1))),

@@ -39,7 +39,8 @@ struct HostMode {
       console.say(hosts.map(hostLine).joined())
       return .success
     }
-    let sessions = level > 1 ? machine.listed(try sessions(), console) : []
+    let sessions =
+      if level > 1 { machine.listed(try sessions(), machine.askForPhases(), console) } else { [ListedSession]() }
     for host in hosts {
       console.say(hostTree(host, sessions.filter { $0.session.host?.number == host.number }, level: level))
     }

@@ -18,7 +18,10 @@ struct SessionMode {
     try checkOperations()
     guard let action = SessionAction(options) else {
       // A line shows no more than which session it is.
-      return try list(try sessions(options.printLevel ?? 0 > 0 ? .parameters : .identity))
+      guard options.printLevel ?? 0 > 0 else { return try list(try sessions(.identity)) }
+      // The daemon finds its answer while sysfs is read.
+      let question = machine.askForPhases()
+      return try list(try sessions(.parameters), question)
     }
     return try SessionActions(machine: machine, console: console)
       .perform(action, on: try sessions(.summary), isOfAll: true)
@@ -64,7 +67,8 @@ struct SessionMode {
   }
 
   /// Prints sessions in the form that `-P` names.
-  private func list(_ sessions: [SessionSnapshot]) throws(IscsiadmError) -> ExitStatus {
+  private func list(_ sessions: [SessionSnapshot], _ question: PhaseQuestion? = nil) throws(IscsiadmError) -> ExitStatus
+  {
     guard !sessions.isEmpty else { throw IscsiadmError(.noObjectsFound, "No active sessions.") }
     let level = max(0, options.printLevel ?? 0)
     guard level <= 3 else { throw IscsiadmError(.invalidArgument, "Invalid info level \(level). Try 0 - 3.") }
@@ -73,7 +77,7 @@ struct SessionMode {
       console.say(sessions.map(sessionLine).joined())
       return .success
     }
-    var listed = machine.listed(sessions, console)
+    var listed = machine.listed(sessions, question ?? machine.askForPhases(), console)
     if level > 1, options.flags.contains(.showSecrets) {
       for index in listed.indices { listed[index].secrets = machine.sysfs.secrets(of: listed[index].session.id) }
     }
@@ -105,12 +109,14 @@ extension [SessionSnapshot] {
 extension Iscsiadm.Machine {
   /// Sessions with the states that the daemon knows. If it cannot be asked that is told for each session, and the
   /// states stay unknown.
-  func listed(_ sessions: [SessionSnapshot], _ console: IscsiadmConsole) -> [ListedSession] {
-    let phases = sessions.isEmpty ? nil : phases()
+  func listed(
+    _ sessions: [SessionSnapshot], _ question: PhaseQuestion, _ console: IscsiadmConsole
+  ) -> [ListedSession] {
+    let phases = sessions.isEmpty ? nil : phases(question)
     return sessions.map { session in
       var listed = ListedSession(session)
       if let phases {
-        listed.states = phases[session.id].flatMap { DaemonStates($0, of: session) }
+        listed.states = phases.phase(of: session.id).flatMap { DaemonStates($0, of: session) }
       } else {
         warnOfNoDaemon(console)
       }
@@ -118,19 +124,63 @@ extension Iscsiadm.Machine {
     }
   }
 
-  /// Where the daemon's sessions are; nil if it does not answer soon.
-  private func phases() -> [SessionID: String]? {
+  /// Asks the daemon where its sessions are.
+  func askForPhases() -> PhaseQuestion {
     let deadline = ContinuousClock.now + .seconds(5)
     do throws(InitiatorError) {
-      return try runningDaemon.blockingPhases(until: deadline)
+      return .asked(try runningDaemon.askForPhases(until: deadline))
     } catch .daemon(.notConnected) {
+      return .notConnected(until: deadline)
+    } catch {
+      return .failed
+    }
+  }
+
+  /// Where the daemon's sessions are; nil if it does not answer soon.
+  private func phases(_ question: PhaseQuestion) -> SessionPhases? {
+    switch question {
+    case .asked(let question): return (try? question.answer()).map(SessionPhases.init)
+    case .notConnected(let deadline):
       // It may be started for whoever asks, which takes threads.
       let recoveries = try? ask { (daemon) async throws(InitiatorError) in
         try await daemon.recoveries(until: deadline)
       }.get()
-      return recoveries?.mapValues(\.phase)
-    } catch {
-      return nil
+      return recoveries.map(SessionPhases.init)
+    case .failed: return nil
     }
+  }
+}
+
+/// The question where the daemon's sessions are.
+enum PhaseQuestion {
+  /// It has been asked.
+  case asked(Initiator.PhaseQuestion)
+  /// Nobody listens, or not yet.
+  case notConnected(until: ContinuousClock.Instant)
+  /// It cannot be asked.
+  case failed
+}
+
+/// The phases of sessions. A dictionary would take the runtime longer to set up than all else here.
+private struct SessionPhases {
+  /// By session.
+  private let phases: [(session: UInt32, phase: String)]
+
+  init(_ groups: [InitiatorTypes.PhaseGroup]) {
+    phases = groups.flatMap { group in group.sessions.map { ($0, group.phase) } }.sorted { $0.session < $1.session }
+  }
+
+  init(_ recoveries: [SessionID: InitiatorTypes.Recovery]) {
+    phases = recoveries.map { ($0.key.rawValue, $0.value.phase) }.sorted { $0.session < $1.session }
+  }
+
+  /// The phase of a session; nil if the daemon does not know it.
+  func phase(of id: SessionID) -> String? {
+    var (first, end) = (0, phases.count)
+    while first < end {
+      let middle = (first + end) / 2
+      if phases[middle].session < id.rawValue { first = middle + 1 } else { end = middle }
+    }
+    return first < phases.count && phases[first].session == id.rawValue ? phases[first].phase : nil
   }
 }
