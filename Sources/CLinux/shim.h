@@ -288,6 +288,18 @@ static inline void clinux_leave_terminal(void) {
 // Without syncfs, which glibc shows only with _GNU_SOURCE: writes all of the file system that a descriptor is on. 0, or -1 with errno.
 static inline int clinux_syncfs(int descriptor) { return (int)syscall(SYS_syncfs, descriptor); }
 
+// Heaps grow by this many octets more than what is asked for.
+static inline void clinux_grow_heaps_by(int octets) { (void)mallopt(M_TOP_PAD, octets); }
+
+// Without sched_getaffinity, which is as hidden: how many processors the calling thread may run on; 1 if that is not known.
+static inline int clinux_processor_count(void) {
+  unsigned char set[1024];
+  long size = syscall(SYS_sched_getaffinity, 0, sizeof(set), set);
+  int count = 0;
+  for (long octet = 0; octet < size; octet++) count += __builtin_popcount(set[octet]);
+  return count > 0 ? count : 1;
+}
+
 // The first target of a mapped device's table, as "TYPE PARAMETERS" without an end: how many octets, or -1 if it is not known.
 static inline long clinux_dm_table(const char *name, unsigned char *text, unsigned long limit) {
   unsigned long size = sizeof(struct dm_ioctl) + sizeof(struct dm_target_spec) + limit;

@@ -85,8 +85,15 @@ public struct Sysfs: Sendable {
   /// Where sysfs is mounted.
   public let root: FilePath
 
+  /// Whether many sessions are read by several threads, on all processors that the process may use: for programs that do nothing
+  /// else. What sessions share, the host of an offload card, may be read more than once then.
+  public var usesAllProcessors: Bool
+
   /// A reader of the sysfs at `root`; another one than `/sys` is for tests and captured trees.
-  public init(root: FilePath = "/sys") { self.root = root }
+  public init(root: FilePath = "/sys", usingAllProcessors: Bool = false) {
+    self.root = root
+    usesAllProcessors = usingAllProcessors
+  }
 
   /// The transports whose modules are loaded, by name; none without the module `scsi_transport_iscsi`.
   public func transports() throws(SysfsError) -> [TransportSnapshot] {
@@ -111,11 +118,30 @@ public struct Sysfs: Sendable {
 
   /// Those sessions of some numbers that are there; all for nil.
   func sessions(_ detail: Detail, of numbers: [SessionID]?) throws(SysfsError) -> [SessionSnapshot] {
-    guard numbers?.isEmpty != true else { return [] }
-    return try reading("iscsi_session") { (sessions) throws(Errno) in
+    guard usesAllProcessors else { return try read(detail, numbers) }
+    let ids = if let numbers { numbers } else { try sessionNumbers() }
+    // No `Result`: the runtime would take longer to find out what that is than a session takes to read.
+    let parts = ParallelWork.map(ids.count, inPartsOf: Self.partSize) {
+      { part -> (sessions: [SessionSnapshot], error: SysfsError?) in
+        do throws(SysfsError) { return (try read(detail, Array(ids[part])), nil) } catch { return ([], error) }
+      }
+    }
+    var found: [SessionSnapshot] = []
+    found.reserveCapacity(ids.count)
+    for part in parts {
+      if let error = part.error { throw error }
+      found += part.sessions
+    }
+    return found
+  }
+
+  /// How many sessions are worth a part of the work for themselves, where several threads read.
+  private static let partSize = 2
+
+  private func read(_ detail: Detail, _ numbers: [SessionID]?) throws(SysfsError) -> [SessionSnapshot] {
+    try reading("iscsi_session") { (sessions) throws(Errno) in
       // The listing is complete before the first session is read, see SysfsSessionReader.
-      let ids: [SessionID]
-      if let numbers { ids = numbers } else { ids = try Self.numbers(in: sessions) }
+      let ids = if let numbers { numbers } else { try Self.numbers(in: sessions) }
       var reader = SysfsSessionReader(detail: detail)
       var found: [SessionSnapshot] = []
       found.reserveCapacity(ids.count)

@@ -25,7 +25,7 @@ struct SysfsLocation: ParsableArguments {
   var devRoot = "/dev"
 
   /// A reader of the tree.
-  var sysfs: Sysfs { Sysfs(root: FilePath(sysfsRoot)) }
+  var sysfs: Sysfs { Sysfs(root: FilePath(sysfsRoot), usingAllProcessors: true) }
 
   /// What this machine makes of its disks.
   func inventory() throws(SysfsError) -> DiskInventory {

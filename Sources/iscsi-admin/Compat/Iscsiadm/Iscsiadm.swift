@@ -7,7 +7,7 @@ import SystemPackage
 struct Iscsiadm {
   /// What it works on.
   struct Machine {
-    var sysfs = Sysfs()
+    var sysfs = Sysfs(usingAllProcessors: true)
     /// Where the daemon listens.
     var socket = Initiator.standardSocket
     /// By which name a service manager starts it: open-iscsi's `iscsid.socket` does.
@@ -37,7 +37,8 @@ struct Iscsiadm {
   /// There is nothing to undo: a discovery is a connection of our own, the daemon breaks off what it is not asked for any
   /// more, and a record is the old or the new one.
   static func endAtSignals() {
-    let text = interruption.lines.map { IscsiadmConsole.line($0) + "\n" }.joined()
+    var text = ""
+    for line in interruption.lines { text += IscsiadmConsole.line(line) + "\n" }
     TerminationSignals.end(at: SIGINT, saying: text, status: Int32(interruption.status.rawValue))
     TerminationSignals.shared.endAtOnce { number in
       guard number == SIGINT else { return TerminationSignals.raise(number) }
