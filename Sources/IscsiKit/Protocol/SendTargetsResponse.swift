@@ -104,9 +104,26 @@ extension SendTargetsResponse {
 
   /// A target while its addresses are collected.
   private struct Candidate {
+    /// How many portals are looked through; most targets have one or two, and a set costs more than all else of them.
+    private static let few = 16
+
     var target: DiscoveredTarget
-    var known: Set<Portal> = []
     var hasAddress = false
+    /// The portals, as soon as they are many.
+    private var known: Set<Portal> = []
+
+    init(_ target: DiscoveredTarget) { self.target = target }
+
+    /// Adds a portal that is not there yet.
+    mutating func add(_ portal: Portal) {
+      if target.portals.count < Self.few {
+        if target.portals.contains(portal) { return }
+      } else {
+        if known.isEmpty { known = Set(target.portals) }
+        guard known.insert(portal).inserted else { return }
+      }
+      target.portals.append(portal)
+    }
   }
 
   private struct Parser {
@@ -143,11 +160,20 @@ extension SendTargetsResponse {
     private mutating func index(of text: String) throws(RefusalReason) -> Int {
       let name: TargetName
       do throws(ISCSINameError) { name = try TargetName(text) } catch { throw .name(error) }
-      if let index = indices[name] { return index }
-      let warnings = name.warnings.map(DiscoveredTarget.Warning.name)
-      candidates.append(Candidate(target: DiscoveredTarget(name: name, portals: [], warnings: warnings)))
-      indices[name] = candidates.count - 1
-      return candidates.count - 1
+      let next = candidates.count
+      let index = Self.place(next, in: &indices[name])
+      if index == next {
+        let warnings = name.warnings.map(DiscoveredTarget.Warning.name)
+        candidates.append(Candidate(DiscoveredTarget(name: name, portals: [], warnings: warnings)))
+      }
+      return index
+    }
+
+    /// The number that is there, or the one that is put there.
+    private static func place(_ number: Int, in known: inout Int?) -> Int {
+      let index = known ?? number
+      known = index
+      return index
     }
 
     private mutating func addAddress(_ value: ArraySlice<UInt8>) throws(RefusalReason) {
@@ -161,7 +187,7 @@ extension SendTargetsResponse {
       // Checked first, because the reasons of `PortalError` quote the text.
       guard value.count <= 512, value.allSatisfy({ (0x21..<0x7F).contains($0) }) else { throw .unreadableAddress }
       let portal = try usable(try Self.string(value))
-      if candidates[index].known.insert(portal).inserted { candidates[index].target.portals.append(portal) }
+      candidates[index].add(portal)
     }
 
     private func usable(_ text: String) throws(RefusalReason) -> Portal {

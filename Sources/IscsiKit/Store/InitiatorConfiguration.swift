@@ -13,8 +13,6 @@ public struct InitiatorConfiguration: Hashable, Sendable {
   private let text: RecordText
   /// What new records of nodes are like; a discovery makes thousands.
   private let node: NodeRecord?
-  /// What in the file cannot be used, and is as if it did not stand there.
-  public private(set) var problems: [String] = []
 
   /// Nothing is configured.
   public init() { self.init(RecordText()) }
@@ -41,9 +39,14 @@ public struct InitiatorConfiguration: Hashable, Sendable {
       _ = NodeRecord.keys.read(text, into: &record, onlySettings: true)
       return record
     }
+  }
+
+  /// What in the file cannot be used, and is as if it did not stand there. It is looked for when it is asked for.
+  public var problems: [String] {
     let errors = NodeRecord.keys.errors(in: text) + DiscoveryRecord.keys(of: .sendTargets).errors(in: text)
-    problems = text.problems.map(\.description)
+    var problems = text.problems.map(\.description)
     for problem in errors.map(\.description) where !problems.contains(problem) { problems.append(problem) }
+    return problems
   }
 
   /// A new record of a node.

@@ -4,10 +4,12 @@
 struct TreeText {
   private var octets: [UInt8] = []
   /// What every line that is not empty begins with.
-  private let indent: String
+  private let indent: [UInt8]
 
   /// No lines yet.
-  init(indent: String) { self.indent = indent }
+  init(indent: String) { self.indent = Array(indent.utf8) }
+
+  private init(indent: [UInt8]) { self.indent = indent }
 
   /// The lines so far, each with its end.
   var text: String { String(decoding: octets, as: UTF8.self) }
@@ -17,29 +19,46 @@ struct TreeText {
 
   /// A line from its parts, which are made fit for a terminal.
   mutating func line(_ parts: String...) {
-    octets += indent.utf8
-    for part in parts {
-      let start = octets.count
-      octets += part.utf8
-      // Looked at where they are now: going through a text takes several times as long.
-      if octets[start...].allSatisfy(\.isFitBesidesTabs) { continue }
-      octets.removeSubrange(start...)
-      octets += part.printableBesidesTabs.utf8
-    }
+    octets += indent
+    for part in parts { append(part) }
     emptyLine()
+  }
+
+  /// A line of a label and a value, as most are; the same without a list of the parts.
+  mutating func line(_ label: String, _ value: String) {
+    octets += indent
+    append(label)
+    append(value)
+    emptyLine()
+  }
+
+  private mutating func append(_ part: String) {
+    let start = octets.count
+    octets += part.utf8
+    // Looked at where they are now: going through a text takes several times as long.
+    var fit = start
+    while fit < octets.count, octets[fit].isFitBesidesTabs { fit += 1 }
+    if fit == octets.count { return }
+    octets.removeSubrange(start...)
+    octets += part.printableBesidesTabs.utf8
   }
 
   /// A title between two lines of asterisks.
   mutating func heading(_ title: String, stars count: Int) {
-    let stars = String(repeating: "*", count: count)
-    line(stars)
+    stars(count)
     line(title)
-    line(stars)
+    stars(count)
+  }
+
+  private mutating func stars(_ count: Int) {
+    octets += indent
+    for _ in 0..<count { octets.append(UInt8(ascii: "*")) }
+    emptyLine()
   }
 
   /// Lines that begin further to the right.
   mutating func indented(by more: String, _ body: (inout TreeText) -> Void) {
-    var inner = TreeText(indent: indent + more)
+    var inner = TreeText(indent: indent + Array(more.utf8))
     swap(&inner.octets, &octets)
     body(&inner)
     swap(&inner.octets, &octets)
