@@ -59,10 +59,13 @@ struct Directory: ~Copyable {
     Directory(owning: try Self.open(descriptor, try Self.checked(name), O_RDONLY | O_DIRECTORY))
   }
 
-  /// Makes a directory, for its owner alone; one that is there is taken as it is.
-  func makeDirectory(_ name: String) throws(Errno) {
+  /// Makes a directory, for its owner alone; false for one that is there, which is taken as it is.
+  @discardableResult
+  func makeDirectory(_ name: String) throws(Errno) -> Bool {
     // The string is lent to the call.
-    guard unsafe mkdirat(descriptor, try Self.checked(name), 0o700) == 0 || errno == EEXIST else { throw Self.failure }
+    if unsafe mkdirat(descriptor, try Self.checked(name), 0o700) == 0 { return true }
+    guard errno == EEXIST else { throw Self.failure }
+    return false
   }
 
   /// The names in the directory, unordered, without `.` and `..`. One that is no UTF-8 comes with other characters in it,

@@ -23,6 +23,9 @@ struct DatabaseWriter: ~Copyable {
   /// From here on the file system is flushed as a whole, rather than file by file.
   private static let many = 16
 
+  /// How many files are worth a part of the work for themselves, where several threads write them.
+  private static let partSize = 32
+
   private let folders: OpenFolders
   private let path: FilePath
 
@@ -42,12 +45,19 @@ struct DatabaseWriter: ~Copyable {
     let files = changes.count { if case .put = $0 { true } else { false } }
     let isFlushedAtOnce = max(files, changes.count / 4) >= Self.many
     let staging = files > 0 ? try stage(changes, isFlushedAtOnce: isFlushedAtOnce) : nil
-    for (number, change) in changes.enumerated() {
-      do throws(Errno) {
-        try make(change, number, from: staging, isFlushed: !isFlushedAtOnce)
-      } catch {
-        throw .failed("write", path: path.appending(change.path.joined(separator: "/")).string, error)
+    if isFlushedAtOnce, let lanes = DatabaseChange.lanes(of: changes) {
+      let path = path
+      let results = ParallelWork.map(lanes.count, inPartsOf: 1) {
+        { range in
+          Result { () throws(DatabaseError) in
+            let writer = try DatabaseWriter(path)
+            for lane in lanes[range] { try writer.make(changes, lane, from: staging, isFlushed: false) }
+          }
+        }
       }
+      for result in results { try result.get() }
+    } else {
+      try make(changes, Array(changes.indices), from: staging, isFlushed: !isFlushedAtOnce)
     }
     do throws(Errno) {
       if isFlushedAtOnce { try folders.root.flushFileSystem() }
@@ -64,14 +74,34 @@ struct DatabaseWriter: ~Copyable {
       let staging = OpenFolder(try folders.root.directory(Self.staging))
       // What a writer has left there that died.
       for name in try staging.directory.names() { try staging.directory.remove(name) }
-      for (number, change) in changes.enumerated() {
-        guard case .put(_, let octets) = change else { continue }
-        try staging.directory.create("\(number)", octets, isFlushed: !isFlushedAtOnce)
+      let results = ParallelWork.map(changes.count, inPartsOf: Self.partSize) {
+        { range in
+          Result { () throws(Errno) in
+            for number in range {
+              guard case .put(_, let octets) = changes[number] else { continue }
+              try staging.directory.create("\(number)", octets, isFlushed: !isFlushedAtOnce)
+            }
+          }
+        }
       }
+      for result in results { try result.get() }
       if isFlushedAtOnce { try staging.directory.flushFileSystem() }
       return staging
     } catch {
       throw .failed("write", path: path.appending(Self.staging).string, error)
+    }
+  }
+
+  /// Makes some of the changes, in their order.
+  private func make(
+    _ changes: [DatabaseChange], _ numbers: [Int], from staging: OpenFolder?, isFlushed: Bool
+  ) throws(DatabaseError) {
+    for number in numbers {
+      do throws(Errno) {
+        try make(changes[number], number, from: staging, isFlushed: isFlushed)
+      } catch {
+        throw .failed("write", path: path.appending(changes[number].path.joined(separator: "/")).string, error)
+      }
     }
   }
 
@@ -84,7 +114,7 @@ struct DatabaseWriter: ~Copyable {
       guard let staging else { return }
       let folder = try folders.folder(path.dropLast(), makingIt: true, isFlushed: isFlushed)
       // An administrator may let a group read a record.
-      try staging.directory.move("\(number)", to: folder.directory, as: name, keepsPermissions: true)
+      try staging.directory.move("\(number)", to: folder.directory, as: name, keepsPermissions: !folder.isNew)
       if isFlushed { try folder.directory.flush() }
     case .restrict(let path):
       do throws(Errno) {
@@ -121,6 +151,33 @@ struct DatabaseWriter: ~Copyable {
 }
 
 extension DatabaseChange {
+  /// Into how many lanes changes are divided.
+  private static let laneCount = 32
+
+  /// The numbers of changes that can be made in lanes side by side: all that is about one target is in one lane, in its order.
+  ///
+  /// - Returns: Nil if there are too few, or something else than a node's record is removed: folders that become empty by that go,
+  ///   and somebody may be about to put something into one.
+  static func lanes(of changes: [DatabaseChange]) -> [[Int]]? {
+    guard changes.count >= 4 * laneCount else { return nil }
+    var lanes = [[Int]](repeating: [], count: laneCount)
+    // What comes before a record's file, as its link does, is about that record.
+    var waiting: [Int] = []
+    for (number, change) in changes.enumerated() {
+      waiting.append(number)
+      let path = change.path
+      let isOfNode = path.count > 2 && path[0] == RecordDatabase.Folder.nodes.rawValue
+      switch change {
+      case .link, .restrict: continue
+      case .put where isOfNode, .remove where isOfNode:
+        lanes[Int(UInt(bitPattern: path[1].hashValue) % UInt(laneCount))] += waiting
+        waiting = []
+      case .put, .remove: return nil
+      }
+    }
+    return waiting.isEmpty ? lanes : nil
+  }
+
   /// What is changed, from the root on.
   var path: [String] {
     switch self {

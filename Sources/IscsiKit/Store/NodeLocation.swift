@@ -41,9 +41,11 @@ public struct NodeLocation: Hashable, Sendable {
   }
 
   /// The name of the link that a discovery has to the record, which names the interface also in the older form.
-  static func linkName(of record: NodeRecord) -> String? {
-    guard let tag = record.portal.tag else { return nil }
-    return "\(record.target),\(record.portal.host),\(record.portal.port),\(tag),\(record.interface.name)"
+  ///
+  /// - Parameter path: Where the record is.
+  /// - Returns: The name; nil for a record in the older form, which has no link.
+  static func linkName(for path: [String]) -> String? {
+    path.count == 4 ? path.dropFirst().joined(separator: ",") : nil
   }
 
   /// The record that a discovery's link is for; nil if it is no such name.

@@ -2,11 +2,16 @@
 import SystemPackage
 
 /// A folder that is open as long as somebody has it.
-final class OpenFolder {
+final class OpenFolder: Sendable {
   /// The folder.
   let directory: Directory
+  /// Whether it was made here, and nobody else can have put anything into it.
+  let isNew: Bool
 
-  init(_ directory: consuming Directory) { self.directory = directory }
+  init(_ directory: consuming Directory, isNew: Bool = false) {
+    self.directory = directory
+    self.isNew = isNew
+  }
 }
 
 /// The folders on the way to the last change of a database, kept open: the next change is mostly in one of them, and
@@ -16,6 +21,9 @@ final class OpenFolders {
   let root: Directory
   /// A top folder may be a link that an administrator has made; below there are none. At most one chain of each top folder.
   private var chains: [Chain] = []
+
+  /// Whether the last folder that was looked for had to be made. The next one has mostly, too, and is not looked for before.
+  private var makesFirst = false
 
   private typealias Chain = [(name: String, folder: OpenFolder)]
 
@@ -35,7 +43,7 @@ final class OpenFolders {
     if let known = index(of: top) {
       place = known
     } else {
-      let folder = try Self.open(top, in: root, makingIt: makesIt, isFlushed, throughLinks: true)
+      let folder = try open(top, in: root, makingIt: makesIt, isFlushed, throughLinks: true)
       place = chains.count
       chains.append([(top, folder)])
     }
@@ -43,7 +51,7 @@ final class OpenFolders {
     chains[place].removeLast(chains[place].count - known)
     var folder = chains[place][known - 1].folder
     for name in path.dropFirst(known) {
-      folder = try Self.open(name, in: folder.directory, makingIt: makesIt, isFlushed, throughLinks: false)
+      folder = try open(name, in: folder.directory, makingIt: makesIt, isFlushed, throughLinks: false)
       chains[place].append((name, folder))
     }
     return folder
@@ -68,19 +76,21 @@ final class OpenFolders {
     if chains[place].isEmpty { chains.remove(at: place) }
   }
 
-  private static func open(
+  private func open(
     _ name: String, in parent: borrowing Directory, makingIt makesIt: Bool, _ isFlushed: Bool, throughLinks: Bool
   ) throws(Errno) -> OpenFolder {
-    func open() throws(Errno) -> OpenFolder {
-      OpenFolder(throughLinks ? try parent.linkedDirectory(name) : try parent.directory(name))
+    func open(isNew: Bool) throws(Errno) -> OpenFolder {
+      OpenFolder(throughLinks ? try parent.linkedDirectory(name) : try parent.directory(name), isNew: isNew)
     }
-    do throws(Errno) {
-      return try open()
-    } catch {
-      guard makesIt, error == .noSuchFileOrDirectory else { throw error }
-      try parent.makeDirectory(name)
-      if isFlushed { try parent.flush() }
-      return try open()
+    if !(makesIt && makesFirst) {
+      do throws(Errno) {
+        return try open(isNew: false)
+      } catch {
+        guard makesIt, error == .noSuchFileOrDirectory else { throw error }
+      }
     }
+    makesFirst = try parent.makeDirectory(name)
+    if isFlushed, makesFirst { try parent.flush() }
+    return try open(isNew: makesFirst)
   }
 }

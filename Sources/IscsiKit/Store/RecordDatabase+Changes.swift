@@ -30,10 +30,46 @@ extension RecordDatabase {
     fileprivate var pending: [DatabaseChange] = []
     private var nodeLines = NodeLines(.stored)
     private let root: String
+    private var lastDiscovery: (address: String, port: UInt16, name: String?)?
+    /// How many records are worth a part of the work for themselves, where several threads work on them.
+    private static let partSize = 32
 
     fileprivate init(database: RecordDatabase) {
       self.database = database
       root = database.root.string
+    }
+
+    /// Lets parts of a piece of work collect changes at the same time, on all processors that the process may use. They come in
+    /// the order of the parts.
+    ///
+    /// - Parameters:
+    ///   - count: How many things there are to work on.
+    ///   - reader: What a thread reads the database with.
+    ///   - body: Works on some of them, by their numbers.
+    /// - Returns: What comes of the parts, in their order.
+    /// - Throws: What the first part that fails throws.
+    mutating func inParallel<Reader, Value: Sendable>(
+      _ count: Int, readingWith reader: @escaping @Sendable () -> Reader,
+      _ body: @escaping @Sendable (inout Changes, inout Reader, Range<Int>) throws(DatabaseError) -> Value
+    ) throws(DatabaseError) -> [Value] {
+      let database = database
+      let results = ParallelWork.map(count, inPartsOf: Self.partSize) {
+        var (changes, reader) = (Changes(database: database), reader())
+        return { range in
+          Result { () throws(DatabaseError) in
+            changes.pending = []
+            let value = try body(&changes, &reader, range)
+            return (value, changes.pending)
+          }
+        }
+      }
+      var values: [Value] = []
+      for result in results {
+        let (value, changes) = try result.get()
+        values.append(value)
+        pending += changes
+      }
+      return values
     }
 
     /// Stores the record of a node.
@@ -61,7 +97,8 @@ extension RecordDatabase {
         return pending.append(.put(stored.path, text))
       }
       // The link first: one that leads nowhere for a moment is better than a record that its discovery does not know.
-      let links = self.links(to: record), old = stored.map { self.links(to: $0.record) } ?? []
+      let links = self.links(to: record, at: path)
+      let old = stored.map { self.links(to: $0.record, at: NodeLocation(of: $0.record).path) } ?? []
       pending += (old.filter { !links.contains($0) } + links.dropFirst()).map { .remove($0) }
       if let link = links.first { pending.append(.link(link, to: "\(root)/\(path[0])/\(path[1])/\(path[2])")) }
       if isNew, stored != nil { pending.append(.restrict(path)) }
@@ -81,7 +118,7 @@ extension RecordDatabase {
     /// Removes the record of a node.
     public mutating func delete(_ stored: Stored<NodeRecord>) {
       pending.append(.remove(stored.path))
-      pending += links(to: stored.record).map { .remove($0) }
+      pending += links(to: stored.record, at: NodeLocation(of: stored.record).path).map { .remove($0) }
     }
 
     /// Stores the record of an interface.
@@ -133,25 +170,32 @@ extension RecordDatabase {
 
     /// Where a record has its link: with the discovery that has found the node, or with those made by hand. Where else a link
     /// to it may be comes after that. Records in the older form have none.
-    private func links(to record: NodeRecord) -> [[String]] {
-      guard let name = NodeLocation.linkName(of: record), name.utf8.count <= 255 else { return [] }
-      // The address is any text; one that is no host cannot be that of a discovery.
-      let discovery = record.discoveryAddress.flatMap { address in
-        (try? PortalHost(address)) == nil
-          ? nil : PortalFileName(address: address, port: record.discoveryPort).description
-      }
+    private mutating func links(to record: NodeRecord, at path: [String]) -> [[String]] {
+      guard let name = NodeLocation.linkName(for: path), name.utf8.count <= 255 else { return [] }
       switch record.discoveryKind {
       case .byHand: return [[Folder.byHand.rawValue, name]]
       case .firmware: return [[Folder.firmware.rawValue, name]]
       case .sendTargets, .offloadSendTargets:
-        return discovery.map { [[Folder.sendTargets.rawValue, $0, name]] } ?? []
+        return discoveryFolder(of: record).map { [[Folder.sendTargets.rawValue, $0, name]] } ?? []
       case .isns:
         // The server's folder comes with its record. Without one, links are side by side in the folder of all servers.
         let shared = [Folder.isns.rawValue, name]
-        guard let discovery else { return [shared] }
+        guard let discovery = discoveryFolder(of: record) else { return [shared] }
         let own = [Folder.isns.rawValue, discovery, name]
         return database.hasFolder(ofISNSServer: discovery) ? [own, shared] : [shared]
       }
+    }
+
+    /// The name of the folder of the discovery that has found a node; thousands are found by the same one.
+    private mutating func discoveryFolder(of record: NodeRecord) -> String? {
+      guard let address = record.discoveryAddress else { return nil }
+      if let last = lastDiscovery, last.address == address, last.port == record.discoveryPort { return last.name }
+      // The address is any text; one that is no host cannot be that of a discovery.
+      let name =
+        (try? PortalHost(address)) == nil
+        ? nil : PortalFileName(address: address, port: record.discoveryPort).description
+      lastDiscovery = (address, record.discoveryPort, name)
+      return name
     }
   }
 

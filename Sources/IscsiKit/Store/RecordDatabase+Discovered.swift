@@ -33,30 +33,43 @@ extension RecordDatabase.Changes {
     _ found: [(interface: InterfaceRecord, targets: [DiscoveredTarget])], foundBy discovery: DiscoveryRecord,
     _ configuration: InitiatorConfiguration, _ effects: DiscoveryEffects, unless isKept: (NodeRecord) -> Bool
   ) throws(DatabaseError) -> [NodeRecord] {
-    let discovery = try database.asStored(discovery)
-    var records: [NodeRecord] = []
-    var locations: Set<NodeLocation> = []
-    var finder = NodeFinder(in: database)
-    for (interface, targets) in found {
-      for target in targets {
-        for portal in target.portals {
-          var record = configuration.node(target.name, at: portal, over: interface, foundBy: discovery)
-          let location = NodeLocation(of: record)
-          if effects.contains(.remove) { locations.insert(location) }
-          let stored = try finder.node(at: location, orOlderOver: interface.name)
-          if effects.contains(stored == nil ? .add : .reset) {
-            save(record, over: stored?.isInOlderForm == true ? nil : stored, isNew: true)
-          } else if let stored {
-            record = stored.record
-            // One of the older form does not know the tag, which the target has just told.
-            record.portal = portal
-          }
-          records.append(record)
-        }
-      }
+    let (database, discovery) = (database, try database.asStored(discovery))
+    let places = found.flatMap { interface, targets in
+      targets.flatMap { target in target.portals.map { (interface, target.name, $0) } }
     }
-    if effects.contains(.remove) { try removeNodes(of: discovery, except: locations, unless: isKept) }
+    let parts = try inParallel(places.count) {
+      NodeFinder(in: database)
+    } _: { (changes, finder, range) throws(DatabaseError) in
+      var records: [NodeRecord] = []
+      for (interface, target, portal) in places[range] {
+        let record = configuration.node(target, at: portal, over: interface, foundBy: discovery)
+        records.append(try changes.merge(record, effects, &finder))
+      }
+      return records
+    }
+    let records = parts.flatMap(\.self)
+    if effects.contains(.remove) {
+      // The portals that were told, which records of the older form do not have.
+      try removeNodes(of: discovery, except: records.map(NodeLocation.init), unless: isKept)
+    }
     return records
+  }
+
+  /// Takes over a node that was found; returns its record as it is now or would be.
+  private mutating func merge(
+    _ record: NodeRecord, _ effects: DiscoveryEffects, _ finder: inout NodeFinder
+  ) throws(DatabaseError) -> NodeRecord {
+    let stored = try finder.node(at: NodeLocation(of: record), orOlderOver: record.interface.name)
+    if effects.contains(stored == nil ? .add : .reset) {
+      let mayHaveOlderForm = !finder.isMissing(record.target.description)
+      save(
+        record, over: stored?.isInOlderForm == true ? nil : stored, isNew: true, dropsOlderForm: mayHaveOlderForm)
+      return record
+    }
+    guard var known = stored?.record else { return record }
+    // One of the older form does not know the tag, which the target has just told.
+    known.portal = record.portal
+    return known
   }
 
   /// Takes over what boot firmware names.
@@ -93,15 +106,20 @@ extension RecordDatabase.Changes {
 
   /// Removes the records of nodes that a discovery found once.
   private mutating func removeNodes(
-    of discovery: DiscoveryRecord, except found: Set<NodeLocation>, unless isKept: (NodeRecord) -> Bool
+    of discovery: DiscoveryRecord, except found: [NodeLocation], unless isKept: (NodeRecord) -> Bool
   ) throws(DatabaseError) {
+    let linked = try database.locations(from: .discovery(discovery))
+    let shared = discovery.kind == .isns ? try database.locations(from: .isns) : []
+    // Mostly the first time that a discovery is made.
+    guard !linked.isEmpty || !shared.isEmpty else { return }
+    let found = Set(found)
     // Where a portal is found with another tag, a session has the new record.
     let places = Set(found.map(\.withoutTag))
     func stays(_ stored: RecordDatabase.Stored<NodeRecord>, _ location: NodeLocation) -> Bool {
       !places.contains(location.withoutTag) && isKept(stored.record)
     }
     var finder = NodeFinder(in: database)
-    for (link, location) in try database.locations(from: .discovery(discovery)) where !found.contains(location) {
+    for (link, location) in linked where !found.contains(location) {
       if let stored = try finder.node(at: location) {
         if !stays(stored, location) { delete(stored) }
       } else {
@@ -109,8 +127,7 @@ extension RecordDatabase.Changes {
       }
     }
     // Without a record of the server, nothing but the nodes' own ones tells which it has found.
-    guard discovery.kind == .isns else { return }
-    for (_, location) in try database.locations(from: .isns) where !found.contains(location) {
+    for (_, location) in shared where !found.contains(location) {
       if let stored = try finder.node(at: location), stored.record.isFound(by: discovery), !stays(stored, location) {
         delete(stored)
       }

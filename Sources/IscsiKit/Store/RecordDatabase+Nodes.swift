@@ -19,10 +19,70 @@ extension RecordDatabase {
   public func forEachNode(
     _ filter: NodeFilter = NodeFilter(), _ body: (Stored<NodeRecord>) -> Void
   ) throws(DatabaseError) -> [RecordProblem] {
-    var reading = NodeReading(over: filter.interface)
     guard let nodes = try open(.nodes) else { return [] }
+    var reading = NodeReading(over: filter.interface)
+    try readNodes(of: try targets(filter, in: nodes)[...], in: nodes, filter, &reading, body)
+    return reading.listing.problems
+  }
+
+  /// Looks at the nodes that a filter lets through, many at the same time, on all processors that the process may use.
+  ///
+  /// - Parameters:
+  ///   - filter: Which.
+  ///   - start: What is collected of a part of them begins with this.
+  ///   - makeBody: Makes what a thread does with each record; that gets what has been collected of the part, too.
+  ///   - deliver: Gets what was collected, part for part in the order of the records; of many records not all of it at once.
+  /// - Returns: The files that cannot be used.
+  /// - Throws: `failed` for a folder that cannot be read.
+  @discardableResult
+  public func forEachNode<Part: Sendable>(
+    _ filter: NodeFilter = NodeFilter(), collectingInto start: Part,
+    by makeBody: @escaping @Sendable () -> (Stored<NodeRecord>, inout Part) -> Void, _ deliver: (Part) -> Void
+  ) throws(DatabaseError) -> [RecordProblem] {
+    guard let nodes = try open(.nodes) else { return [] }
+    var rest = try targets(filter, in: nodes)[...]
+    let folder = OpenFolder(nodes)
+    var problems: [RecordProblem] = []
+    while !rest.isEmpty {
+      let targets = rest.prefix(Self.targetsAtOnce)
+      rest = rest.dropFirst(targets.count)
+      let parts = ParallelWork.map(targets.count, inPartsOf: Self.partSize) {
+        var reading = NodeReading(over: filter.interface)
+        let body = makeBody()
+        return { range in
+          Result { () throws(DatabaseError) in
+            var part = start
+            reading.listing.problems = []
+            let first = targets.startIndex
+            let some = targets[(first + range.lowerBound)..<(first + range.upperBound)]
+            try readNodes(of: some, in: folder.directory, filter, &reading) { body($0, &part) }
+            return (part, reading.listing.problems)
+          }
+        }
+      }
+      for result in parts {
+        let (part, found) = try result.get()
+        deliver(part)
+        problems += found
+      }
+    }
+    return problems
+  }
+
+  /// How many targets' records are looked at before what they have come to is delivered.
+  private static let targetsAtOnce = 4096
+  /// How many targets are worth a part of the work for themselves, where several threads look at them.
+  private static let partSize = 32
+
+  private func targets(_ filter: NodeFilter, in nodes: borrowing Directory) throws(DatabaseError) -> [String] {
+    if let target = filter.target { [target.description] } else { try names(in: nodes, [Folder.nodes.rawValue]) }
+  }
+
+  private func readNodes(
+    of targets: ArraySlice<String>, in nodes: borrowing Directory, _ filter: NodeFilter,
+    _ reading: inout NodeReading, _ body: (Stored<NodeRecord>) -> Void
+  ) throws(DatabaseError) {
     let top = Folder.nodes.rawValue
-    let targets = if let target = filter.target { [target.description] } else { try names(in: nodes, [top]) }
     for target in targets {
       guard let folder = open(target, in: nodes, [top, target], &reading.listing) else { continue }
       let entries = try names(in: folder, [top, target]).map { (name: $0, portal: PortalFileName($0)) }
@@ -37,7 +97,6 @@ extension RecordDatabase {
         try readNodes(of: target, at: portal, in: folder, &reading, body)
       }
     }
-    return reading.listing.problems
   }
 
   /// How nodes are read, and what was found besides them.
@@ -85,6 +144,38 @@ extension RecordDatabase {
   }
 }
 
+extension RecordDatabase.Changes {
+  /// Looks at the nodes that a filter lets through, and changes them: many at the same time, on all processors that the process
+  /// may use.
+  ///
+  /// - Parameters:
+  ///   - filter: Which.
+  ///   - start: What each part of them begins with.
+  ///   - body: Gets each record, the changes that it may add to, and what has been collected of its part before it.
+  /// - Returns: What was collected, part for part in the order of the records, and the files that cannot be used.
+  /// - Throws: `failed` for a folder that cannot be read.
+  public mutating func forEachNode<Part: Sendable>(
+    _ filter: RecordDatabase.NodeFilter, collectingInto start: Part,
+    _ body: @escaping @Sendable (RecordDatabase.Stored<NodeRecord>, inout Self, inout Part) -> Void
+  ) throws(DatabaseError) -> (parts: [Part], problems: [RecordProblem]) {
+    let database = database
+    guard let nodes = try database.open(.nodes) else { return ([], []) }
+    let targets = try database.targets(filter, in: nodes)
+    let folder = OpenFolder(nodes)
+    let found = try inParallel(targets.count) {
+      RecordDatabase.NodeReading(over: filter.interface)
+    } _: { (changes, reading, range) throws(DatabaseError) in
+      var part = start
+      reading.listing.problems = []
+      try database.readNodes(of: targets[range], in: folder.directory, filter, &reading) { stored in
+        body(stored, &changes, &part)
+      }
+      return (part, reading.listing.problems)
+    }
+    return (found.map(\.0), found.flatMap(\.1))
+  }
+}
+
 /// Finds records of nodes by their places, one after the other, as long as nobody makes or deletes any: the folder of nodes is
 /// opened once, and each record is read as what it has other than one before it.
 struct NodeFinder {
@@ -92,6 +183,8 @@ struct NodeFinder {
   private var reading = RecordDatabase.NodeReading()
   private var folder: OpenFolder?
   private var hasLooked = false
+  /// The target that was looked for last, if it has no folder.
+  private var missing: String?
 
   /// What was wrong with the files so far.
   var problems: [RecordProblem] { reading.listing.problems }
@@ -115,6 +208,9 @@ struct NodeFinder {
     return try node(of: older.target, at: older.portal, over: interface)
   }
 
+  /// Whether a target has no folder, and with it no record of any form.
+  func isMissing(_ target: String) -> Bool { missing == target }
+
   private mutating func node(
     of target: String, at portal: PortalFileName, over interface: InterfaceName?
   ) throws(DatabaseError) -> RecordDatabase.Stored<NodeRecord>? {
@@ -122,8 +218,10 @@ struct NodeFinder {
       if let nodes = try database.open(.nodes) { folder = OpenFolder(nodes) }
       hasLooked = true
     }
+    guard missing != target else { return nil }
     let path = [RecordDatabase.Folder.nodes.rawValue, target]
     guard let folder, let records = database.open(target, in: folder.directory, path, &reading.listing) else {
+      missing = target
       return nil
     }
     reading.interface = interface

@@ -150,7 +150,7 @@ struct DiscoveryMode {
     try machine.changing { (changes) throws(IscsiadmError) in
       let stored = try found(kind, portal)
       do throws(RecordUpdateFailure) {
-        changes.save(try stored.record.updated(by: options.parameters, console), over: stored)
+        changes.save(try stored.record.updated(by: options.parameters, console.warn), over: stored)
         return .success
       } catch {
         // This mode has no second line for a value.

@@ -177,7 +177,7 @@ struct InterfaceMode {
       if let parameter = options.parameters.first(where: { record.lacks($0.name) }) {
         throw RecordUpdateFailure(.otherIPVersion(key: parameter.name), parameter, isSecret: false)
       }
-      return try record.updated(by: options.parameters, console)
+      return try record.updated(by: options.parameters, console.warn)
     } catch {
       error.lines.forEach(console.warn)
       throw IscsiadmError(.invalidArgument, failed)

@@ -152,11 +152,11 @@ struct RecordUpdateFailure: Error, Hashable {
 extension KeyedRecord {
   /// The record with other settings. Digests of CHAP that are not known are told of and left out.
   func updated(
-    by parameters: [IscsiadmOptions.Parameter], _ console: IscsiadmConsole
+    by parameters: [IscsiadmOptions.Parameter], _ warn: (String) -> Void
   ) throws(RecordUpdateFailure) -> Self {
     var record = self
     for var parameter in parameters {
-      if parameter.name.hasSuffix("auth.chap_algs") { parameter = parameter.withKnownDigests(console) }
+      if parameter.name.hasSuffix("auth.chap_algs") { parameter = parameter.withKnownDigests(warn) }
       do throws(RecordError) {
         try record.set(parameter.name, to: parameter.value)
       } catch {
@@ -170,11 +170,11 @@ extension KeyedRecord {
 
 extension IscsiadmOptions.Parameter {
   /// The list without the words that name no digest.
-  fileprivate func withKnownDigests(_ console: IscsiadmConsole) -> Self {
+  fileprivate func withKnownDigests(_ warn: (String) -> Void) -> Self {
     let words = value.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
     let known = words.filter { CHAPAlgorithm(name: $0) != nil }
     for word in words where !known.contains(word) {
-      console.warn("Ignoring unknown value '\(word)' for '\(name)'")
+      warn("Ignoring unknown value '\(word)' for '\(name)'")
     }
     return Self(name: name, value: known.joined(separator: ","))
   }

@@ -92,26 +92,38 @@ struct NodeMode {
   }
 
   /// The records of a selection; files that are none are told of.
-  func records(_ selection: NodeSelection) throws(IscsiadmError) -> [RecordDatabase.Stored<NodeRecord>] {
+  func records(
+    _ selection: NodeSelection, in order: RecordDatabase.Order = .asStored
+  ) throws(IscsiadmError) -> [RecordDatabase.Stored<NodeRecord>] {
     guard !selection.isEmpty else { throw Self.noRecords }
-    let listing = try machine.reading { () throws(DatabaseError) in try machine.database.nodes(selection.nodes) }
+    let database = machine.database(in: order)
+    let listing = try machine.reading { () throws(DatabaseError) in try database.nodes(selection.nodes) }
     console.warn(of: listing.problems)
     guard !listing.records.isEmpty else { throw Self.noRecords }
     return listing.records
   }
 
-  /// Hands over the records of a selection, in the order of listings; files that are none are told of.
-  private func forEachRecord(_ selection: NodeSelection, _ body: (NodeRecord) -> Void) throws(IscsiadmError) {
+  /// Says what is to be said of the records of a selection, in the order of listings; files that are none are told of.
+  private func say(
+    _ selection: NodeSelection, by makeBody: @escaping @Sendable () -> (NodeRecord, inout [UInt8]) -> Void
+  ) throws(IscsiadmError) {
     guard !selection.isEmpty else { throw Self.noRecords }
-    var count = 0
+    var isEmpty = true
     let problems = try machine.reading { () throws(DatabaseError) in
-      try machine.database(in: .byName).forEachNode(selection.nodes) { stored in
-        count += 1
-        body(stored.record)
+      try machine.database(in: .byName).forEachNode(
+        selection.nodes, collectingInto: [UInt8](),
+        by: {
+          let body = makeBody()
+          return { body($0.record, &$1) }
+        }
+      ) { text in
+        guard !text.isEmpty else { return }
+        isEmpty = false
+        console.say(String(decoding: text, as: UTF8.self))
       }
     }
     console.warn(of: problems)
-    guard count > 0 else { throw Self.noRecords }
+    if isEmpty { throw Self.noRecords }
   }
 
   static var noRecords: IscsiadmError { IscsiadmError(.noObjectsFound, "No records found") }
@@ -124,28 +136,21 @@ struct NodeMode {
     guard level <= 1 else {
       throw IscsiadmError(.invalidArgument, "Invalid info level \(level). Try 0 or 1.")
     }
-    var text = ""
-    var tree = NodeText.Tree()
-    try forEachRecord(NodeSelection()) { record in
-      text += level == 0 ? NodeText.line(record, tag: .unsigned) : tree.lines(of: record)
+    if level == 0 {
+      try say(NodeSelection()) { { record, text in text += NodeText.line(record, tag: .unsigned).utf8 } }
+    } else {
+      var tree = NodeText.Tree()
+      console.say(try records(NodeSelection(), in: .byName).map { tree.lines(of: $0.record) }.joined())
     }
-    console.say(text)
     return .success
   }
 
   private func show(_ selection: NodeSelection) throws(IscsiadmError) -> ExitStatus {
-    // A write for each of thousands would take as long as the reading.
-    var text: [UInt8] = []
-    func say() {
-      console.say(String(decoding: text, as: UTF8.self))
-      text.removeAll(keepingCapacity: true)
+    let form = NodeLines.Form.shown(hidesSecrets: !options.flags.contains(.showSecrets))
+    try say(selection) {
+      var lines = NodeLines(form)
+      return { record, text in RecordDump.append(lines.octets(of: record), to: &text) }
     }
-    var lines = NodeLines(.shown(hidesSecrets: !options.flags.contains(.showSecrets)))
-    try forEachRecord(selection) { record in
-      RecordDump.append(lines.octets(of: record), to: &text)
-      if text.count >= 1 << 16 { say() }
-    }
-    if !text.isEmpty { say() }
     return .success
   }
 
@@ -206,24 +211,29 @@ struct NodeMode {
       }
     }
     guard !selection.isEmpty else { throw Self.noRecords }
-    var failures: [RecordUpdateFailure] = []
-    var problems: [RecordProblem] = []
-    var count = 0
-    try machine.changing { (changes) throws(DatabaseError) in
-      problems = try machine.database.forEachNode(selection.nodes) { stored in
-        count += 1
+    let (parts, problems) = try machine.changing { (changes) throws(DatabaseError) in
+      try changes.forEachNode(selection.nodes, collectingInto: UpdateReport()) { stored, changes, report in
+        report.count += 1
         do throws(RecordUpdateFailure) {
-          changes.save(try stored.record.updated(by: parameters, console), over: stored)
+          changes.save(try stored.record.updated(by: parameters) { report.warnings.append($0) }, over: stored)
         } catch {
-          failures.append(error)
+          report.failures.append(error)
         }
       }
     }
+    for part in parts { part.warnings.forEach(console.warn) }
     console.warn(of: problems)
-    guard count > 0 else { throw Self.noRecords }
-    guard !failures.isEmpty else { return .success }
-    for failure in failures { failure.lines.forEach(console.warn) }
+    guard parts.contains(where: { $0.count > 0 }) else { throw Self.noRecords }
+    guard parts.contains(where: { !$0.failures.isEmpty }) else { return .success }
+    for failure in parts.flatMap(\.failures) { failure.lines.forEach(console.warn) }
     throw Self.notAll(.invalidArgument)
+  }
+
+  /// What has come of the updates of some records.
+  private struct UpdateReport: Sendable {
+    var count = 0
+    var warnings: [String] = []
+    var failures: [RecordUpdateFailure] = []
   }
 
   private func delete(_ selection: NodeSelection) throws(IscsiadmError) -> ExitStatus {

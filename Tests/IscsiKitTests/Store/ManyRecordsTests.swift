@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+import IscsiKitTesting
+import Testing
+
+@testable import IscsiKit
+
+@Suite("Many records at a time")
+struct ManyRecordsTests {
+  private let files: TemporaryDatabase
+  private var database: RecordDatabase { files.database }
+
+  init() throws { files = try TemporaryDatabase() }
+
+  private static func names(_ records: [NodeRecord]) -> [String] { records.map(\.target.description) }
+
+  private func makeRecords(_ count: Int) throws -> [NodeRecord] {
+    let records = try (0..<count).map { try NodeRecord.example("disk\($0)", at: "10.0.0.\($0 % 3 + 1):3260,1") }
+    try database.change { changes throws(DatabaseError) in records.forEach { changes.save($0) } }
+    return records.sorted { $0.target.description < $1.target.description }
+  }
+
+  @Test("Hundreds that are stored together are what each would be alone, with its link")
+  func stored() throws {
+    let records = try makeRecords(300)
+    let found = try database.nodes()
+    #expect(found.records.map(\.record) == records && found.problems.isEmpty)
+    let other = try TemporaryDatabase()
+    for record in records { try other.save(record) }
+    #expect(try files.entries() == other.entries())
+    for stored in found.records {
+      let path = stored.path.joined(separator: "/")
+      #expect(try files.read(path) == other.read(path))
+      #expect(files.mode(path) == 0o600)
+    }
+  }
+
+  @Test("Hundreds that are changed together come in their order, with what is wrong with some; what is others' stays")
+  func changed() throws {
+    let records = try makeRecords(300)
+    let odd = try #require(database.nodes(.init(target: records[40].target)).records.first).path.joined(separator: "/")
+    try files.write(try files.read(odd).replacing("# END", with: "# a comment\n# END"), to: odd)
+    let bad = try #require(database.nodes(.init(target: records[200].target)).records.first).path.joined(separator: "/")
+    try files.write("nonsense\n", to: bad)
+    let (parts, problems) = try database.change { changes throws(DatabaseError) in
+      try changes.forEachNode(.init(), collectingInto: [NodeRecord]()) { stored, changes, part in
+        var record = stored.record
+        record.queueDepth = 77
+        changes.save(record, over: stored)
+        part.append(record)
+      }
+    }
+    let expected = records[..<200] + records[201...]
+    #expect(Self.names(parts.flatMap(\.self)) == Self.names(Array(expected)))
+    #expect(problems.map(\.path) == [bad])
+    #expect(try files.read(odd).contains("# a comment\n# END"))
+    let after = try database.nodes().records.map(\.record)
+    #expect(after.count == 299 && after.allSatisfy { $0.queueDepth == 77 })
+  }
+
+  @Test("Hundreds that are deleted together are gone with their folders, those of the older form, too")
+  func deleted() throws {
+    for older in [false, true] {
+      let records = try (0..<300).map { try NodeRecord.example("disk\($0)", at: "10.0.0.1:3260\(older ? "" : ",1")") }
+      try database.change { changes throws(DatabaseError) in records.forEach { changes.save($0) } }
+      #expect(try database.nodes().records.count == 300)
+      try database.change { changes throws(DatabaseError) in
+        for stored in try database.nodes().records { changes.delete(stored) }
+      }
+      #expect(try files.entries() == ["nodes/", "static/"])
+    }
+  }
+
+  @Test("What is collected of many comes part for part in the order of the records")
+  func collected() throws {
+    let records = try makeRecords(300)
+    var names: [String] = []
+    let problems = try database.forEachNode(
+      collectingInto: [String](), by: { { stored, part in part.append(stored.record.target.description) } }
+    ) { names += $0 }
+    #expect(names == Self.names(records) && problems.isEmpty)
+  }
+
+  @Test("A discovery of hundreds makes their records, and another one with fewer takes away what it does not find")
+  func discovered() throws {
+    let discovery = DiscoveryRecord(.sendTargets, at: try PortalHost("10.0.0.1"), port: 3260)
+    let targets = try (0..<300).map { number in
+      DiscoveredTarget(
+        name: try TargetName("iqn.2026-11.org.example:disk\(number)"),
+        portals: [try Portal("10.0.0.1:3260,1"), try Portal("10.0.0.2:3260,2")])
+    }
+    let merge = { (targets: [DiscoveredTarget]) in
+      try database.change { changes throws(DatabaseError) in
+        changes.save(discovery)
+        return try changes.merge(
+          [(.standard, targets)], foundBy: discovery, InitiatorConfiguration(), [.add, .reset, .remove],
+          unless: { _ in false })
+      }
+    }
+    #expect(try merge(targets).map(\.portal) == targets.flatMap(\.portals))
+    #expect(try database.nodes(from: .discovery(discovery)).records.count == 600)
+    _ = try merge(Array(targets[..<250]))
+    #expect(try database.nodes(from: .discovery(discovery)).records.count == 500)
+    #expect(try database.nodes().records.count == 500)
+  }
+
+  @Test("Changes of one target are made one after the other, and where more than records goes, all are")
+  func lanes() throws {
+    var changes: [DatabaseChange] = []
+    for number in 0..<200 {
+      changes.append(.link(["static", "disk\(number % 100),10.0.0.1,3260,1,default"], to: "x"))
+      changes.append(.put(["nodes", "disk\(number % 100)", "10.0.0.1,3260,1", "default"], []))
+      changes.append(.remove(["nodes", "disk\(number % 100)", "10.0.0.1,3260"]))
+    }
+    let lanes = try #require(DatabaseChange.lanes(of: changes))
+    #expect(lanes.flatMap(\.self).sorted() == Array(changes.indices))
+    for lane in lanes {
+      #expect(lane == lane.sorted())
+      let targets = Set(lane.map { $0 / 3 % 100 })
+      for target in targets { #expect(lane.count { $0 / 3 % 100 == target } == 6) }
+    }
+    #expect(DatabaseChange.lanes(of: Array(changes[..<30])) == nil)
+    #expect(DatabaseChange.lanes(of: changes + [.remove(["static", "disk1,10.0.0.1,3260,1,default"])]) == nil)
+    #expect(DatabaseChange.lanes(of: changes + [.put(["ifaces", "if0"], [])]) == nil)
+    #expect(DatabaseChange.lanes(of: changes + [.link(["static", "alone"], to: "x")]) == nil)
+  }
+}
