@@ -288,8 +288,12 @@ static inline void clinux_leave_terminal(void) {
 // Without syncfs, which glibc shows only with _GNU_SOURCE: writes all of the file system that a descriptor is on. 0, or -1 with errno.
 static inline int clinux_syncfs(int descriptor) { return (int)syscall(SYS_syncfs, descriptor); }
 
-// Heaps grow by this many octets more than what is asked for.
-static inline void clinux_grow_heaps_by(int octets) { (void)mallopt(M_TOP_PAD, octets); }
+// Heaps begin with, or grow by, 16 MiB more than what is asked for, shrink not before four times that, and have large blocks, too.
+static inline void clinux_take_memory_in_large_pieces(void) {
+  (void)mallopt(M_TOP_PAD, 16 << 20);
+  (void)mallopt(M_TRIM_THRESHOLD, 64 << 20);
+  (void)mallopt(M_MMAP_THRESHOLD, 32 << 20);
+}
 
 // Without sched_getaffinity, which is as hidden: how many processors the calling thread may run on; 1 if that is not known.
 static inline int clinux_processor_count(void) {

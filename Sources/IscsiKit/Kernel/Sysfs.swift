@@ -153,7 +153,7 @@ public struct Sysfs: Sendable {
   }
 
   /// The numbers of all sessions, in order; none without the module `scsi_transport_iscsi`.
-  func sessionNumbers() throws(SysfsError) -> [SessionID] {
+  package func sessionNumbers() throws(SysfsError) -> [SessionID] {
     try reading("iscsi_session") { (sessions) throws(Errno) in try Self.numbers(in: sessions) } ?? []
   }
 

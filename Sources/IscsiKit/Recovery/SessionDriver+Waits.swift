@@ -10,8 +10,8 @@ extension SessionDriver {
 
   /// How a first login that others have asked for has ended.
   enum LoginEnd: Sendable {
-    /// There is a session.
-    case up
+    /// There is a session, or it was none of ours after all.
+    case settled
     /// There is none: what was asked for, and why it failed.
     case failed(LoginRequest?, OperationError.Cause)
   }
@@ -22,12 +22,12 @@ extension SessionDriver {
     return await wait(forLogin: false, until: deadline)
   }
 
-  /// Waits until the first login has come to an end; nil if it has not by the deadline, or when the task is cancelled.
-  func waitForLogin(until deadline: ContinuousClock.Instant) async -> LoginEnd? {
+  /// Waits until the first login has come to its end, which is when whoever asked for it is told; nil when the task is cancelled.
+  func waitForLogin() async -> LoginEnd? {
     if !isFinished, !hasSession {
-      guard await wait(forLogin: true, until: deadline) else { return nil }
+      guard await wait(forLogin: true, until: nil) else { return nil }
     }
-    return isFinished ? .failed(identity.request, abandonment ?? loginFailure ?? .cancelled) : .up
+    return isFinished && abandonment == nil ? .failed(identity.request, loginFailure ?? .cancelled) : .settled
   }
 
   /// Tells those who wait how far the session has come.
@@ -36,20 +36,20 @@ extension SessionDriver {
     for waiter in waiters where isFinished || waiter.forLogin { waiter.answer.resolve(true) }
   }
 
-  /// Whether the session was logged in to, whatever has become of it since.
+  /// Whether the session was logged in to, whatever has become of it since, and nobody waits for its first scan any more.
   private var hasSession: Bool {
     switch machine.phase {
     case .new, .loggingIn, .waitingToLogIn: false
-    default: true
+    default: loginWaiter == nil
     }
   }
 
-  private func wait(forLogin: Bool, until deadline: ContinuousClock.Instant) async -> Bool {
+  private func wait(forLogin: Bool, until deadline: ContinuousClock.Instant?) async -> Bool {
     let answer = OneShot<Bool>()
     waiters.append(Waiter(answer: answer, forLogin: forLogin))
-    let timer = Reactor.shared.schedule(at: deadline) { answer.resolve(false) }
+    let timer = deadline.map { Reactor.shared.schedule(at: $0) { answer.resolve(false) } }
     defer {
-      timer.cancel()
+      timer?.cancel()
       waiters.removeAll { $0.answer === answer }
     }
     return await withTaskCancellationHandler {

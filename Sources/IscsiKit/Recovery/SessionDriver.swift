@@ -216,7 +216,6 @@ actor SessionDriver {
     abandonment = cause
     listening?.cancel()
     answerLogouts()
-    answerWaiters()
   }
 
   private func cancelLogin() {
@@ -341,6 +340,7 @@ actor SessionDriver {
     guard let loginReport, let waiter = loginWaiter else { return }
     loginWaiter = nil
     waiter.resume(returning: .success(loginReport))
+    answerWaiters()
   }
 
   func note(_ notice: SessionMachine.Notice) {

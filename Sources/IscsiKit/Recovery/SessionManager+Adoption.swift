@@ -132,6 +132,8 @@ extension SessionManager {
       return (driver, state)
     } catch {
       forget(driver)
+      // Whoever has waited for it looks again, and must not find it.
+      await driver.answerWaiters()
       throw error
     }
   }

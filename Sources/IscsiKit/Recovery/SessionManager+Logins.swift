@@ -29,7 +29,7 @@ extension SessionManager {
   ///
   /// A login whose session somebody else is just making waits for that, and fails with `sessionExists` if it is made; if it
   /// fails, equal logins fail as it has, and another tries by itself. While a session that would be one too many is being
-  /// logged out of, a login waits for its end. It waits no longer than it may try.
+  /// logged out of, a login waits for its end, but no longer than it may try.
   ///
   /// - Parameters:
   ///   - requests: Who logs in to what.
@@ -196,7 +196,6 @@ extension SessionManager {
     if claim == nil, claimed == nil {
       places = [await Self.resolved(place, until: .now + Self.longNameTimeout).asKnown]
     }
-    // A login that has begun before this one and may try for as long has ended by then, its last attempt too.
     let timeouts = place.request.options.timeouts
     let deadline = ContinuousClock.now + timeouts.loginRetryWindow + timeouts.login
     while true {
@@ -222,7 +221,8 @@ extension SessionManager {
       // Two that have come by names to each other's addresses would wait for each other.
       guard !isConnected else { return false }
       guard let driver = directory.withLock({ $0[ticket]?.driver }) else { return true }
-      guard let end = await driver.waitForLogin(until: deadline) else { return false }
+      // It ends by itself, in a time that is its own matter: nobody is told that a session exists before it does.
+      guard let end = await driver.waitForLogin() else { return false }
       // Another try would only take as long again.
       if case .failed(let other, let cause) = end, other == request, cause != .cancelled { throw cause }
       return true

@@ -49,13 +49,14 @@ struct DatabaseWriter: ~Copyable {
       let path = path
       let results = ParallelWork.map(lanes.count, inPartsOf: 1) {
         { range in
-          Result { () throws(DatabaseError) in
-            let writer = try DatabaseWriter(path)
-            for lane in lanes[range] { try writer.make(changes, lane, from: staging, isFlushed: false) }
+          lanes[range].map { lane in
+            Result { () throws(DatabaseError) in
+              try DatabaseWriter(path).make(changes, lane, from: staging, isFlushed: false)
+            }
           }
         }
       }
-      for result in results { try result.get() }
+      for result in results.joined() { try result.get() }
     } else {
       try make(changes, Array(changes.indices), from: staging, isFlushed: !isFlushedAtOnce)
     }
@@ -154,7 +155,8 @@ extension DatabaseChange {
   /// Into how many lanes changes are divided.
   private static let laneCount = 32
 
-  /// The numbers of changes that can be made in lanes side by side: all that is about one target is in one lane, in its order.
+  /// The numbers of changes that can be made in lanes side by side: all that is about one target is in one lane, in its order. Which
+  /// lane that is depends on the name alone.
   ///
   /// - Returns: Nil if there are too few, or something else than a node's record is removed: folders that become empty by that go,
   ///   and somebody may be about to put something into one.
@@ -170,7 +172,8 @@ extension DatabaseChange {
       switch change {
       case .link, .restrict: continue
       case .put where isOfNode, .remove where isOfNode:
-        lanes[Int(UInt(bitPattern: path[1].hashValue) % UInt(laneCount))] += waiting
+        let sum = path[1].utf8.reduce(0 as UInt32) { $0 &* 31 &+ UInt32($1) }
+        lanes[Int(sum % UInt32(laneCount))] += waiting
         waiting = []
       case .put, .remove: return nil
       }

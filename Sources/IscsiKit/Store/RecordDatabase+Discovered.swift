@@ -37,13 +37,15 @@ extension RecordDatabase.Changes {
     let places = found.flatMap { interface, targets in
       targets.flatMap { target in target.portals.map { (interface, target.name, $0) } }
     }
+    // One that comes without a tag is stored in the older form, and another with a tag takes its place.
+    let makesOlderForm = places.contains { $0.2.tag == nil }
     let parts = try inParallel(places.count) {
       NodeFinder(in: database)
     } _: { (changes, finder, range) throws(DatabaseError) in
       var records: [NodeRecord] = []
       for (interface, target, portal) in places[range] {
         let record = configuration.node(target, at: portal, over: interface, foundBy: discovery)
-        records.append(try changes.merge(record, effects, &finder))
+        records.append(try changes.merge(record, effects, &finder, besideOlderForm: makesOlderForm))
       }
       return records
     }
@@ -57,11 +59,11 @@ extension RecordDatabase.Changes {
 
   /// Takes over a node that was found; returns its record as it is now or would be.
   private mutating func merge(
-    _ record: NodeRecord, _ effects: DiscoveryEffects, _ finder: inout NodeFinder
+    _ record: NodeRecord, _ effects: DiscoveryEffects, _ finder: inout NodeFinder, besideOlderForm: Bool
   ) throws(DatabaseError) -> NodeRecord {
     let stored = try finder.node(at: NodeLocation(of: record), orOlderOver: record.interface.name)
     if effects.contains(stored == nil ? .add : .reset) {
-      let mayHaveOlderForm = !finder.isMissing(record.target.description)
+      let mayHaveOlderForm = besideOlderForm || !finder.isMissing(record.target.description)
       save(
         record, over: stored?.isInOlderForm == true ? nil : stored, isNew: true, dropsOlderForm: mayHaveOlderForm)
       return record

@@ -220,8 +220,10 @@ struct NodeFinder {
     }
     guard missing != target else { return nil }
     let path = [RecordDatabase.Folder.nodes.rawValue, target]
+    let problemCount = problems.count
     guard let folder, let records = database.open(target, in: folder.directory, path, &reading.listing) else {
-      missing = target
+      // What cannot be opened may be there.
+      if problems.count == problemCount { missing = target }
       return nil
     }
     reading.interface = interface

@@ -21,6 +21,7 @@ enum Personality: String {
     switch self {
     case .iscsiadm:
       Iscsiadm.endAtSignals()
+      ProcessMemory.takeInLargePieces()
       return Iscsiadm().run(arguments, program: program)
     case .iscsid:
       do throws(GetOptMistake) {

@@ -39,8 +39,7 @@ struct HostMode {
       console.say(hosts.map(hostLine).joined())
       return .success
     }
-    let sessions =
-      if level > 1 { machine.listed(try sessions(), machine.askForPhases(), console) } else { [ListedSession]() }
+    let sessions = level > 1 ? machine.listed(try sessions(), nil, console) : []
     for host in hosts {
       console.say(hostTree(host, sessions.filter { $0.session.host?.number == host.number }, level: level))
     }

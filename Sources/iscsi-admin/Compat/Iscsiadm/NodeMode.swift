@@ -92,34 +92,31 @@ struct NodeMode {
   }
 
   /// The records of a selection; files that are none are told of.
-  func records(
-    _ selection: NodeSelection, in order: RecordDatabase.Order = .asStored
-  ) throws(IscsiadmError) -> [RecordDatabase.Stored<NodeRecord>] {
+  func records(_ selection: NodeSelection) throws(IscsiadmError) -> [RecordDatabase.Stored<NodeRecord>] {
     guard !selection.isEmpty else { throw Self.noRecords }
-    let database = machine.database(in: order)
-    let listing = try machine.reading { () throws(DatabaseError) in try database.nodes(selection.nodes) }
+    let listing = try machine.reading { () throws(DatabaseError) in try machine.database.nodes(selection.nodes) }
     console.warn(of: listing.problems)
     guard !listing.records.isEmpty else { throw Self.noRecords }
     return listing.records
   }
 
-  /// Says what is to be said of the records of a selection, in the order of listings; files that are none are told of.
-  private func say(
-    _ selection: NodeSelection, by makeBody: @escaping @Sendable () -> (NodeRecord, inout [UInt8]) -> Void
+  /// Hands over what is made of the records of a selection, in the order of listings; files that are none are told of.
+  private func forEachRecord<Value: Sendable>(
+    _ selection: NodeSelection, make makeBody: @escaping @Sendable () -> (NodeRecord) -> Value,
+    _ deliver: ([Value]) -> Void
   ) throws(IscsiadmError) {
     guard !selection.isEmpty else { throw Self.noRecords }
     var isEmpty = true
     let problems = try machine.reading { () throws(DatabaseError) in
       try machine.database(in: .byName).forEachNode(
-        selection.nodes, collectingInto: [UInt8](),
+        selection.nodes, collectingInto: [Value](),
         by: {
           let body = makeBody()
-          return { body($0.record, &$1) }
+          return { $1.append(body($0.record)) }
         }
-      ) { text in
-        guard !text.isEmpty else { return }
-        isEmpty = false
-        console.say(String(decoding: text, as: UTF8.self))
+      ) { values in
+        if !values.isEmpty { isEmpty = false }
+        deliver(values)
       }
     }
     console.warn(of: problems)
@@ -136,20 +133,31 @@ struct NodeMode {
     guard level <= 1 else {
       throw IscsiadmError(.invalidArgument, "Invalid info level \(level). Try 0 or 1.")
     }
+    var text = ""
     if level == 0 {
-      try say(NodeSelection()) { { record, text in text += NodeText.line(record, tag: .unsigned).utf8 } }
+      try forEachRecord(NodeSelection(), make: { { NodeText.line($0, tag: .unsigned) } }) { lines in
+        for line in lines { text += line }
+      }
     } else {
       var tree = NodeText.Tree()
-      console.say(try records(NodeSelection(), in: .byName).map { tree.lines(of: $0.record) }.joined())
+      try forEachRecord(NodeSelection(), make: { { $0 } }) { records in
+        for record in records { text += tree.lines(of: record) }
+      }
     }
+    console.say(text)
     return .success
   }
 
   private func show(_ selection: NodeSelection) throws(IscsiadmError) -> ExitStatus {
     let form = NodeLines.Form.shown(hidesSecrets: !options.flags.contains(.showSecrets))
-    try say(selection) {
+    try forEachRecord(selection) {
       var lines = NodeLines(form)
-      return { record, text in RecordDump.append(lines.octets(of: record), to: &text) }
+      return { lines.octets(of: $0) }
+    } _: { records in
+      // A write for each of thousands would take as long as the reading.
+      var text: [UInt8] = []
+      for lines in records { RecordDump.append(lines, to: &text) }
+      if !text.isEmpty { console.say(String(decoding: text, as: UTF8.self)) }
     }
     return .success
   }
@@ -212,7 +220,7 @@ struct NodeMode {
     }
     guard !selection.isEmpty else { throw Self.noRecords }
     let (parts, problems) = try machine.changing { (changes) throws(DatabaseError) in
-      try changes.forEachNode(selection.nodes, collectingInto: UpdateReport()) { stored, changes, report in
+      let found = try changes.forEachNode(selection.nodes, collectingInto: UpdateReport()) { stored, changes, report in
         report.count += 1
         do throws(RecordUpdateFailure) {
           changes.save(try stored.record.updated(by: parameters) { report.warnings.append($0) }, over: stored)
@@ -220,8 +228,9 @@ struct NodeMode {
           report.failures.append(error)
         }
       }
+      for part in found.parts { part.warnings.forEach(console.warn) }
+      return found
     }
-    for part in parts { part.warnings.forEach(console.warn) }
     console.warn(of: problems)
     guard parts.contains(where: { $0.count > 0 }) else { throw Self.noRecords }
     guard parts.contains(where: { !$0.failures.isEmpty }) else { return .success }

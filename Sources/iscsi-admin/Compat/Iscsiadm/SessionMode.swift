@@ -19,8 +19,9 @@ struct SessionMode {
     guard let action = SessionAction(options) else {
       // A line shows no more than which session it is.
       guard options.printLevel ?? 0 > 0 else { return try list(try sessions(.identity)) }
-      // The daemon finds its answer while sysfs is read.
-      let question = machine.askForPhases()
+      // The daemon finds its answer while sysfs is read. It may be one that is started for whoever asks, so nobody asks for nothing.
+      var question: PhaseQuestion?
+      if let level = options.printLevel, level <= 3, try areThereSessions() { question = machine.askForPhases() }
       return try list(try sessions(.parameters), question)
     }
     return try SessionActions(machine: machine, console: console)
@@ -62,6 +63,10 @@ struct SessionMode {
     return session
   }
 
+  private func areThereSessions() throws(IscsiadmError) -> Bool {
+    try readingSysfs { () throws(SysfsError) in try !machine.sysfs.sessionNumbers().isEmpty }
+  }
+
   private func sessions(_ detail: Sysfs.Detail) throws(IscsiadmError) -> [SessionSnapshot] {
     try readingSysfs { () throws(SysfsError) in try machine.sysfs.sessions(detail) }.filter(\.isListed)
   }
@@ -77,7 +82,7 @@ struct SessionMode {
       console.say(sessions.map(sessionLine).joined())
       return .success
     }
-    var listed = machine.listed(sessions, question ?? machine.askForPhases(), console)
+    var listed = machine.listed(sessions, question, console)
     if level > 1, options.flags.contains(.showSecrets) {
       for index in listed.indices { listed[index].secrets = machine.sysfs.secrets(of: listed[index].session.id) }
     }
@@ -110,9 +115,9 @@ extension Iscsiadm.Machine {
   /// Sessions with the states that the daemon knows. If it cannot be asked that is told for each session, and the
   /// states stay unknown.
   func listed(
-    _ sessions: [SessionSnapshot], _ question: PhaseQuestion, _ console: IscsiadmConsole
+    _ sessions: [SessionSnapshot], _ question: PhaseQuestion?, _ console: IscsiadmConsole
   ) -> [ListedSession] {
-    let phases = sessions.isEmpty ? nil : phases(question)
+    let phases = sessions.isEmpty ? nil : phases(question ?? askForPhases())
     return sessions.map { session in
       var listed = ListedSession(session)
       if let phases {
@@ -124,13 +129,15 @@ extension Iscsiadm.Machine {
     }
   }
 
+  /// How long the daemon may take.
+  private static let patience = Duration.seconds(5)
+
   /// Asks the daemon where its sessions are.
   func askForPhases() -> PhaseQuestion {
-    let deadline = ContinuousClock.now + .seconds(5)
     do throws(InitiatorError) {
-      return .asked(try runningDaemon.askForPhases(until: deadline))
+      return .asked(try runningDaemon.askForPhases(until: .now + Self.patience))
     } catch .daemon(.notConnected) {
-      return .notConnected(until: deadline)
+      return .notConnected
     } catch {
       return .failed
     }
@@ -139,8 +146,17 @@ extension Iscsiadm.Machine {
   /// Where the daemon's sessions are; nil if it does not answer soon.
   private func phases(_ question: PhaseQuestion) -> SessionPhases? {
     switch question {
-    case .asked(let question): return (try? question.answer()).map(SessionPhases.init)
-    case .notConnected(let deadline):
+    case .asked(let question):
+      do throws(InitiatorError) {
+        return SessionPhases(try question.answer())
+      } catch .daemon(.remote) {
+        // One that was started before this program was installed does not know the question.
+        return (try? runningDaemon.blockingRecoveries(until: .now + Self.patience)).map(SessionPhases.init)
+      } catch {
+        return nil
+      }
+    case .notConnected:
+      let deadline = ContinuousClock.now + Self.patience
       // It may be started for whoever asks, which takes threads.
       let recoveries = try? ask { (daemon) async throws(InitiatorError) in
         try await daemon.recoveries(until: deadline)
@@ -156,7 +172,7 @@ enum PhaseQuestion {
   /// It has been asked.
   case asked(Initiator.PhaseQuestion)
   /// Nobody listens, or not yet.
-  case notConnected(until: ContinuousClock.Instant)
+  case notConnected
   /// It cannot be asked.
   case failed
 }
