@@ -88,19 +88,41 @@ done
 TASKS+=("$task")
 lio_stop
 
-daemon_start
+# measure_trees WHO: three times the trees of all sessions, which its own daemon has made and is asked about.
+measure_trees() {
+  wait_until 60 all_disks_are_there "$count"
+  for _ in 1 2 3; do
+    measure "$1" "$task" "${PROGRAM[$1]}" -m session -P 3
+    expect_equal "$count" "$(grep -c '^\s*iSCSI Connection State: LOGGED IN$' "$OUT/stdout")"
+    expect_equal "$count" "$(grep -c 'Attached scsi disk' "$OUT/stdout")"
+  done
+}
+all_disks_are_there() { (($(find /sys/block -name 'sd*' | wc -l) == $1)); }
+no_disk_is_there() { all_disks_are_there 0; }
+
 for count in $SESSIONS; do
+  task="session -P 3 with $count sessions"
+  TASKS+=("$task")
   rm -rf "$TARGET_FILES"
   target_add_many lio "$count"
   lio_share_disk "$count" 8
+
+  start_iscsid
+  rm -rf /etc/iscsi/{nodes,static,send_targets}
+  "${PROGRAM[theirs]}" -m discovery -t sendtargets -p "$TARGET_ADDRESS" >/dev/null
+  "${PROGRAM[theirs]}" -m node -l >/dev/null
+  measure_trees theirs
+  "${PROGRAM[theirs]}" -m node -u >/dev/null
+  wait_until 60 no_disk_is_there
+  stop_iscsid
+
+  daemon_start
   iscsi-admin login --portal "$TARGET_ADDRESS" --all -q
-  # Each asks its own daemon, or none; theirs says on standard error that there is none.
-  both "session -P 3 with $count sessions" -m session -P 3
-  expect_equal "$count" "$(grep -c 'Attached scsi disk' "$OUT/stdout")"
+  measure_trees ours
   iscsi-admin logout --all -q
+  daemon_stop
   lio_stop
 done
-daemon_stop
 
 {
   heading
