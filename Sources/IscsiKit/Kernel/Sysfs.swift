@@ -118,6 +118,7 @@ public struct Sysfs: Sendable {
 
   /// Those sessions of some numbers that are there; all for nil.
   func sessions(_ detail: Detail, of numbers: [SessionID]?) throws(SysfsError) -> [SessionSnapshot] {
+    guard numbers?.isEmpty != true else { return [] }
     guard usesAllProcessors else { return try read(detail, numbers) }
     let ids = if let numbers { numbers } else { try sessionNumbers() }
     // No `Result`: the runtime would take longer to find out what that is than a session takes to read.

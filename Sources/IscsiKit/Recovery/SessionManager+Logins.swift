@@ -197,7 +197,7 @@ extension SessionManager {
       places = [await Self.resolved(place, until: .now + Self.longNameTimeout).asKnown]
     }
     let timeouts = place.request.options.timeouts
-    let deadline = ContinuousClock.now + timeouts.loginRetryWindow + timeouts.login
+    let deadline = ContinuousClock.now + max(timeouts.login, timeouts.loginRetryWindow)
     while true {
       let result = claim ?? self.claim(&places, owner: owner, moving: claimed).first.flatMap(\.self)
       guard let now = try result?.get() else { throw .loginUnderWay }
