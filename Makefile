@@ -32,7 +32,10 @@ LINT_PACKAGES := shellcheck
 # libiscsi.a refers to RDMA libraries that its pkg-config file does not name; their archives complete a static link.
 # It is built for size, as it goes into initramfs images, and the daemon locks it in memory: functions that nobody calls
 # are left out, and of equal ones all but one, which the tool chain's own linker can do.
+# Types made of generic ones are made from the types themselves, which takes some code: to find them by their names takes the
+# runtime a quarter of what a short command does, as it looks at each conformance that there is.
 STATIC_FLAGS := -Xswiftc -static-executable -Xswiftc -Osize -Xswiftc -Xfrontend -Xswiftc -function-sections \
+  -Xswiftc -Xfrontend -Xswiftc -disable-concrete-type-metadata-mangled-name-accessors \
   -Xswiftc -use-ld=lld -Xlinker --gc-sections -Xlinker --icf=all \
   -Xlinker -lrdmacm -Xlinker -libverbs -Xlinker -lnl-route-3 -Xlinker -lnl-3
 LEAN_FLAGS := $(STATIC_FLAGS) -Xlinker --no-eh-frame-hdr -Xlinker -T -Xlinker $(CURDIR)/Scripts/without-unwind-tables.ld

@@ -25,17 +25,46 @@ enum ParallelWork {
     _ count: Int, inPartsOf size: Int, threads: Int? = nil,
     _ makeWorker: @escaping @Sendable () -> (Range<Int>) -> Value
   ) -> [Value] {
-    guard count > 0 else { return [] }
+    let done = Mutex<[(first: Int, value: Value)]>([])
+    inThreads(count, inPartsOf: size, threads: threads) { nextPart in
+      let work = makeWorker()
+      while let part = nextPart() {
+        let value = work(part)
+        done.withLock { $0.append((part.lowerBound, value)) }
+      }
+    }
+    return done.withLock { $0.sorted { $0.first < $1.first }.map(\.value) }
+  }
+
+  /// Lets threads do `count` things, of which each takes parts until there are none that nobody does.
+  ///
+  /// - Parameters:
+  ///   - count: How many things there are; nothing is called for none.
+  ///   - size: How many are at least worth a part of their own.
+  ///   - threads: How many may work; by default as many as there are processors for.
+  ///   - body: What each thread does, with what gives it the numbers of its next part.
+  static func inThreads(
+    _ count: Int, inPartsOf size: Int, threads: Int? = nil,
+    _ body: @escaping @Sendable (_ nextPart: () -> Range<Int>?) -> Void
+  ) {
+    guard count > 0 else { return }
     let threads = count > size ? threads ?? min(Int(clinux_processor_count()), limit) : 1
-    guard threads > 1 else { return [makeWorker()(0..<count)] }
-    let number = threads * partsPerThread
-    let parts = Parts(count: count, size: max(size, (count + number - 1) / number), makeWorker)
+    // One alone has one part.
+    let number = threads > 1 ? threads * partsPerThread : 1
+    let size = max(size, (count + number - 1) / number)
+    let next = Atomic(0)
+    let work = { @Sendable in
+      body {
+        let first = next.add(size, ordering: .relaxed).oldValue
+        return first < count ? first..<min(first + size, count) : nil
+      }
+    }
     let ended = DispatchSemaphore(value: 0)
     var helpers = 0
-    for _ in 1..<min(threads, parts.count) {
+    for _ in 1..<max(1, min(threads, (count + size - 1) / size)) {
       do throws(Errno) {
         try DedicatedThread.start(named: "iscsi-part") {
-          parts.work()
+          work()
           ended.signal()
         }
         helpers += 1
@@ -44,39 +73,7 @@ enum ParallelWork {
         break
       }
     }
-    parts.work()
+    work()
     for _ in 0..<helpers { ended.wait() }
-    return parts.values
-  }
-
-  /// The parts, of which each is done once.
-  private final class Parts<Value: Sendable>: Sendable {
-    let count: Int
-    private let things: Int
-    private let size: Int
-    private let makeWorker: @Sendable () -> (Range<Int>) -> Value
-    private let next = Atomic(0)
-    private let done = Mutex<[(part: Int, value: Value)]>([])
-
-    init(count things: Int, size: Int, _ makeWorker: @escaping @Sendable () -> (Range<Int>) -> Value) {
-      count = (things + size - 1) / size
-      self.things = things
-      self.size = size
-      self.makeWorker = makeWorker
-    }
-
-    /// Does parts as long as there are any that nobody does.
-    func work() {
-      let work = makeWorker()
-      while true {
-        let part = next.add(1, ordering: .relaxed).oldValue
-        guard part < count else { return }
-        let value = work(part * size..<min((part + 1) * size, things))
-        done.withLock { $0.append((part, value)) }
-      }
-    }
-
-    /// What came of them all.
-    var values: [Value] { done.withLock { $0.sorted { $0.part < $1.part }.map(\.value) } }
   }
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Synchronization
 public import SystemPackage
 
 /// What went wrong with sysfs. That an object is gone is no error when reading.
@@ -118,36 +119,50 @@ public struct Sysfs: Sendable {
 
   /// Those sessions of some numbers that are there; all for nil.
   func sessions(_ detail: Detail, of numbers: [SessionID]?) throws(SysfsError) -> [SessionSnapshot] {
-    guard numbers?.isEmpty != true else { return [] }
-    guard usesAllProcessors else { return try read(detail, numbers) }
+    let found = Mutex<[SessionSnapshot]>([])
+    try readSessions(detail, of: numbers) { sessions in found.withLock { $0 += sessions } }
+    return found.withLock { usesAllProcessors ? $0.sorted { $0.id < $1.id } : $0 }
+  }
+
+  /// Reads sessions, and gives each thread that reads those that it has read, by number: what is to be made of each can be made
+  /// at the same time, too.
+  ///
+  /// - Parameters:
+  ///   - detail: How much of each to read.
+  ///   - numbers: Which ones, in order; nil for all.
+  ///   - body: What to do with sessions. It runs in several threads at a time with ``usesAllProcessors``, and not at all if there
+  ///     are no sessions.
+  /// - Throws: Why sysfs cannot be read. Some sessions may have been given then.
+  package func readSessions(
+    _ detail: Detail, of numbers: [SessionID]?, _ body: @escaping @Sendable ([SessionSnapshot]) -> Void
+  ) throws(SysfsError) {
     let ids = if let numbers { numbers } else { try sessionNumbers() }
-    // No `Result`: the runtime would take longer to find out what that is than a session takes to read.
-    let parts = ParallelWork.map(ids.count, inPartsOf: Self.partSize) {
-      { part -> (sessions: [SessionSnapshot], error: SysfsError?) in
-        do throws(SysfsError) { return (try read(detail, Array(ids[part])), nil) } catch { return ([], error) }
+    let failure = Mutex<SysfsError?>(nil)
+    ParallelWork.inThreads(ids.count, inPartsOf: Self.partSize, threads: usesAllProcessors ? nil : 1) { nextPart in
+      do throws(SysfsError) {
+        let sessions = try read(detail) { nextPart().map { ids[$0] } }
+        if !sessions.isEmpty { body(sessions) }
+      } catch {
+        failure.withLock { $0 = error }
       }
     }
-    var found: [SessionSnapshot] = []
-    found.reserveCapacity(ids.count)
-    for part in parts {
-      if let error = part.error { throw error }
-      found += part.sessions
-    }
-    return found
+    if let error = failure.withLock(\.self) { throw error }
   }
 
   /// How many sessions are worth a part of the work for themselves, where several threads read.
   private static let partSize = 2
 
-  private func read(_ detail: Detail, _ numbers: [SessionID]?) throws(SysfsError) -> [SessionSnapshot] {
+  /// Reads sessions as long as there are more of them. They have all been listed before the first one is read, see SysfsSessionReader.
+  private func read(
+    _ detail: Detail, _ nextNumbers: () -> ArraySlice<SessionID>?
+  ) throws(SysfsError) -> [SessionSnapshot] {
     try reading("iscsi_session") { (sessions) throws(Errno) in
-      // The listing is complete before the first session is read, see SysfsSessionReader.
-      let ids = if let numbers { numbers } else { try Self.numbers(in: sessions) }
       var reader = SysfsSessionReader(detail: detail)
       var found: [SessionSnapshot] = []
-      found.reserveCapacity(ids.count)
-      for id in ids {
-        if let session = try reader.session(id, in: sessions) { found.append(session) }
+      while let numbers = nextNumbers() {
+        for id in numbers {
+          if let session = try reader.session(id, in: sessions) { found.append(session) }
+        }
       }
       return found
     } ?? []

@@ -136,8 +136,8 @@ package struct SysfsDirectory: ~Copyable {
 
   private static func open(_ directory: CInt, _ path: String, _ flags: CInt) throws(Errno) -> CInt {
     while true {
-      // The string is lent to the call as a C string.
-      let descriptor = unsafe openat(directory, path, flags | O_CLOEXEC)
+      // The string is lent to the call as a C string, and not by way of an array: there are dozens of files of each session.
+      let descriptor = unsafe path.withCString { unsafe openat(directory, $0, flags | O_CLOEXEC) }
       if descriptor >= 0 { return descriptor }
       let error = Errno(rawValue: errno)
       if error != .interrupted { throw error }
@@ -152,8 +152,9 @@ package struct SysfsDirectory: ~Copyable {
 extension SysfsDirectory {
   /// An attribute as text; nil also for `(null)`, which is how the kernel shows a string that was never set.
   func text(_ name: String) throws(Errno) -> String? {
-    guard let text = try contents(name), !text.isEmpty, text != "(null)" else { return nil }
-    return text
+    guard let text = try contents(name), let first = text.utf8.first else { return nil }
+    // What begins otherwise need not be compared.
+    return first == UInt8(ascii: "(") && text == "(null)" ? nil : text
   }
 
   /// An attribute that is padded with blanks, as INQUIRY fields are.

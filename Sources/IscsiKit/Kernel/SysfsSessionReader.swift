@@ -87,12 +87,18 @@ struct SysfsSessionReader {
   /// Finds the host of a session: the link of its class entry ends in `hostH/sessionS/iscsi_session/sessionS`.
   static func hostNumber(of id: SessionID, in sessions: borrowing SysfsDirectory) -> HostNumber? {
     let name = "session\(id)"
+    guard let target = sessions.linkTarget(name) else { return nil }
     // By octets: the names are ASCII, and finding out what a character is takes longer than all else here.
-    guard let parts = sessions.linkTarget(name)?.utf8.split(separator: UInt8(ascii: "/")) else { return nil }
-    guard let index = parts.firstIndex(where: { $0.elementsEqual(name.utf8) }), index > parts.startIndex else {
-      return nil
+    let (path, session) = (Array(target.utf8), Array(name.utf8))
+    var (before, start) = (0..<0, 0)
+    while start < path.count {
+      let end = path[start...].firstIndex(of: UInt8(ascii: "/")) ?? path.count
+      if path[start..<end] == session[...] {
+        return Sysfs.number(of: String(decoding: path[before], as: UTF8.self), after: "host").map(HostNumber.init)
+      }
+      (before, start) = (start..<end, end + 1)
     }
-    return Sysfs.number(of: Substring(parts[parts.index(before: index)]), after: "host").map(HostNumber.init)
+    return nil
   }
 
   /// The number in `recovery_tmo` or `eh_deadline`, which is a word for none.
@@ -141,7 +147,8 @@ struct SysfsSessionReader {
   ) throws(Errno) -> ConnectionSnapshot? {
     let prefix = "connection\(session.id):"
     guard let number = names.compactMap({ Sysfs.number(of: $0, after: prefix) }).min() else { return nil }
-    let path = "\(prefix)\(number)/iscsi_connection/\(prefix)\(number)"
+    let name = prefix + String(number)
+    let path = name + "/iscsi_connection/" + name
     guard let directory = try device.directory(path) else { return nil }
     var connection = ConnectionSnapshot(id: ConnectionID(rawValue: number))
     connection.persistentAddress = try directory.text("persistent_address")
@@ -269,12 +276,24 @@ extension HostSnapshot {
 extension DeviceSnapshot {
   /// A device from the name of its directory, `H:C:T:L`.
   init?(address: String) {
-    let parts = address.utf8.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
-    guard parts.count == 4, parts.allSatisfy({ $0.allSatisfy(\.isDigit) }) else { return nil }
-    let texts = parts.map { Substring($0) }
-    guard let host = UInt32(texts[0]), let channel = UInt32(texts[1]), let target = UInt32(texts[2]),
-      let lun = UInt64(texts[3])
+    var numbers = InlineArray<4, UInt64>(repeating: 0)
+    var (index, digits) = (0, 0)
+    for octet in address.utf8 {
+      if octet == UInt8(ascii: ":") {
+        guard digits > 0, index < 3 else { return nil }
+        (index, digits) = (index + 1, 0)
+        continue
+      }
+      let (tens, overflow) = numbers[index].multipliedReportingOverflow(by: 10)
+      guard octet.isDigit, !overflow else { return nil }
+      let (sum, carry) = tens.addingReportingOverflow(UInt64(octet - UInt8(ascii: "0")))
+      guard !carry else { return nil }
+      numbers[index] = sum
+      digits += 1
+    }
+    guard index == 3, digits > 0, let host = UInt32(exactly: numbers[0]), let channel = UInt32(exactly: numbers[1]),
+      let target = UInt32(exactly: numbers[2])
     else { return nil }
-    self.init(host: HostNumber(rawValue: host), channel: channel, target: target, lun: lun)
+    self.init(host: HostNumber(rawValue: host), channel: channel, target: target, lun: numbers[3])
   }
 }

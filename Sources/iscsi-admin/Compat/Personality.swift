@@ -21,7 +21,6 @@ enum Personality: String {
     switch self {
     case .iscsiadm:
       Iscsiadm.endAtSignals()
-      ProcessMemory.takeInLargePieces()
       return Iscsiadm().run(arguments, program: program)
     case .iscsid:
       do throws(GetOptMistake) {

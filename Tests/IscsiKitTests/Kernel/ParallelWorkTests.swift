@@ -61,4 +61,21 @@ struct ParallelWorkTests {
     let none = try SysfsTree()
     #expect(try Sysfs(root: none.root, usingAllProcessors: true).sessions().isEmpty)
   }
+
+  @Test("Each thread gives the sessions that it has read, by number, and none twice", arguments: [false, true])
+  func sessionsOfThreads(usesAllProcessors: Bool) throws {
+    let tree = try SysfsTree()
+    for number in 1...40 { try tree.add(.example(UInt32(number))) }
+    let given = Mutex<[[SessionID]]>([])
+    let sysfs = Sysfs(root: tree.root, usingAllProcessors: usesAllProcessors)
+    try sysfs.readSessions(.identity, of: nil) { sessions in given.withLock { $0.append(sessions.map(\.id)) } }
+    let lists = given.withLock(\.self)
+    #expect(lists.allSatisfy { !$0.isEmpty && $0 == $0.sorted() } && (usesAllProcessors || lists.count == 1))
+    #expect(lists.flatMap(\.self).sorted() == (1...40).map(SessionID.init(rawValue:)))
+    // What is not there is not given, and nothing for nothing.
+    let (present, missing) = (SessionID(rawValue: 3), SessionID(rawValue: 41))
+    try sysfs.readSessions(.identity, of: [present, missing]) { #expect($0.map(\.id) == [present]) }
+    try sysfs.readSessions(.identity, of: [missing]) { _ in Issue.record("There is nothing to give") }
+    try sysfs.readSessions(.identity, of: []) { _ in Issue.record("There is nothing to give") }
+  }
 }

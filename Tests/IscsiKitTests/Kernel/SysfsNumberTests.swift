@@ -33,4 +33,17 @@ struct SysfsNumberTests {
     #expect(Sysfs(root: tree.root).expStatSN(of: SessionID(rawValue: 2)) == nil)
     #expect(Sysfs(root: tree.root).expStatSN(of: SessionID(rawValue: 3)) == nil)
   }
+
+  @Test(
+    "The name of a device's folder is four numbers",
+    arguments: [
+      ("2:0:0:1", "2:0:0:1"), ("4294967295:0:10:18446744073709551615", "4294967295:0:10:18446744073709551615"),
+      ("4294967296:0:0:1", nil), ("2:0:0:18446744073709551616", nil), ("2:0:0:99999999999999999999", nil),
+      ("2:0:0", nil), ("2:0:0:", nil), (":0:0:1", nil), ("2::0:1", nil), ("2:0:0:1:", nil), ("2:0:0:1:3", nil),
+      ("", nil),
+      ("2:0:0:+1", nil), ("2:0:0:a", nil), ("power", nil), ("2:0:0:١", nil),
+    ] as [(String, String?)])
+  func deviceAddress(name: String, address: String?) {
+    #expect(DeviceSnapshot(address: name)?.address == address)
+  }
 }

@@ -39,11 +39,22 @@ struct HostMode {
       console.say(hosts.map(hostLine).joined())
       return .success
     }
-    let sessions = level > 1 ? machine.listed(try sessions(), nil, console) : []
+    let sessions = level > 1 ? listed(try sessions()) : []
     for host in hosts {
       console.say(hostTree(host, sessions.filter { $0.session.host?.number == host.number }, level: level))
     }
     return .success
+  }
+
+  private func listed(_ sessions: [SessionSnapshot]) -> [ListedSession] {
+    guard !sessions.isEmpty else { return [] }
+    let states = DaemonAnswer(to: machine.askForPhases(), on: machine)
+    states.warnIfThereIsNone(of: sessions.count, console)
+    return sessions.map { session in
+      var listed = ListedSession(session)
+      listed.states = states.states(of: session)
+      return listed
+    }
   }
 
   private func sessions() throws(IscsiadmError) -> [SessionSnapshot] {

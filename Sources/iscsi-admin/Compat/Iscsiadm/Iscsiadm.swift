@@ -88,7 +88,10 @@ struct Iscsiadm {
     case .session: return try SessionMode(machine: machine, console: console, options: options, id: session).run()
     case .host: return try HostMode(machine: machine, console: console, options: options, host: host).run()
     case .fw: return try FirmwareMode(machine: machine, console: console, options: options).run()
-    case .discovery, .discoverydb, .node, .iface: return try runOnRecords(options, of: nil)
+    case .discovery, .discoverydb, .node, .iface:
+      // There may be thousands.
+      ProcessMemory.takeInLargePieces()
+      return try runOnRecords(options, of: nil)
     case nil:
       console.complain(IscsiadmOptions.tryHelp)
       return .invalidArgument

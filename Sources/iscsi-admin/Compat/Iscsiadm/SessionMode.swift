@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import IscsiKit
+import Synchronization
 
 /// `iscsiadm -m session`.
 struct SessionMode {
@@ -17,12 +18,8 @@ struct SessionMode {
     }
     try checkOperations()
     guard let action = SessionAction(options) else {
-      // A line shows no more than which session it is.
-      guard options.printLevel ?? 0 > 0 else { return try list(try sessions(.identity)) }
-      // The daemon finds its answer while sysfs is read. It may be one that is started for whoever asks, so nobody asks for nothing.
-      var question: PhaseQuestion?
-      if let level = options.printLevel, level <= 3, try areThereSessions() { question = machine.askForPhases() }
-      return try list(try sessions(.parameters), question)
+      if let level = options.printLevel, Self.treeLevels.contains(level) { return try listTrees(level) }
+      return try list()
     }
     return try SessionActions(machine: machine, console: console)
       .perform(action, on: try sessions(.summary), isOfAll: true)
@@ -42,7 +39,10 @@ struct SessionMode {
         .invalidArgument,
         "Failed to query iSCSI session \(session.id), error 2: Specified iSCSI session not found")
     }
-    return try list([session])
+    guard Self.treeLevels.contains(level) else { throw invalidLevel(level) }
+    let trees = trees(level)
+    show([trees.branch(of: session)], trees)
+    return .success
   }
 
   private func checkOperations() throws(IscsiadmError) {
@@ -63,32 +63,79 @@ struct SessionMode {
     return session
   }
 
-  private func areThereSessions() throws(IscsiadmError) -> Bool {
-    try readingSysfs { () throws(SysfsError) in try !machine.sysfs.sessionNumbers().isEmpty }
-  }
-
   private func sessions(_ detail: Sysfs.Detail) throws(IscsiadmError) -> [SessionSnapshot] {
     try readingSysfs { () throws(SysfsError) in try machine.sysfs.sessions(detail) }.filter(\.isListed)
   }
 
-  /// Prints sessions in the form that `-P` names.
-  private func list(_ sessions: [SessionSnapshot], _ question: PhaseQuestion? = nil) throws(IscsiadmError) -> ExitStatus
-  {
-    guard !sessions.isEmpty else { throw IscsiadmError(.noObjectsFound, "No active sessions.") }
-    let level = max(0, options.printLevel ?? 0)
-    guard level <= 3 else { throw IscsiadmError(.invalidArgument, "Invalid info level \(level). Try 0 - 3.") }
-    let sessions = sessions.inListingOrder
-    guard level > 0 else {
-      console.say(sessions.map(sessionLine).joined())
-      return .success
-    }
-    var listed = machine.listed(sessions, question, console)
-    if level > 1, options.flags.contains(.showSecrets) {
-      for index in listed.indices { listed[index].secrets = machine.sysfs.secrets(of: listed[index].session.id) }
-    }
-    let version = level > 2 ? versionLines(of: machine.sysfs.transportClassVersion) : ""
-    console.say(version + sessionTree(listed, SessionTreeParts(sessionLevel: level)))
+  /// Prints a line for each session, which shows no more than which one it is.
+  private func list() throws(IscsiadmError) -> ExitStatus {
+    let sessions = try sessions(.identity)
+    guard !sessions.isEmpty else { throw noSessions }
+    if let level = options.printLevel, level > 0 { throw invalidLevel(level) }
+    console.say(sessions.inListingOrder.map(sessionLine).joined())
     return .success
+  }
+
+  private var noSessions: IscsiadmError { IscsiadmError(.noObjectsFound, "No active sessions.") }
+
+  // MARK: - Trees
+
+  /// The values of `-P` that ask for trees.
+  private static let treeLevels = 1...3
+
+  private func invalidLevel(_ level: Int) -> IscsiadmError {
+    IscsiadmError(.invalidArgument, "Invalid info level \(level). Try 0 - 3.")
+  }
+
+  /// Prints the trees of all sessions. Each thread that reads sessions writes their lines.
+  private func listTrees(_ level: Int) throws(IscsiadmError) -> ExitStatus {
+    let numbers = try readingSysfs { () throws(SysfsError) in try machine.sysfs.sessionNumbers() }
+    // The daemon may be one that is started for whoever asks, so nobody asks for nothing.
+    guard !numbers.isEmpty else { throw noSessions }
+    if numbers.count >= Self.many { ProcessMemory.takeInLargePieces() }
+    // It finds its answer while sysfs is read.
+    let trees = trees(level)
+    let branches = Mutex<[SessionBranch]>([])
+    try readingSysfs { () throws(SysfsError) in
+      try machine.sysfs.readSessions(.parameters, of: numbers) { sessions in
+        let new = sessions.filter(\.isListed).map(trees.branch)
+        branches.withLock { $0 += new }
+      }
+    }
+    let found = branches.withLock { $0.sorted { $0.name < $1.name } }
+    guard !found.isEmpty else { throw noSessions }
+    show(found, trees)
+    return .success
+  }
+
+  /// So many sessions take more memory than is spared with pieces that are no larger than needed.
+  private static let many = 64
+
+  private func trees(_ level: Int) -> SessionTrees {
+    SessionTrees(
+      sysfs: machine.sysfs, answer: DaemonAnswer(to: machine.askForPhases(), on: machine), level: level,
+      showsSecrets: level > 1 && options.flags.contains(.showSecrets))
+  }
+
+  private func show(_ branches: [SessionBranch], _ trees: SessionTrees) {
+    trees.answer.warnIfThereIsNone(of: branches.count, console)
+    let version = trees.level > 2 ? versionLines(of: machine.sysfs.transportClassVersion) : ""
+    console.say(version + sessionTree(branches))
+  }
+}
+
+/// What the trees of `-P` are made from.
+private struct SessionTrees: Sendable {
+  let sysfs: Sysfs
+  let answer: DaemonAnswer
+  let level: Int
+  let showsSecrets: Bool
+
+  func branch(of session: SessionSnapshot) -> SessionBranch {
+    var listed = ListedSession(session)
+    listed.states = answer.states(of: session)
+    if showsSecrets { listed.secrets = sysfs.secrets(of: session.id) }
+    return SessionBranch(listed, SessionTreeParts(sessionLevel: level))
   }
 }
 
@@ -108,95 +155,5 @@ extension [SessionSnapshot] {
   /// The order of listings: that of the names in sysfs as text, so that 10 comes before 2.
   var inListingOrder: [SessionSnapshot] {
     map { (name: $0.id.description, session: $0) }.sorted { $0.name < $1.name }.map(\.session)
-  }
-}
-
-extension Iscsiadm.Machine {
-  /// Sessions with the states that the daemon knows. If it cannot be asked that is told for each session, and the
-  /// states stay unknown.
-  func listed(
-    _ sessions: [SessionSnapshot], _ question: PhaseQuestion?, _ console: IscsiadmConsole
-  ) -> [ListedSession] {
-    let phases = sessions.isEmpty ? nil : phases(question ?? askForPhases())
-    return sessions.map { session in
-      var listed = ListedSession(session)
-      if let phases {
-        listed.states = phases.phase(of: session.id).flatMap { DaemonStates($0, of: session) }
-      } else {
-        warnOfNoDaemon(console)
-      }
-      return listed
-    }
-  }
-
-  /// How long the daemon may take.
-  private static let patience = Duration.seconds(5)
-
-  /// Asks the daemon where its sessions are.
-  func askForPhases() -> PhaseQuestion {
-    do throws(InitiatorError) {
-      return .asked(try runningDaemon.askForPhases(until: .now + Self.patience))
-    } catch .daemon(.notConnected) {
-      return .notConnected
-    } catch {
-      return .failed
-    }
-  }
-
-  /// Where the daemon's sessions are; nil if it does not answer soon.
-  private func phases(_ question: PhaseQuestion) -> SessionPhases? {
-    switch question {
-    case .asked(let question):
-      do throws(InitiatorError) {
-        return SessionPhases(try question.answer())
-      } catch .daemon(.remote) {
-        // One that was started before this program was installed does not know the question.
-        return (try? runningDaemon.blockingRecoveries(until: .now + Self.patience)).map(SessionPhases.init)
-      } catch {
-        return nil
-      }
-    case .notConnected:
-      let deadline = ContinuousClock.now + Self.patience
-      // It may be started for whoever asks, which takes threads.
-      let recoveries = try? ask { (daemon) async throws(InitiatorError) in
-        try await daemon.recoveries(until: deadline)
-      }.get()
-      return recoveries.map(SessionPhases.init)
-    case .failed: return nil
-    }
-  }
-}
-
-/// The question where the daemon's sessions are.
-enum PhaseQuestion {
-  /// It has been asked.
-  case asked(Initiator.PhaseQuestion)
-  /// Nobody listens, or not yet.
-  case notConnected
-  /// It cannot be asked.
-  case failed
-}
-
-/// The phases of sessions. A dictionary would take the runtime longer to set up than all else here.
-private struct SessionPhases {
-  /// By session.
-  private let phases: [(session: UInt32, phase: String)]
-
-  init(_ groups: [InitiatorTypes.PhaseGroup]) {
-    phases = groups.flatMap { group in group.sessions.map { ($0, group.phase) } }.sorted { $0.session < $1.session }
-  }
-
-  init(_ recoveries: [SessionID: InitiatorTypes.Recovery]) {
-    phases = recoveries.map { ($0.key.rawValue, $0.value.phase) }.sorted { $0.session < $1.session }
-  }
-
-  /// The phase of a session; nil if the daemon does not know it.
-  func phase(of id: SessionID) -> String? {
-    var (first, end) = (0, phases.count)
-    while first < end {
-      let middle = (first + end) / 2
-      if phases[middle].session < id.rawValue { first = middle + 1 } else { end = middle }
-    }
-    return first < phases.count && phases[first].session == id.rawValue ? phases[first].phase : nil
   }
 }

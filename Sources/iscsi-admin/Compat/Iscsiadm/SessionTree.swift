@@ -91,33 +91,60 @@ func sessionLine(_ session: SessionSnapshot) -> String {
     .printable + "\n"
 }
 
+/// A session in a tree: what stands under it, and above it where it does not follow another one of its target or portal.
+struct SessionBranch: Sendable {
+  /// The session's number as text, by which listings are sorted: 10 comes before 2.
+  let name: String
+  private let target: String?
+  private let portal: String
+  /// The line of the target, the lines of the portals, and what is shown of the session.
+  private let lines: TreeText
+  private let portalsStart: Int
+  private let sessionStart: Int
+
+  /// Writes the lines.
+  ///
+  /// - Parameters:
+  ///   - listed: The session.
+  ///   - parts: What is shown of it.
+  ///   - indent: What every line that is not empty begins with.
+  init(_ listed: ListedSession, _ parts: SessionTreeParts, indent: String = "") {
+    let session = listed.session
+    name = session.id.description
+    target = session.targetName
+    portal = session.shownCurrentPortal
+    var lines = TreeText(indent: indent)
+    lines.line("Target: ", session.targetName ?? "", " ", session.flashWord)
+    portalsStart = lines.count
+    let tag = String(session.tag ?? 0)
+    lines.line("\tCurrent Portal: ", portal, ",", tag)
+    let port = String(session.shownPersistentPort)
+    lines.line("\tPersistent Portal: ", session.shownPersistentAddress.bracketed, ":", port, ",", tag)
+    sessionStart = lines.count
+    lines.indented(by: "\t\t") { $0.add(listed, parts) }
+    self.lines = lines
+  }
+
+  /// Adds its lines to a tree, without those that another one before has above it; an empty line is between two at one portal.
+  fileprivate func add(to tree: inout TreeText, after before: SessionBranch?) {
+    guard let before, before.target == target else { return tree.append(lines, from: 0) }
+    guard before.portal == portal else { return tree.append(lines, from: portalsStart) }
+    tree.emptyLine()
+    tree.append(lines, from: sessionStart)
+  }
+}
+
 /// The tree of sessions, in the order given: a target's name stands above its first session, and a portal above the
 /// sessions that follow each other at it.
-///
-/// - Parameters:
-///   - sessions: The sessions.
-///   - parts: What is shown of each.
-///   - indent: What every line that is not empty begins with.
-/// - Returns: The lines.
-func sessionTree(_ sessions: [ListedSession], _ parts: SessionTreeParts, indent: String = "") -> String {
-  var tree = TreeText(indent: indent)
-  var before: SessionSnapshot?
-  for listed in sessions {
-    let session = listed.session
-    let isSameTarget = before?.targetName == session.targetName
-    if !isSameTarget { tree.line("Target: ", session.targetName ?? "", " ", session.flashWord) }
-    if isSameTarget, before?.shownCurrentPortal == session.shownCurrentPortal {
-      tree.emptyLine()
-    } else {
-      let tag = String(session.tag ?? 0)
-      tree.line("\tCurrent Portal: ", session.shownCurrentPortal, ",", tag)
-      let port = String(session.shownPersistentPort)
-      tree.line("\tPersistent Portal: ", session.shownPersistentAddress.bracketed, ":", port, ",", tag)
-    }
-    tree.indented(by: "\t\t") { $0.add(listed, parts) }
-    before = session
-  }
+func sessionTree(_ branches: [SessionBranch]) -> String {
+  var tree = TreeText(indent: "")
+  for (index, branch) in branches.enumerated() { branch.add(to: &tree, after: index > 0 ? branches[index - 1] : nil) }
   return tree.text
+}
+
+/// The tree of sessions that have no lines yet, of the parts given, with what every line that is not empty begins with.
+func sessionTree(_ sessions: [ListedSession], _ parts: SessionTreeParts, indent: String = "") -> String {
+  sessionTree(sessions.map { SessionBranch($0, parts, indent: indent) })
 }
 
 extension TreeText {
@@ -187,7 +214,8 @@ extension TreeText {
       line("Host Number: ", host.number.description, "\tState: ", host.state ?? "Unknown")
     }
     // In the order of the names of their directories.
-    for device in session.devices.sorted(by: { $0.address < $1.address }) {
+    let devices = session.devices.map { (address: $0.address, device: $0) }.sorted { $0.address < $1.address }
+    for (_, device) in devices {
       let channel = (device.channel < 10 ? "0" : "") + String(device.channel)
       let (host, target, lun) = (device.host.description, String(device.target), String(device.lun))
       line("scsi", host, " Channel ", channel, " Id ", target, " Lun: ", lun)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// The lines of a tree, as one text that grows: a listing has dozens of lines for each of hundreds of sessions.
-struct TreeText {
+struct TreeText: Sendable {
   private var octets: [UInt8] = []
   /// What every line that is not empty begins with.
   private let indent: [UInt8]
@@ -14,6 +14,12 @@ struct TreeText {
   /// The lines so far, each with its end.
   var text: String { String(decoding: octets, as: UTF8.self) }
 
+  /// How many octets that are.
+  var count: Int { octets.count }
+
+  /// The lines of another tree, from one of its octets on.
+  mutating func append(_ other: TreeText, from start: Int) { octets += other.octets[start...] }
+
   /// An empty line.
   mutating func emptyLine() { octets.append(UInt8(ascii: "\n")) }
 
@@ -24,10 +30,10 @@ struct TreeText {
     emptyLine()
   }
 
-  /// A line of a label and a value, as most are; the same without a list of the parts.
+  /// A line of a label, which is fit for a terminal, and a value, as most are; the same without a list of the parts.
   mutating func line(_ label: String, _ value: String) {
     octets += indent
-    append(label)
+    octets += label.utf8
     append(value)
     emptyLine()
   }
@@ -46,13 +52,13 @@ struct TreeText {
   /// A title between two lines of asterisks.
   mutating func heading(_ title: String, stars count: Int) {
     stars(count)
-    line(title)
+    line(title, "")
     stars(count)
   }
 
   private mutating func stars(_ count: Int) {
     octets += indent
-    for _ in 0..<count { octets.append(UInt8(ascii: "*")) }
+    octets += repeatElement(UInt8(ascii: "*"), count: count)
     emptyLine()
   }
 
