@@ -14,18 +14,24 @@ daemon_ms() {
   echo "$sum"
 }
 
-# measure WHO TASK COMMAND...: wall clock and CPU (of the command, its children and the daemon) into RESULT. What is measured several
-# times has the median of each.
+# measure WHO TASK COMMAND...: wall clock and CPU (of the command, its children and the daemon) into RESULT, in microseconds. What is
+# measured several times has the median of each.
 measure() {
   local who=$1 task=$2 daemon status=0 wall cpu user system
   shift 2
   daemon=$(daemon_ms)
-  TIMEFORMAT='%3R %3U %3S'
-  { time "$@" >"$OUT/stdout" 2>"$OUT/stderr" || status=$?; } 2>"$OUT/time"
-  read -r wall user system <"$OUT/time"
+  if [[ $(type -t "$1") == file ]]; then
+    stopwatch "$OUT/time" "$@" >"$OUT/stdout" 2>"$OUT/stderr" || status=$?
+    read -r wall user system <"$OUT/time"
+  else
+    TIMEFORMAT='%3R %3U %3S'
+    { time "$@" >"$OUT/stdout" 2>"$OUT/stderr" || status=$?; } 2>"$OUT/time"
+    read -r wall user system <"$OUT/time"
+    wall=$((10#${wall/./} * 1000)) user=$((10#${user/./} * 1000)) system=$((10#${system/./} * 1000))
+  fi
   ((status == 0)) || fail "$who, $task: status $status: $(tail -3 "$OUT/stderr")"
-  wall=$((10#${wall/./})) cpu=$((10#${user/./} + 10#${system/./} + $(daemon_ms) - daemon))
-  echo "$who, $task: $wall ms, CPU $cpu ms"
+  cpu=$((user + system + ($(daemon_ms) - daemon) * 1000))
+  echo "$who, $task: $wall us, CPU $cpu us"
   note "$who:$task:wall" "$wall"
   note "$who:$task:cpu" "$cpu"
 }
@@ -60,7 +66,7 @@ row() {
   printf '%-36s %9s %9s %6s   %9s %9s %6s\n' "$task" "${cells[@]}"
 }
 seconds() {
-  [[ -n $1 ]] && printf '%d.%03d' $(($1 / 1000)) $(($1 % 1000)) || printf -- -
+  [[ -n $1 ]] && printf '%d.%04d' $(($1 / 1000000)) $(($1 % 1000000 / 100)) || printf -- -
 }
 ratio() {
   [[ -n $1 && -n $2 ]] && awk -v ours="$1" -v theirs="$2" 'BEGIN { printf "%.1fx", theirs / (ours > 0 ? ours : 1) }' || printf -- -

@@ -109,7 +109,7 @@ tools_layer() {
     cp "$VM_DIR/tools/etc/iscsi/iscsid.conf" "$tree/opt/open-iscsi/"
     copy_systemd "$tree"
     copy_debian "$tree"
-    for name in io-check on-terminal pdu-proxy take-name; do compile "$VM_SOURCE/guest/$name.c" "$tree/usr/bin/$name"; done
+    for name in io-check on-terminal pdu-proxy stopwatch take-name; do compile "$VM_SOURCE/guest/$name.c" "$tree/usr/bin/$name"; done
     pack "$tree" "$archive"
     rm -rf "$tree"
   fi
