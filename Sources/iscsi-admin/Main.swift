@@ -67,23 +67,24 @@ enum Main {
   static func main() {
     StandardDescriptors.occupy()
     let program = CommandLine.arguments.first ?? ""
-    if let text = dhcpAnswer() {
+    let (name, arguments) = (basename(program), Array(CommandLine.arguments.dropFirst()))
+    if let text = dhcpAnswer(name, arguments) {
       _ = try? FileDescriptor.standardOutput.writeText(text)
       end(0)
     }
-    if let personality = Personality(rawValue: basename(program)) {
-      end(Int32(personality.run(Array(CommandLine.arguments.dropFirst()), program: program).rawValue))
+    if let personality = Personality(rawValue: name) {
+      end(Int32(personality.run(arguments, program: program).rawValue))
     }
-    end(run(Array(CommandLine.arguments.dropFirst())))
+    end(run(arguments))
   }
 
   /// What is to be told to the one that has called a DHCP client, if this is called as the client's script.
-  private static func dhcpAnswer() -> String? {
+  private static func dhcpAnswer(_ name: String, _ arguments: [String]) -> String? {
     // Most calls are none, and need no look at all variables.
-    guard CommandLine.arguments.first.map(basename) == "exe" else { return nil }
+    guard name == "exe" else { return nil }
     let environment = ProcessInfo.processInfo.environment
     guard environment[DHCPScript.variable] != nil else { return nil }
-    return DHCPScript.text(environment: environment, arguments: Array(CommandLine.arguments.dropFirst()))
+    return DHCPScript.text(environment: environment, arguments: arguments)
   }
 
   /// Ends the process. Not by `exit`: it destroys global objects of the libraries, and threads may still use them.
@@ -114,6 +115,7 @@ enum Main {
   }
 
   private static func basename(_ path: String) -> String {
-    path.split(separator: "/").last.map(String.init) ?? path
+    guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return path }
+    return String(path[path.index(after: slash)...])
   }
 }

@@ -42,12 +42,13 @@ enum ParallelWork {
   ///   - count: How many things there are; nothing is called for none.
   ///   - size: How many are at least worth a part of their own.
   ///   - threads: How many may work; by default as many as there are processors for.
+  ///   - meanwhile: What the calling thread does first, when the others have been started; also if there is nothing to do.
   ///   - body: What each thread does, with what gives it the numbers of its next part.
   static func inThreads(
-    _ count: Int, inPartsOf size: Int, threads: Int? = nil,
+    _ count: Int, inPartsOf size: Int, threads: Int? = nil, meanwhile: () -> Void = {},
     _ body: @escaping @Sendable (_ nextPart: () -> Range<Int>?) -> Void
   ) {
-    guard count > 0 else { return }
+    guard count > 0 else { return meanwhile() }
     let threads = count > size ? threads ?? min(Int(clinux_processor_count()), limit) : 1
     // One alone has one part.
     let number = threads > 1 ? threads * partsPerThread : 1
@@ -73,6 +74,7 @@ enum ParallelWork {
         break
       }
     }
+    meanwhile()
     work()
     for _ in 0..<helpers { ended.wait() }
   }

@@ -130,15 +130,18 @@ public struct Sysfs: Sendable {
   /// - Parameters:
   ///   - detail: How much of each to read.
   ///   - numbers: Which ones, in order; nil for all.
+  ///   - meanwhile: What the calling thread does before it reads too, when others have begun to.
   ///   - body: What to do with sessions. It runs in several threads at a time with ``usesAllProcessors``, and not at all if there
   ///     are no sessions.
   /// - Throws: Why sysfs cannot be read. Some sessions may have been given then.
   package func readSessions(
-    _ detail: Detail, of numbers: [SessionID]?, _ body: @escaping @Sendable ([SessionSnapshot]) -> Void
+    _ detail: Detail, of numbers: [SessionID]?, meanwhile: () -> Void = {},
+    _ body: @escaping @Sendable ([SessionSnapshot]) -> Void
   ) throws(SysfsError) {
     let ids = if let numbers { numbers } else { try sessionNumbers() }
     let failure = Mutex<SysfsError?>(nil)
-    ParallelWork.inThreads(ids.count, inPartsOf: Self.partSize, threads: usesAllProcessors ? nil : 1) { nextPart in
+    let threads = usesAllProcessors ? nil : 1
+    ParallelWork.inThreads(ids.count, inPartsOf: Self.partSize, threads: threads, meanwhile: meanwhile) { nextPart in
       do throws(SysfsError) {
         let sessions = try read(detail) { nextPart().map { ids[$0] } }
         if !sessions.isEmpty { body(sessions) }

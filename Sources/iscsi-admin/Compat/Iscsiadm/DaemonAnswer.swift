@@ -8,16 +8,25 @@ final class DaemonAnswer: Sendable {
   private let answer: Mutex<Answer>
 
   private enum Answer {
+    /// Nobody has asked yet.
+    case unknown
     /// Nobody has waited for it yet.
     case awaited(PhaseQuestion)
     /// The daemon has given it; nil if it cannot be asked, or has not answered soon.
     case given(SessionPhases?)
   }
 
-  /// Waits for the answer to a question when it is wanted.
-  init(to question: PhaseQuestion, on machine: Iscsiadm.Machine) {
+  /// An answer that is asked for when it is wanted, if not before.
+  init(on machine: Iscsiadm.Machine) {
     self.machine = machine
-    answer = Mutex(.awaited(question))
+    answer = Mutex(.unknown)
+  }
+
+  /// Asks for it, if nobody has, and does not wait.
+  func ask() {
+    answer.withLock { answer in
+      if case .unknown = answer { answer = .awaited(machine.askForPhases()) }
+    }
   }
 
   /// The words for what the daemon says of a session; nil if it does not know it, or cannot be asked.
@@ -33,13 +42,11 @@ final class DaemonAnswer: Sendable {
 
   private var phases: SessionPhases? {
     answer.withLock { answer in
-      switch answer {
-      case .given(let phases): return phases
-      case .awaited(let question):
-        let phases = machine.phases(question)
-        answer = .given(phases)
-        return phases
-      }
+      if case .given(let phases) = answer { return phases }
+      let question = if case .awaited(let question) = answer { question } else { machine.askForPhases() }
+      let phases = machine.phases(question)
+      answer = .given(phases)
+      return phases
     }
   }
 }
@@ -49,7 +56,7 @@ extension Iscsiadm.Machine {
   private static let patience = Duration.seconds(5)
 
   /// Asks the daemon where its sessions are.
-  func askForPhases() -> PhaseQuestion {
+  fileprivate func askForPhases() -> PhaseQuestion {
     do throws(InitiatorError) {
       return .asked(try runningDaemon.askForPhases(until: .now + Self.patience))
     } catch .daemon(.notConnected) {
@@ -84,7 +91,7 @@ extension Iscsiadm.Machine {
 }
 
 /// The question where the daemon's sessions are.
-enum PhaseQuestion {
+private enum PhaseQuestion {
   /// It has been asked.
   case asked(Initiator.PhaseQuestion)
   /// Nobody listens, or not yet.

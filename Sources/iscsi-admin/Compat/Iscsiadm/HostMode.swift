@@ -48,7 +48,7 @@ struct HostMode {
 
   private func listed(_ sessions: [SessionSnapshot]) -> [ListedSession] {
     guard !sessions.isEmpty else { return [] }
-    let states = DaemonAnswer(to: machine.askForPhases(), on: machine)
+    let states = DaemonAnswer(on: machine)
     states.warnIfThereIsNone(of: sessions.count, console)
     return sessions.map { session in
       var listed = ListedSession(session)

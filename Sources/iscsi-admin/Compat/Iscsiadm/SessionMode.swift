@@ -93,11 +93,11 @@ struct SessionMode {
     // The daemon may be one that is started for whoever asks, so nobody asks for nothing.
     guard !numbers.isEmpty else { throw noSessions }
     if numbers.count >= Self.many { ProcessMemory.takeInLargePieces() }
-    // It finds its answer while sysfs is read.
     let trees = trees(level)
     let branches = Mutex<[SessionBranch]>([])
     try readingSysfs { () throws(SysfsError) in
-      try machine.sysfs.readSessions(.parameters, of: numbers) { sessions in
+      // It finds its answer while sysfs is read.
+      try machine.sysfs.readSessions(.parameters, of: numbers, meanwhile: trees.answer.ask) { sessions in
         let new = sessions.filter(\.isListed).map(trees.branch)
         branches.withLock { $0 += new }
       }
@@ -113,14 +113,14 @@ struct SessionMode {
 
   private func trees(_ level: Int) -> SessionTrees {
     SessionTrees(
-      sysfs: machine.sysfs, answer: DaemonAnswer(to: machine.askForPhases(), on: machine), level: level,
+      sysfs: machine.sysfs, answer: DaemonAnswer(on: machine), level: level,
       showsSecrets: level > 1 && options.flags.contains(.showSecrets))
   }
 
   private func show(_ branches: [SessionBranch], _ trees: SessionTrees) {
     trees.answer.warnIfThereIsNone(of: branches.count, console)
     let version = trees.level > 2 ? versionLines(of: machine.sysfs.transportClassVersion) : ""
-    console.say(version + sessionTree(branches))
+    console.say(sessionTree(branches, after: version))
   }
 }
 

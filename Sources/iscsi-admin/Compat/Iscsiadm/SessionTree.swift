@@ -98,7 +98,7 @@ struct SessionBranch: Sendable {
   private let target: String?
   private let portal: String
   /// The line of the target, the lines of the portals, and what is shown of the session.
-  private let lines: TreeText
+  fileprivate let lines: TreeText
   private let portalsStart: Int
   private let sessionStart: Int
 
@@ -113,7 +113,7 @@ struct SessionBranch: Sendable {
     name = session.id.description
     target = session.targetName
     portal = session.shownCurrentPortal
-    var lines = TreeText(indent: indent)
+    var lines = TreeText(indent: indent, spaceFor: 2048)
     lines.line("Target: ", session.targetName ?? "", " ", session.flashWord)
     portalsStart = lines.count
     let tag = String(session.tag ?? 0)
@@ -135,9 +135,9 @@ struct SessionBranch: Sendable {
 }
 
 /// The tree of sessions, in the order given: a target's name stands above its first session, and a portal above the
-/// sessions that follow each other at it.
-func sessionTree(_ branches: [SessionBranch]) -> String {
-  var tree = TreeText(indent: "")
+/// sessions that follow each other at it. Other lines may be before it.
+func sessionTree(_ branches: [SessionBranch], after lines: String = "") -> String {
+  var tree = TreeText(lines, spaceFor: branches.reduce(0) { $0 + $1.lines.count })
   for (index, branch) in branches.enumerated() { branch.add(to: &tree, after: index > 0 ? branches[index - 1] : nil) }
   return tree.text
 }

@@ -6,8 +6,18 @@ struct TreeText: Sendable {
   /// What every line that is not empty begins with.
   private let indent: [UInt8]
 
-  /// No lines yet.
-  init(indent: String) { self.indent = Array(indent.utf8) }
+  /// No lines yet, and space for so many octets of them.
+  init(indent: String, spaceFor count: Int = 0) {
+    self.indent = Array(indent.utf8)
+    octets.reserveCapacity(count)
+  }
+
+  /// Lines that are written, and space for so many more octets.
+  init(_ lines: String, spaceFor count: Int) {
+    self.init(indent: [])
+    octets.reserveCapacity(lines.utf8.count + count)
+    octets += lines.utf8
+  }
 
   private init(indent: [UInt8]) { self.indent = indent }
 
