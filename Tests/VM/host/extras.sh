@@ -10,6 +10,7 @@ declare -A EXTRA_PACKAGES=(
   [dhcp]='dhcpcd-base dnsmasq-base isc-dhcp-client klibc-utils'
   [libvirt]='libvirt-clients libvirt-daemon'
   [udev]=''
+  [valgrind]=valgrind
 )
 # What is prepared; all of them by default.
 # shellcheck disable=SC2034 # used by machine
@@ -100,6 +101,14 @@ copy_libvirt() {
 # The server for diskless machines gives out addresses and files.
 copy_boot() {
   copy_program "$1" /usr/sbin /usr/sbin/dnsmasq
+}
+
+# Valgrind with the tool that counts calls.
+copy_valgrind() {
+  mkdir -p "$1/usr/libexec/valgrind"
+  copy_program "$1" /usr/bin /usr/bin/valgrind.bin
+  mv "$1/usr/bin/valgrind.bin" "$1/usr/bin/valgrind"
+  cp "$UNPACKED/usr/libexec/valgrind"/{callgrind-amd64-linux,default.supp} "$1/usr/libexec/valgrind/"
 }
 
 # A server, and the clients, in a place where nobody looks for them. That of klibc has a loader of its own, and dhcpcd a library that it loads itself.
