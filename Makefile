@@ -46,7 +46,7 @@ ORDER := Scripts/functions.order
 LEAN_FLAGS := $(STATIC_FLAGS) -Xlinker --no-eh-frame-hdr -Xlinker -T -Xlinker $(CURDIR)/Scripts/without-unwind-tables.ld \
   -Xlinker --symbol-ordering-file=$(CURDIR)/$(ORDER) -Xlinker --no-warn-symbol-ordering
 # The executable with its symbols.
-UNSTRIPPED = $(shell $(SWIFT) build -c release --show-bin-path $(LEAN_FLAGS))/iscsi-admin
+UNSTRIPPED = $$($(SWIFT) build -c release --show-bin-path $(LEAN_FLAGS))/iscsi-admin
 
 SET_UP_BUILD = @Scripts/setup $(BUILD_PACKAGES)
 SOURCES := $(shell find Sources -type f) Package.swift Makefile
@@ -59,14 +59,17 @@ build: $(ISCSI_ADMIN) man ## build the static, stripped executable (.build/iscsi
 # installed, often by sudo, whose PATH has none.
 $(ISCSI_ADMIN): $(SOURCES) Scripts/without-unwind-tables.ld $(ORDER)
 	$(SET_UP_BUILD)
+	@# The package manager knows nothing of the linker's script and order.
+	rm -f "$(UNSTRIPPED)"
 	$(SWIFT) build -c release --product iscsi-admin $(LEAN_FLAGS)
 	strip -o $@ "$(UNSTRIPPED)"
 
 order: $(ISCSI_ADMIN) setup-vm ## find out anew in which order the linker puts functions
 	strip --strip-debug -o .build/iscsi-admin-symbols "$(UNSTRIPPED)"
 	ISCSI_ADMIN=.build/iscsi-admin-symbols Tests/VM/machine run --kernel 6.12 function-order
-	{ printf '# %s\n' 'SPDX-License-Identifier: Apache-2.0' 'The functions that commands run, those of most commands first; by make order.'; \
-	  cat .vm/out/6.12/function-order/order; } >$(ORDER)
+	{ printf '# %s\n' 'SPDX-License-Identifier: Apache-2.0' 'The functions that commands run, those of most commands first; by make order.' && \
+	  cat "$${VM_DIR:-.vm}/out/6.12/function-order/order"; } >.build/functions.order
+	mv .build/functions.order $(ORDER)
 
 debug: setup-build ## build everything for debugging, tests included
 	$(SWIFT) build --build-tests

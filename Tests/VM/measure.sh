@@ -4,33 +4,33 @@
 
 declare -A RESULT ALL
 
-# daemon_ms: CPU time of the daemon, theirs or ours, and of the children it has reaped, in milliseconds (its clock ticks 100 times a second).
-daemon_ms() {
+# daemon_us: CPU time of the daemon, theirs or ours, in microseconds, and of the children it has reaped, whose clock ticks 100 times a second.
+daemon_us() {
   local fields=(0) process sum=0
   for process in $(pidof iscsid || true) ${DAEMON_PID:-}; do
     read -r -a fields <"/proc/$process/stat" 2>/dev/null || continue
-    sum=$((sum + (fields[13] + fields[14] + fields[15] + fields[16]) * 10))
+    sum=$((sum + $(stopwatch --of "$process" || echo 0) + (fields[15] + fields[16]) * 10000))
   done
   echo "$sum"
 }
 
 # measure WHO TASK COMMAND...: wall clock and CPU (of the command, its children and the daemon) into RESULT, in microseconds. What is
-# measured several times has the median of each.
+# measured several times has the median of each. A function runs in the shell, and what it starts takes a fork of that more each time.
 measure() {
   local who=$1 task=$2 daemon status=0 wall cpu user system
   shift 2
-  daemon=$(daemon_ms)
+  daemon=$(daemon_us)
+  rm -f "$OUT/time"
   if [[ $(type -t "$1") == file ]]; then
     stopwatch "$OUT/time" "$@" >"$OUT/stdout" 2>"$OUT/stderr" || status=$?
-    read -r wall user system <"$OUT/time"
   else
     TIMEFORMAT='%3R %3U %3S'
     { time "$@" >"$OUT/stdout" 2>"$OUT/stderr" || status=$?; } 2>"$OUT/time"
-    read -r wall user system <"$OUT/time"
-    wall=$((10#${wall/./} * 1000)) user=$((10#${user/./} * 1000)) system=$((10#${system/./} * 1000))
   fi
   ((status == 0)) || fail "$who, $task: status $status: $(tail -3 "$OUT/stderr")"
-  cpu=$((user + system + ($(daemon_ms) - daemon) * 1000))
+  read -r wall user system <"$OUT/time"
+  [[ $wall != *.* ]] || wall=$((10#${wall/./} * 1000)) user=$((10#${user/./} * 1000)) system=$((10#${system/./} * 1000))
+  cpu=$((user + system + $(daemon_us) - daemon))
   echo "$who, $task: $wall us, CPU $cpu us"
   note "$who:$task:wall" "$wall"
   note "$who:$task:cpu" "$cpu"

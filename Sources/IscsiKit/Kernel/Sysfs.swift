@@ -117,11 +117,11 @@ public struct Sysfs: Sendable {
     try sessions(detail, of: nil)
   }
 
-  /// Those sessions of some numbers that are there; all for nil.
+  /// Those sessions of some numbers that are there, by number; all for nil.
   func sessions(_ detail: Detail, of numbers: [SessionID]?) throws(SysfsError) -> [SessionSnapshot] {
     let found = Mutex<[SessionSnapshot]>([])
     try readSessions(detail, of: numbers) { sessions in found.withLock { $0 += sessions } }
-    return found.withLock { usesAllProcessors ? $0.sorted { $0.id < $1.id } : $0 }
+    return found.withLock { $0.sorted { $0.id < $1.id } }
   }
 
   /// Reads sessions, and gives each thread that reads those that it has read, by number: what is to be made of each can be made
@@ -144,9 +144,10 @@ public struct Sysfs: Sendable {
     ParallelWork.inThreads(ids.count, inPartsOf: Self.partSize, threads: threads, meanwhile: meanwhile) { nextPart in
       do throws(SysfsError) {
         let sessions = try read(detail) { nextPart().map { ids[$0] } }
-        if !sessions.isEmpty { body(sessions) }
+        // Nothing comes of what some have read if others could not.
+        if !sessions.isEmpty, failure.withLock({ $0 == nil }) { body(sessions) }
       } catch {
-        failure.withLock { $0 = error }
+        failure.withLock { $0 = $0 ?? error }
       }
     }
     if let error = failure.withLock(\.self) { throw error }

@@ -21,7 +21,7 @@ enum Personality: String {
     switch self {
     case .iscsiadm:
       Iscsiadm.endAtSignals()
-      return Iscsiadm().run(arguments, program: program)
+      return Iscsiadm(machine: Iscsiadm.Machine(endsSoon: true)).run(arguments, program: program)
     case .iscsid:
       do throws(GetOptMistake) {
         return try Iscsid(arguments).run()

@@ -12,14 +12,15 @@ struct IscsiadmRun: Equatable {
   let status: IscsiKit.ExitStatus
 
   /// Runs a command line whose words have no blanks, on a thread that it may block.
-  init(_ words: String, in tree: borrowing SysfsTree) async {
-    await self.init(words.split(separator: " ").map(String.init), on: tree.root)
+  init(_ words: String, in tree: borrowing SysfsTree, usingAllProcessors: Bool = false) async {
+    let arguments = words.split(separator: " ").map(String.init)
+    await self.init(arguments, on: tree.root, usingAllProcessors: usingAllProcessors)
   }
 
   /// The same with the machine's files below a folder.
-  init(_ arguments: [String], on root: FilePath, sysfs: FilePath? = nil) async {
+  init(_ arguments: [String], on root: FilePath, sysfs: FilePath? = nil, usingAllProcessors: Bool = false) async {
     var machine = Iscsiadm.Machine()
-    machine.sysfs = Sysfs(root: sysfs ?? root)
+    machine.sysfs = Sysfs(root: sysfs ?? root, usingAllProcessors: usingAllProcessors)
     machine.socket = root.appending("no-daemon")
     machine.wakeName = nil
     machine.configurationFile = root.appending("no-configuration")

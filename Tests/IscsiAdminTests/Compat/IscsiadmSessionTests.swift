@@ -39,7 +39,9 @@ struct IscsiadmSessionTests {
     return session
   }
 
-  private func tree(_ sessions: SessionSnapshot...) throws -> SysfsTree {
+  private func tree(_ sessions: SessionSnapshot...) throws -> SysfsTree { try tree(of: sessions) }
+
+  private func tree(of sessions: [SessionSnapshot]) throws -> SysfsTree {
     let tree = try SysfsTree()
     for session in sessions { try tree.add(session) }
     try tree.makeDirectory("module/scsi_transport_iscsi")
@@ -84,6 +86,16 @@ struct IscsiadmSessionTests {
     session.host?.state = host
     let run = await IscsiadmRun("-m session -P 3", in: try tree(session))
     try Golden.expect(run.output, is: "iscsiadm-session-\(name).txt")
+  }
+
+  @Test("Trees that several threads write are those that one writes, with as many warnings", arguments: 1...3)
+  func treesOfThreads(level: Int) async throws {
+    let tree = try tree(of: (1...40).map(Self.session))
+    let one = await IscsiadmRun("-m session -P \(level)", in: tree)
+    let all = await IscsiadmRun("-m session -P \(level)", in: tree, usingAllProcessors: true)
+    #expect(all == one && one.status == .success)
+    #expect(one.output.ranges(of: "SID: ").count == 40)
+    #expect(one.errors == String(repeating: Self.notStarted + Self.noDaemon, count: 40))
   }
 
   @Test("The target and the portal stand once above sessions that follow each other")

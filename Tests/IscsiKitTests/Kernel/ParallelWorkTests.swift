@@ -51,6 +51,20 @@ struct ParallelWorkTests {
     #expect(both == [true, true])
   }
 
+  @Test("What the calling thread is to do meanwhile is done once", arguments: [0, 1, 40], [1, 2])
+  func meanwhile(count: Int, threads: Int) {
+    let caller = pthread_self()
+    let done = Mutex<[Int]>([])
+    var times = 0
+    ParallelWork.inThreads(count, inPartsOf: 1, threads: threads, meanwhile: { times += 1 }) { nextPart in
+      while let part = nextPart() {
+        done.withLock { $0 += part }
+        if threads == 1 { #expect(pthread_equal(caller, pthread_self()) != 0) }
+      }
+    }
+    #expect(times == 1 && done.withLock { $0.sorted() } == Array(0..<count))
+  }
+
   @Test("Sessions that are read by several threads are those that one reads")
   func sessions() throws {
     let tree = try SysfsTree()

@@ -33,11 +33,19 @@ function kind(line) {
   if (line ~ /^> Login to \[/) return "done"
   if (line ~ /^@ [-+]   [0-9]+ iqn/) return "change"
   # In the order in which the file system has the folders.
+  if (line ~ /^! iscsiadm: Could not log(in to|out of) \[/) return "failure"
   if (line ~ /^! iscsiadm: This command will remove the record \[/) return "refusal"
   return ""
 }
 
 FNR == 1 { out = FILENAME ".new" }
+# Why one has failed belongs to the line above. The status is that of the first one.
+last == "failure" && /^! iscsiadm: initiator reported error \([0-9]+ / {
+  run[held_lines] = run[held_lines] "\n" $0
+  match($0, /\([0-9]+/)
+  codes[substr($0, RSTART + 1, RLENGTH - 1)]
+  next
+}
 {
   this = kind($0)
   if (this != last || this == "") put_run()
@@ -60,4 +68,10 @@ this != "" {
 /^! iscsiadm: connect to [^ ]+ timed out$/ { $0 = "! iscsiadm: cannot make connection to " $5 ": No route to host" }
 # Statistics: how many octets and PDUs it took by then.
 /^> \t[a-z_0-9]+: [0-9]+$/ { sub(/: [0-9]+$/, ": N") }
+/^= / {
+  told = 0
+  for (code in codes) told++
+  if (told > 1 && substr($0, 3) in codes) $0 = "= what one of them is told with"
+  split("", codes)
+}
 { put($0) }

@@ -18,13 +18,13 @@ func hostLine(_ host: HostSnapshot) -> String {
 /// - Returns: The lines.
 func hostTree(_ host: HostSnapshot, _ sessions: [ListedSession], level: Int) -> String {
   var tree = TreeText(indent: "")
-  tree.line("Host Number: ", host.number.description)
-  tree.line("\tState: ", host.state ?? "Unknown")
-  tree.line("\tTransport: ", host.transport ?? emptyValue)
-  tree.line("\tInitiatorname: ", host.initiatorName ?? emptyValue)
-  tree.line("\tIPaddress: ", host.shownAddress)
-  tree.line("\tHWaddress: ", host.hardwareAddress ?? emptyValue)
-  tree.line("\tNetdev: ", host.networkDevice ?? emptyValue)
+  tree.line(label: "Host Number: ", host.number.description)
+  tree.line(label: "\tState: ", host.state ?? "Unknown")
+  tree.line(label: "\tTransport: ", host.transport ?? emptyValue)
+  tree.line(label: "\tInitiatorname: ", host.initiatorName ?? emptyValue)
+  tree.line(label: "\tIPaddress: ", host.shownAddress)
+  tree.line(label: "\tHWaddress: ", host.hardwareAddress ?? emptyValue)
+  tree.line(label: "\tNetdev: ", host.networkDevice ?? emptyValue)
   if level > 1, !sessions.isEmpty { tree.indented(by: "\t") { $0.heading("Sessions:", stars: 9) } }
   return tree.text + (level > 1 ? sessionTree(sessions, SessionTreeParts(hostLevel: level), indent: "\t") : "")
 }

@@ -18,6 +18,8 @@ struct Iscsiadm {
     var configurationFile = InitiatorConfiguration.standardPath
     /// The targets that a logout of all leaves alone.
     var exclusionsFile = Exclusions.standardPath
+    /// Whether the process ends with the command, and its memory with it.
+    var endsSoon = false
 
     /// The daemon, which is started when it is asked, where that can be.
     var daemon: Initiator {
@@ -89,8 +91,8 @@ struct Iscsiadm {
     case .host: return try HostMode(machine: machine, console: console, options: options, host: host).run()
     case .fw: return try FirmwareMode(machine: machine, console: console, options: options).run()
     case .discovery, .discoverydb, .node, .iface:
-      // There may be thousands.
-      ProcessMemory.takeInLargePieces()
+      // There may be thousands. Fewer need less than a large piece takes.
+      if machine.endsSoon { ProcessMemory.takeInLargePieces() }
       return try runOnRecords(options, of: nil)
     case nil:
       console.complain(IscsiadmOptions.tryHelp)

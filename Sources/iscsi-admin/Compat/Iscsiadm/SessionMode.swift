@@ -92,7 +92,7 @@ struct SessionMode {
     let numbers = try readingSysfs { () throws(SysfsError) in try machine.sysfs.sessionNumbers() }
     // The daemon may be one that is started for whoever asks, so nobody asks for nothing.
     guard !numbers.isEmpty else { throw noSessions }
-    if numbers.count >= Self.many { ProcessMemory.takeInLargePieces() }
+    if machine.endsSoon, numbers.count >= Self.many { ProcessMemory.takeInLargePieces() }
     let trees = trees(level)
     let branches = Mutex<[SessionBranch]>([])
     try readingSysfs { () throws(SysfsError) in

@@ -151,16 +151,16 @@ extension TreeText {
   fileprivate mutating func add(_ listed: ListedSession, _ parts: SessionTreeParts) {
     let session = listed.session
     heading("Interface:", stars: 10)
-    line("Iface Name: ", session.shownInterfaceName)
-    line("Iface Transport: ", session.transport ?? emptyValue)
-    line("Iface Initiatorname: ", session.initiatorName ?? session.host?.initiatorName ?? emptyValue)
-    line("Iface IPaddress: ", (session.host?.ipAddress ?? "default").bracketed)
-    line("Iface HWaddress: ", session.host?.hardwareAddress ?? "default")
-    line("Iface Netdev: ", session.host?.networkDevice ?? "default")
-    line("SID: ", session.id.description)
-    line("iSCSI Connection State: ", listed.states?.connection ?? "Unknown")
-    line("iSCSI Session State: ", session.state?.rawValue ?? "Unknown")
-    line("Internal iscsid Session State: ", listed.states?.session ?? "Unknown")
+    line(label: "Iface Name: ", session.shownInterfaceName)
+    line(label: "Iface Transport: ", session.transport ?? emptyValue)
+    line(label: "Iface Initiatorname: ", session.initiatorName ?? session.host?.initiatorName ?? emptyValue)
+    line(label: "Iface IPaddress: ", (session.host?.ipAddress ?? "default").bracketed)
+    line(label: "Iface HWaddress: ", session.host?.hardwareAddress ?? "default")
+    line(label: "Iface Netdev: ", session.host?.networkDevice ?? "default")
+    line(label: "SID: ", session.id.description)
+    line(label: "iSCSI Connection State: ", listed.states?.connection ?? "Unknown")
+    line(label: "iSCSI Session State: ", session.state?.rawValue ?? "Unknown")
+    line(label: "Internal iscsid Session State: ", listed.states?.session ?? "Unknown")
     if parts.contains(.timeouts) { addTimeouts(of: session) }
     if parts.contains(.authentication) { addAuthentication(of: listed) }
     if parts.contains(.negotiated) { add(session.negotiated) }
@@ -171,21 +171,21 @@ extension TreeText {
     let shown = { (value: Int32?) in value.map(String.init) ?? emptyValue }
     heading("Timeouts:", stars: 9)
     // The kernel's word for "for ever" is no number, which is taken for 0.
-    line("Recovery Timeout: ", session.replacementTimeout.map { $0 == -1 ? "0" : String($0) } ?? "-1")
-    line("Target Reset Timeout: ", shown(session.targetResetTimeout))
-    line("LUN Reset Timeout: ", shown(session.luResetTimeout))
-    line("Abort Timeout: ", shown(session.abortTimeout))
+    line(label: "Recovery Timeout: ", session.replacementTimeout.map { $0 == -1 ? "0" : String($0) } ?? "-1")
+    line(label: "Target Reset Timeout: ", shown(session.targetResetTimeout))
+    line(label: "LUN Reset Timeout: ", shown(session.luResetTimeout))
+    line(label: "Abort Timeout: ", shown(session.abortTimeout))
   }
 
   private mutating func addAuthentication(of listed: ListedSession) {
     let mask = "********"
     let clear = { (secret: Secret?) in secret.map { String(decoding: $0.octets, as: UTF8.self) } ?? emptyValue }
     heading("CHAP:", stars: 5)
-    line("username: ", listed.session.userName ?? emptyValue)
-    line("password: ", listed.secrets.map { clear($0.outgoing) } ?? mask)
-    line("username_in: ", listed.session.userNameIn ?? emptyValue)
+    line(label: "username: ", listed.session.userName ?? emptyValue)
+    line(label: "password: ", listed.secrets.map { clear($0.outgoing) } ?? mask)
+    line(label: "username_in: ", listed.session.userNameIn ?? emptyValue)
     // 2.1.8 calls it `password:` where it is shown, and programs take one secret for the other.
-    line("password_in: ", listed.secrets.map { clear($0.incoming) } ?? mask)
+    line(label: "password_in: ", listed.secrets.map { clear($0.incoming) } ?? mask)
   }
 
   /// What the kernel does not tell is left out.
@@ -205,7 +205,7 @@ extension TreeText {
   }
 
   private mutating func addIfKnown(_ label: String, _ value: String?) {
-    if let value { line(label, value) }
+    if let value { line(label: label, value) }
   }
 
   private mutating func addDevices(of session: SessionSnapshot, showsHost: Bool) {

@@ -41,7 +41,7 @@ struct TreeText: Sendable {
   }
 
   /// A line of a label, which is fit for a terminal, and a value, as most are; the same without a list of the parts.
-  mutating func line(_ label: String, _ value: String) {
+  mutating func line(label: String, _ value: String) {
     octets += indent
     octets += label.utf8
     append(value)
@@ -62,7 +62,7 @@ struct TreeText: Sendable {
   /// A title between two lines of asterisks.
   mutating func heading(_ title: String, stars count: Int) {
     stars(count)
-    line(title, "")
+    line(label: title, "")
     stars(count)
   }
 
