@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <linux/dm-ioctl.h>
+#include <linux/openat2.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
@@ -35,6 +36,13 @@ static inline int clinux_leave_files(void) { return (int)syscall(SYS_close_range
 // with errno. glibc's readdir needs a DIR, which owns the descriptor and costs four system calls more.
 static inline long clinux_getdents(int directory, void *buffer, unsigned long size) {
   return syscall(SYS_getdents64, directory, buffer, size);
+}
+
+// Opens the directory that a path of several names leads to from another one, through no symbolic link (Linux 5.6; glibc has no
+// wrapper): the descriptor, or -1 with errno.
+static inline int clinux_open_below(int directory, const char *path) {
+  struct open_how how = {.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC, .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS};
+  return (int)syscall(SYS_openat2, directory, path, &how, sizeof how);
 }
 
 // An event as epoll reports it.

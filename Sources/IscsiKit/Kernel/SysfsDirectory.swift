@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
+import Synchronization
 package import SystemPackage
 
 /// An open directory of sysfs, from which everything below is reached by relative paths.
@@ -16,6 +17,8 @@ package struct SysfsDirectory: ~Copyable {
   private static let usualLimit = 1024
 
   private let descriptor: CInt
+  /// Whether the names were read, so that the next reading has to begin anew.
+  private let wasRead = Atomic(false)
 
   /// Opens the directory at `path`; throws whatever `open` says, ENOENT too.
   package init(path: FilePath) throws(Errno) {
@@ -38,8 +41,8 @@ package struct SysfsDirectory: ~Copyable {
 
   /// The names in this directory, unordered, without `.` and `..`; none if it is gone.
   package func names() throws(Errno) -> [String] {
-    // It may have been listed before.
-    guard lseek(descriptor, 0, SEEK_SET) == 0 else { return [] }
+    // Mostly it is listed once: a call of the system less for each of hundreds.
+    if wasRead.exchange(true, ordering: .relaxed), lseek(descriptor, 0, SEEK_SET) != 0 { return [] }
     return try Self.names(in: descriptor)
   }
 

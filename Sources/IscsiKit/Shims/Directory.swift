@@ -54,6 +54,20 @@ struct Directory: ~Copyable {
     Directory(owning: try Self.open(descriptor, try Self.checked(name), O_RDONLY | O_DIRECTORY | O_NOFOLLOW))
   }
 
+  /// Opens a directory below this one by the names on the way, with one call of the system for all; nil if that fails, also where the
+  /// system has no such call. Whoever opens one after the other then learns why, or gets there.
+  func directory(below path: some Collection<String>) -> Directory? {
+    var text = ""
+    for name in path {
+      guard let name = try? Self.checked(name) else { return nil }
+      if !text.isEmpty { text += "/" }
+      text += name
+    }
+    // The string is lent to the call.
+    let descriptor = unsafe clinux_open_below(descriptor, text)
+    return descriptor < 0 ? nil : Directory(owning: descriptor)
+  }
+
   /// Opens a directory in this one, through a symbolic link that the administrator has put there.
   func linkedDirectory(_ name: String) throws(Errno) -> Directory {
     Directory(owning: try Self.open(descriptor, try Self.checked(name), O_RDONLY | O_DIRECTORY))
@@ -105,6 +119,13 @@ struct Directory: ~Copyable {
     } catch {
       throw error as? Errno ?? .ioError
     }
+  }
+
+  /// Returns when a file is on the disk.
+  func flush(_ name: String) throws(Errno) {
+    let file = try Self.open(descriptor, try Self.checked(name), O_RDONLY | O_NOFOLLOW)
+    defer { close(file) }
+    try Self.flush(file)
   }
 
   /// Gives a file of this directory another name in another one; a file that had it is replaced.
@@ -284,20 +305,39 @@ enum DirectoryListing {
   /// The names in an open directory from where it was read to, unordered, without `.` and `..`.
   static func names(in directory: CInt) throws(Errno) -> [String] {
     var names: [String] = []
+    // Most directories have a few names, for which a place on the stack is enough, and there are thousands of them.
+    if try append(namesIn: directory, by: 1024, to: &names, onlyFew: true) { return names }
+    _ = try append(namesIn: directory, by: 32_768, to: &names, onlyFew: false)
+    return names
+  }
+
+  /// Appends the names in an open directory from where it was read to.
+  ///
+  /// - Parameters:
+  ///   - directory: The directory.
+  ///   - size: How many octets of entries are asked for at a time; the longest entry has less than 300.
+  ///   - names: What is appended to.
+  ///   - onlyFew: Whether to leave the rest when the entries of a time are more than half of that.
+  /// - Returns: Whether these were all.
+  /// - Throws: What the system says.
+  private static func append(
+    namesIn directory: CInt, by size: Int, to names: inout [String], onlyFew: Bool
+  ) throws(Errno) -> Bool {
     var failure: Errno?
     // The buffer lives for the call only. The kernel fills at most its size with whole entries.
-    unsafe withUnsafeTemporaryAllocation(byteCount: 32_768, alignment: 8) { buffer in
+    let isWhole = unsafe withUnsafeTemporaryAllocation(byteCount: size, alignment: 8) { buffer in
       while true {
         let count = unsafe clinux_getdents(directory, buffer.baseAddress, UInt(buffer.count))
         guard count > 0 else {
           if count < 0 { failure = Errno(rawValue: errno) }
-          return
+          return true
         }
         unsafe append(UnsafeRawBufferPointer(buffer).prefix(count), to: &names)
+        if onlyFew, count > size / 2 { return false }
       }
     }
     if let failure { throw failure }
-    return names
+    return isWhole
   }
 
   /// The names of entries as getdents64 gives them: after 16 octets each has its length, a type, and the name, which NUL ends
@@ -310,11 +350,20 @@ enum DirectoryListing {
       guard length > 19, length <= end - start else { return }
       // The entry was found to be within what the kernel has written, and the name is within the entry.
       let octets = unsafe UnsafeRawBufferPointer(rebasing: entries[(start + 19)..<(start + length)])
-      let count = unsafe octets.firstIndex(of: 0) ?? octets.count
+      let count = unsafe textCount(of: octets)
       // Also one without a name, which no file system has.
       let isSkipped = unsafe count <= 2 && octets[..<count].allSatisfy { $0 == UInt8(ascii: ".") }
       if !isSkipped { unsafe names.append(String(decoding: octets[..<count], as: UTF8.self)) }
       start += length
     }
+  }
+
+  /// How many octets there are before the first NUL.
+  private static func textCount(of octets: UnsafeRawBufferPointer) -> Int {
+    // It is looked for in these octets only.
+    guard let start = octets.baseAddress, let end = unsafe memchr(start, 0, octets.count) else {
+      return octets.count
+    }
+    return unsafe UnsafeRawPointer(end) - start
   }
 }

@@ -4,7 +4,7 @@ import SystemPackage
 /// A change of one name in the database.
 enum DatabaseChange: Hashable {
   /// A file has these octets from now on.
-  case put([String], [UInt8])
+  case put([String], NewFile)
   /// A file that is there is for its owner alone from now on.
   case restrict([String])
   /// A symbolic link points there from now on.
@@ -13,25 +13,35 @@ enum DatabaseChange: Hashable {
   case remove([String])
 }
 
-/// Makes changes so that each is whole or not there, whenever the writer or the machine stops.
-///
-/// New files are written in a folder of their own below the root, so that no reader of ours or of open-iscsi's takes one
-/// for a record; then they are on the disk, and then each gets its name.
+/// What a file has from now on.
+enum NewFile: Hashable {
+  /// Octets that are to be written yet.
+  case octets([UInt8])
+  /// What was written already, by its number.
+  case staged(Int)
+}
+
+/// Makes changes so that each is whole or not there, whenever the writer or the machine stops: new files are written where nobody
+/// looks for records; then they are on the disk, and then each gets its name.
 struct DatabaseWriter: ~Copyable {
-  /// Where new files are written.
-  private static let staging = ".iscsi-admin"
   /// From here on the file system is flushed as a whole, rather than file by file.
   private static let many = 16
-
   /// How many files are worth a part of the work for themselves, where several threads write them.
   private static let partSize = 32
 
   private let folders: OpenFolders
   private let path: FilePath
+  private let files: StagedFiles
 
   /// Opens the root, which is made if it is not there.
-  init(_ path: FilePath) throws(DatabaseError) {
+  ///
+  /// - Parameters:
+  ///   - path: The root.
+  ///   - files: The new files.
+  /// - Throws: `failed`.
+  init(_ path: FilePath, _ files: StagedFiles) throws(DatabaseError) {
     self.path = path
+    self.files = files
     do throws(Errno) {
       try AtomicFile.makeDirectory(path)
       folders = OpenFolders(root: try Directory(path: path))
@@ -42,80 +52,66 @@ struct DatabaseWriter: ~Copyable {
 
   /// Makes the changes, in their order.
   func make(_ changes: [DatabaseChange]) throws(DatabaseError) {
-    let files = changes.count { if case .put = $0 { true } else { false } }
-    let isFlushedAtOnce = max(files, changes.count / 4) >= Self.many
-    let staging = files > 0 ? try stage(changes, isFlushedAtOnce: isFlushedAtOnce) : nil
+    let count = changes.count { if case .put = $0 { true } else { false } }
+    let isFlushedAtOnce = max(count, changes.count / 4) >= Self.many
+    let isStaged = isFlushedAtOnce && changes.allSatisfy { if case .put(_, .octets) = $0 { false } else { true } }
+    let changes = isStaged ? changes : try staging(changes, isFlushed: !isFlushedAtOnce)
+    if isFlushedAtOnce { try files.flush() }
     if isFlushedAtOnce, let lanes = DatabaseChange.lanes(of: changes) {
-      let path = path
+      let (path, files) = (path, files)
       let results = ParallelWork.map(lanes.count, inPartsOf: 1) {
         { range in
           lanes[range].map { lane in
             Result { () throws(DatabaseError) in
-              try DatabaseWriter(path).make(changes, lane, from: staging, isFlushed: false)
+              try DatabaseWriter(path, files).make(changes, lane, isFlushed: false)
             }
           }
         }
       }
       for result in results.joined() { try result.get() }
     } else {
-      try make(changes, Array(changes.indices), from: staging, isFlushed: !isFlushedAtOnce)
+      try make(changes, Array(changes.indices), isFlushed: !isFlushedAtOnce)
     }
     do throws(Errno) {
       if isFlushedAtOnce { try folders.root.flushFileSystem() }
     } catch {
       throw .failed("write", path: path.string, error)
     }
-    if staging != nil { try? folders.root.removeDirectory(Self.staging) }
   }
 
-  /// Writes the new files, each by the number of its change, and returns their folder when they are on the disk.
-  private func stage(_ changes: [DatabaseChange], isFlushedAtOnce: Bool) throws(DatabaseError) -> OpenFolder {
-    do throws(Errno) {
-      try folders.root.makeDirectory(Self.staging)
-      let staging = OpenFolder(try folders.root.directory(Self.staging))
-      // What a writer has left there that died.
-      for name in try staging.directory.names() { try staging.directory.remove(name) }
-      let results = ParallelWork.map(changes.count, inPartsOf: Self.partSize) {
-        { range in
-          Result { () throws(Errno) in
-            for number in range {
-              guard case .put(_, let octets) = changes[number] else { continue }
-              try staging.directory.create("\(number)", octets, isFlushed: !isFlushedAtOnce)
-            }
-          }
-        }
+  /// The changes when their new files are written.
+  private func staging(_ changes: [DatabaseChange], isFlushed: Bool) throws(DatabaseError) -> [DatabaseChange] {
+    let files = files
+    let results = ParallelWork.map(changes.count, inPartsOf: Self.partSize) {
+      { range in
+        Result { () throws(DatabaseError) in try files.staging(changes[range], isFlushed: isFlushed) }
       }
-      for result in results { try result.get() }
-      if isFlushedAtOnce { try staging.directory.flushFileSystem() }
-      return staging
-    } catch {
-      throw .failed("write", path: path.appending(Self.staging).string, error)
     }
+    var staged: [DatabaseChange] = []
+    staged.reserveCapacity(changes.count)
+    for result in results { staged += try result.get() }
+    return staged
   }
 
   /// Makes some of the changes, in their order.
-  private func make(
-    _ changes: [DatabaseChange], _ numbers: [Int], from staging: OpenFolder?, isFlushed: Bool
-  ) throws(DatabaseError) {
+  private func make(_ changes: [DatabaseChange], _ numbers: [Int], isFlushed: Bool) throws(DatabaseError) {
     for number in numbers {
       do throws(Errno) {
-        try make(changes[number], number, from: staging, isFlushed: isFlushed)
+        try make(changes[number], isFlushed: isFlushed)
       } catch {
         throw .failed("write", path: path.appending(changes[number].path.joined(separator: "/")).string, error)
       }
     }
   }
 
-  private func make(
-    _ change: DatabaseChange, _ number: Int, from staging: OpenFolder?, isFlushed: Bool
-  ) throws(Errno) {
+  private func make(_ change: DatabaseChange, isFlushed: Bool) throws(Errno) {
     guard let name = change.path.last else { return }
     switch change {
-    case .put(let path, _):
-      guard let staging else { return }
+    case .put(let path, let file):
+      guard case .staged(let number) = file else { throw .invalidArgument }
       let folder = try folders.folder(path.dropLast(), makingIt: true, isFlushed: isFlushed)
       // An administrator may let a group read a record.
-      try staging.directory.move("\(number)", to: folder.directory, as: name, keepsPermissions: !folder.isNew)
+      try files.move(number, to: folder, as: name)
       if isFlushed { try folder.directory.flush() }
     case .restrict(let path):
       do throws(Errno) {
@@ -174,7 +170,7 @@ extension DatabaseChange {
       case .put where isOfNode, .remove where isOfNode:
         let sum = path[1].utf8.reduce(0 as UInt32) { $0 &* 31 &+ UInt32($1) }
         lanes[Int(sum % UInt32(laneCount))] += waiting
-        waiting = []
+        waiting.removeAll(keepingCapacity: true)
       case .put, .remove: return nil
       }
     }

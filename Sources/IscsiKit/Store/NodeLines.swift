@@ -14,8 +14,8 @@ public struct NodeLines {
   private let form: Form
   private var last: Last?
 
-  /// The record whose lines were made last. It is compared and changed in its place, as a copy of a record takes as long as some of
-  /// its lines.
+  /// The record whose lines were made last. It and they are compared and changed in their place, as a copy of a record takes as long
+  /// as some of its lines.
   private final class Last {
     var record: NodeRecord
     let layout: RecordLayout<NodeRecord>
@@ -40,17 +40,32 @@ public struct NodeLines {
   /// The lines of a record, which is left as it is: one a key of its layout.
   mutating func lines(of record: inout NodeRecord) -> RecordLines {
     let layout = form == .stored ? record.storedLayout : record.shownLayout
-    if let last, last.layout === layout {
-      let unlike = layout.identityKeys.filter { !layout.keys[$0].isSame(in: &record, &last.record) }
-      last.record.takeIdentity(of: &record)
-      if NodeRecord.areSame(&record, &last.record) {
-        last.lines = layout.lines(of: &record, at: unlike, others: last.lines)
-        return last.lines
-      }
+    // Each part of an object that is handed over to be changed is locked for that time: once, and not for each key.
+    if let last, last.layout === layout, layout.take(identityOf: &record, into: &last.record, &last.lines) {
+      return last.lines
     }
     let lines = layout.lines(of: record, hidesSecrets: form == .shown(hidesSecrets: true))
     last = Last(record, layout, lines)
     return lines
+  }
+}
+
+extension RecordLayout<NodeRecord> {
+  /// Makes a record, and its lines, those of the node of another record, with its own settings.
+  ///
+  /// - Parameters:
+  ///   - other: The other record, which is left as it is.
+  ///   - record: The record.
+  ///   - lines: Its lines.
+  /// - Returns: Whether the settings of both are the same.
+  fileprivate func take(identityOf other: inout NodeRecord, into record: inout NodeRecord, _ lines: inout RecordLines)
+    -> Bool
+  {
+    for index in identityKeys where !keys[index].isSame(in: &other, &record) {
+      lines.replace(index, by: line(at: index, of: &other))
+    }
+    record.takeIdentity(of: &other)
+    return NodeRecord.areSame(&other, &record)
   }
 }
 
@@ -62,6 +77,7 @@ extension NodeRecord {
     discoveryAddress = other.discoveryAddress
     discoveryPort = other.discoveryPort
     discoveryKind = other.discoveryKind
+    interface.name = other.interface.name
   }
 
   /// Whether two records, which are left as they are, are the same.

@@ -19,13 +19,38 @@ final class OpenFolder: Sendable {
 final class OpenFolders {
   /// The folder that paths begin at.
   let root: Directory
-  /// A top folder may be a link that an administrator has made; below there are none. At most one chain of each top folder.
+  /// At most one of each top folder.
   private var chains: [Chain] = []
 
   /// Whether the last folder that was looked for had to be made. The next one has mostly, too, and is not looked for before.
   private var makesFirst = false
 
-  private typealias Chain = [(name: String, folder: OpenFolder)]
+  /// Folders, each in the one before it.
+  private struct Chain {
+    /// The name below the root, which may be a link that an administrator has made; further below there are none.
+    let top: String
+    let folder: OpenFolder
+    /// The names on the way from there, and their folders: none for one that was passed with others.
+    var rest: [(name: String, folder: OpenFolder?)] = []
+
+    /// The last folder that is open among the first ones.
+    func last(among count: Int) -> (place: Int, folder: OpenFolder) {
+      for place in (0..<count).reversed() {
+        if let folder = rest[place].folder { return (place + 1, folder) }
+      }
+      return (0, folder)
+    }
+
+    /// How many names are the first ones of a path from the top folder on.
+    func commonCount(_ path: some Collection<String>) -> Int {
+      var count = 0
+      for name in path {
+        guard count < rest.count, rest[count].name == name else { break }
+        count += 1
+      }
+      return count
+    }
+  }
 
   init(root: consuming Directory) { self.root = root }
 
@@ -45,35 +70,35 @@ final class OpenFolders {
     } else {
       let folder = try open(top, in: root, makingIt: makesIt, isFlushed, throughLinks: true)
       place = chains.count
-      chains.append([(top, folder)])
+      chains.append(Chain(top: top, folder: folder))
     }
-    let known = Self.commonCount(chains[place], path)
-    chains[place].removeLast(chains[place].count - known)
-    var folder = chains[place][known - 1].folder
-    for name in path.dropFirst(known) {
+    let below = path.dropFirst()
+    let (known, parent) = chains[place].last(among: chains[place].commonCount(below))
+    chains[place].rest.removeLast(chains[place].rest.count - known)
+    let rest = below.dropFirst(known)
+    if rest.count > 1, !(makesIt && makesFirst), let directory = parent.directory.directory(below: rest) {
+      let folder = OpenFolder(directory)
+      chains[place].rest += rest.map { ($0, nil) }
+      chains[place].rest[chains[place].rest.count - 1].folder = folder
+      return folder
+    }
+    var folder = parent
+    for name in rest {
       folder = try open(name, in: folder.directory, makingIt: makesIt, isFlushed, throughLinks: false)
-      chains[place].append((name, folder))
+      chains[place].rest.append((name, folder))
     }
     return folder
   }
 
-  private func index(of top: String) -> Int? { chains.firstIndex { $0.first?.name == top } }
-
-  /// How many folders of a chain are the first ones of a path.
-  private static func commonCount(_ chain: Chain, _ path: some Collection<String>) -> Int {
-    var count = 0
-    for name in path {
-      guard count < chain.count, chain[count].name == name else { break }
-      count += 1
-    }
-    return count
-  }
+  private func index(of top: String) -> Int? { chains.firstIndex { $0.top == top } }
 
   /// Forgets a folder that is gone.
   func forget(_ path: [String]) {
-    guard let place = path.first.flatMap(index), Self.commonCount(chains[place], path) == path.count else { return }
-    chains[place].removeLast(chains[place].count - path.count + 1)
-    if chains[place].isEmpty { chains.remove(at: place) }
+    guard let place = path.first.flatMap(index), chains[place].commonCount(path.dropFirst()) == path.count - 1 else {
+      return
+    }
+    guard path.count > 1 else { return _ = chains.remove(at: place) }
+    chains[place].rest.removeLast(chains[place].rest.count - path.count + 2)
   }
 
   private func open(

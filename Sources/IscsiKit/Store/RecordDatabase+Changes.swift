@@ -4,23 +4,28 @@ internal import SystemPackage
 extension RecordDatabase {
   /// Changes records: waits for the right to, lets `body` look and collect changes, and makes them in their order.
   ///
-  /// What `body` reads does not have its changes yet. If it throws nothing is changed.
-  public func change<Result>(
-    _ body: (inout Changes) throws(DatabaseError) -> Result
-  ) throws(DatabaseError) -> Result {
+  /// What `body` reads does not have its changes yet. If it throws nothing is changed, but the root may be there, which was not.
+  public func change<Value>(
+    _ body: (inout Changes) throws(DatabaseError) -> Value
+  ) throws(DatabaseError) -> Value {
     let lock = try DatabaseLock(in: lockDirectory)
-    var changes = Changes(database: self)
-    let result = try body(&changes)
-    if !changes.pending.isEmpty { try DatabaseWriter(root).make(changes.pending) }
+    let files = StagedFiles(below: root)
+    var changes = Changes(database: self, files)
+    let result = Result { () throws(DatabaseError) in
+      let value = try body(&changes)
+      if !changes.pending.isEmpty { try DatabaseWriter(root, files).make(changes.pending) }
+      return value
+    }
+    files.remove()
     _ = consume lock
-    return result
+    return try result.get()
   }
 
   /// Lets `body` look and collect changes that nobody makes, for what it finds. It waits for no right to change anything.
   public func preview<Result>(
     _ body: (inout Changes) throws(DatabaseError) -> Result
   ) throws(DatabaseError) -> Result {
-    var changes = Changes(database: self)
+    var changes = Changes(database: self, nil)
     return try body(&changes)
   }
 
@@ -29,13 +34,17 @@ extension RecordDatabase {
     let database: RecordDatabase
     fileprivate var pending: [DatabaseChange] = []
     private var nodeLines = NodeLines(.stored)
+    /// Where new files are written; none where nothing comes of the changes.
+    private let files: StagedFiles?
     private let root: String
     private var lastDiscovery: (address: String, port: UInt16, name: String?)?
+    private var lastPortal: (portal: Portal, name: String)?
     /// How many records are worth a part of the work for themselves, where several threads work on them.
     private static let partSize = 32
 
-    fileprivate init(database: RecordDatabase) {
+    fileprivate init(database: RecordDatabase, _ files: StagedFiles?) {
       self.database = database
+      self.files = files
       root = database.root.string
     }
 
@@ -52,14 +61,16 @@ extension RecordDatabase {
       _ count: Int, readingWith reader: @escaping @Sendable () -> Reader,
       _ body: @escaping @Sendable (inout Changes, inout Reader, Range<Int>) throws(DatabaseError) -> Value
     ) throws(DatabaseError) -> [Value] {
-      let database = database
+      let (database, files) = (database, files)
       let results = ParallelWork.map(count, inPartsOf: Self.partSize) {
-        var (changes, reader) = (Changes(database: database), reader())
+        var (changes, reader) = (Changes(database: database, files), reader())
         return { range in
           Result { () throws(DatabaseError) in
             changes.pending = []
             let value = try body(&changes, &reader, range)
-            return (value, changes.pending)
+            // Of a part alone the writer knows best how it is flushed.
+            guard let files, count > Self.partSize else { return (value, changes.pending) }
+            return (value, try files.staging(changes.pending, isFlushed: false))
           }
         }
       }
@@ -84,28 +95,39 @@ extension RecordDatabase {
       _ record: consuming NodeRecord, over stored: Stored<NodeRecord>? = nil, isNew: Bool = false,
       dropsOlderForm: Bool = true
     ) {
-      let location = NodeLocation(of: record)
-      let path = location.path
       let text = (stored?.text ?? RecordText()).rewritten(
         nodeLines.lines(of: &record), keys: record.storedLayout.names, isKnown: { NodeRecord.keys[$0] != nil })
       // What is changed in its place has its link, and of thousands nothing else has to be looked at. The link of what an iSNS server
       // has told of moves when the server gets a record.
-      if !isNew, let stored, stored.path == path,
+      if !isNew, let stored, isPath(stored.path, of: record),
         !(dropsOlderForm && stored.mayBeBesideOlderForm && !stored.isInOlderForm),
         stored.record.isSameNode(as: record), record.discoveryKind != .isns
       {
-        return pending.append(.put(stored.path, text))
+        return pending.append(.put(stored.path, .octets(text)))
       }
+      let location = NodeLocation(of: record)
+      let path = location.path
       // The link first: one that leads nowhere for a moment is better than a record that its discovery does not know.
       let links = self.links(to: record, at: path)
       let old = stored.map { self.links(to: $0.record, at: NodeLocation(of: $0.record).path) } ?? []
       pending += (old.filter { !links.contains($0) } + links.dropFirst()).map { .remove($0) }
       if let link = links.first { pending.append(.link(link, to: "\(root)/\(path[0])/\(path[1])/\(path[2])")) }
       if isNew, stored != nil { pending.append(.restrict(path)) }
-      pending.append(.put(path, text))
+      pending.append(.put(path, .octets(text)))
       if dropsOlderForm, let older = location.inOlderForm { pending.append(.remove(older.path)) }
       // The same portal in another spelling: there must not be two records of one node.
       if let stored, stored.path != path { pending.append(.remove(stored.path)) }
+    }
+
+    /// Whether a path is where the record of a node belongs; without any other text being made for most of thousands.
+    private mutating func isPath(_ path: [String], of record: borrowing NodeRecord) -> Bool {
+      guard path.count == (record.portal.tag == nil ? 3 : 4), path[1] == record.target.description else { return false }
+      if path.count == 4, path[3] != record.interface.name.description { return false }
+      let portal = record.portal
+      if let last = lastPortal, last.portal == portal { return path[2] == last.name }
+      let name = NodeLocation(of: record).portal.description
+      lastPortal = (portal, name)
+      return path[2] == name
     }
 
     private static func text<Record: KeyedRecord>(
@@ -124,7 +146,7 @@ extension RecordDatabase {
     /// Stores the record of an interface.
     public mutating func save(_ record: InterfaceRecord, over stored: Stored<InterfaceRecord>? = nil) {
       let text = Self.text(of: record, over: stored?.text) { InterfaceRecord.keys[$0] != nil }
-      pending.append(.put([Folder.interfaces.rawValue, record.name.description], text))
+      pending.append(.put([Folder.interfaces.rawValue, record.name.description], .octets(text)))
     }
 
     /// Removes the record of an interface.
@@ -143,7 +165,7 @@ extension RecordDatabase {
       if let stored { record.spelling = stored.record.spelling }
       let keys = DiscoveryRecord.keys(of: record.kind)
       let text = Self.text(of: record, over: stored?.text) { keys[$0] != nil }
-      pending.append(.put(stored?.path ?? record.path, text))
+      pending.append(.put(stored?.path ?? record.path, .octets(text)))
     }
 
     /// Removes the record of a discovery, and those of the nodes that it has found.

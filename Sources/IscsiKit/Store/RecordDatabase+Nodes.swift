@@ -85,16 +85,17 @@ extension RecordDatabase {
     let top = Folder.nodes.rawValue
     for target in targets {
       guard let folder = open(target, in: nodes, [top, target], &reading.listing) else { continue }
-      let entries = try names(in: folder, [top, target]).map { (name: $0, portal: PortalFileName($0)) }
-      let older = entries.compactMap(\.portal).filter { $0.tag == nil }
-      for (name, portal) in entries {
-        guard let portal else {
+      let names = try names(in: folder, [top, target])
+      // One alone is beside no other.
+      let older = names.count == 1 ? [] : names.compactMap(PortalFileName.init).filter { $0.tag == nil }
+      for name in names {
+        guard let portal = reading.portal(named: name) else {
           reading.listing.note([top, target, name], .stray)
           continue
         }
         guard portal.matches(filter) else { continue }
         reading.isBesideOlderForm = older.contains { $0.address == portal.address && $0.port == portal.port }
-        try readNodes(of: target, at: portal, in: folder, &reading, body)
+        try readNodes(of: target, at: name, portal, in: folder, &reading, body)
       }
     }
   }
@@ -108,16 +109,25 @@ extension RecordDatabase {
     /// The problems; what is read is handed over.
     var listing = Listing<NodeRecord>()
     var reader = NodeReader()
+    /// The portal whose name was read last: of thousands of targets, many are at the same one.
+    private var lastPortal: (name: String, portal: PortalFileName)?
 
     init(over interface: InterfaceName? = nil) { self.interface = interface }
+
+    /// The portal of a name; nil if it is none of a portal, or not as we and open-iscsi write it.
+    mutating func portal(named name: String) -> PortalFileName? {
+      if let lastPortal, lastPortal.name == name { return lastPortal.portal }
+      guard let portal = PortalFileName(name), portal.description == name else { return nil }
+      lastPortal = (name, portal)
+      return portal
+    }
   }
 
-  /// Reads what a portal has: a folder of records, or one record in the older form.
+  /// Reads what a portal has by its name: a folder of records, or one record in the older form.
   fileprivate func readNodes(
-    of target: String, at portal: PortalFileName, in folder: borrowing Directory, _ reading: inout NodeReading,
-    _ body: (Stored<NodeRecord>) -> Void
+    of target: String, at name: String, _ portal: PortalFileName, in folder: borrowing Directory,
+    _ reading: inout NodeReading, _ body: (Stored<NodeRecord>) -> Void
   ) throws(DatabaseError) {
-    let name = portal.description
     let path = [Folder.nodes.rawValue, target, name]
     guard portal.tag != nil else { return readNode(name, in: folder, path, &reading, body) }
     guard let records = open(name, in: folder, path, &reading.listing) else { return }
@@ -228,7 +238,7 @@ struct NodeFinder {
     }
     reading.interface = interface
     var found: RecordDatabase.Stored<NodeRecord>?
-    try database.readNodes(of: target, at: portal, in: records, &reading) { found = found ?? $0 }
+    try database.readNodes(of: target, at: portal.description, portal, in: records, &reading) { found = found ?? $0 }
     return found
   }
 }

@@ -33,7 +33,7 @@ public final class RecordLayout<Record: Sendable>: Sendable {
     var lines = RecordLines()
     if let standard {
       var record = standard
-      for key in keys { Self.append(key, key.text(in: &record), to: &lines, showsUnset: showsUnset) }
+      for key in keys { lines.append(key, Self.shown(key.text(in: &record), of: key, showsUnset: showsUnset)) }
     }
     standardLines = lines
     sections = Self.sections(of: keys)
@@ -52,32 +52,39 @@ public final class RecordLayout<Record: Sendable>: Sendable {
   /// A record's lines, one a key; one that is not there is empty.
   func lines(of record: Record, hidesSecrets: Bool = false) -> RecordLines {
     var record = record
-    let unusual = unusualKeys(of: &record)
-    return lines(of: &record, at: unusual, others: standardLines, hidesSecrets: hidesSecrets)
-  }
-
-  /// The lines of a record of which some are made, and the others taken over.
-  ///
-  /// - Parameters:
-  ///   - record: The record, which is left as it is.
-  ///   - places: The keys whose lines are made, in their order.
-  ///   - others: Where the other lines are.
-  ///   - hidesSecrets: Whether stars are in the place of secrets.
-  /// - Returns: The lines, one a key.
-  func lines(
-    of record: inout Record, at places: [Int], others: RecordLines, hidesSecrets: Bool = false
-  ) -> RecordLines {
-    var lines = RecordLines(capacity: others.octets.count + 256, of: keys.count)
+    var lines = RecordLines(capacity: standardLines.octets.count + 256, of: keys.count)
     var first = 0
-    for index in places {
-      lines.append(first..<index, of: others)
+    for index in unusualKeys(of: &record) {
+      lines.append(first..<index, of: standardLines)
       first = index + 1
       let key = keys[index], value = key.text(in: &record)
       let isHidden = hidesSecrets && key.role == .secret && !value.isEmpty
-      Self.append(key, isHidden ? "********" : value, to: &lines, showsUnset: showsUnset)
+      lines.append(key, isHidden ? "********" : Self.shown(value, of: key, showsUnset: showsUnset))
     }
-    if first < keys.count { lines.append(first..<keys.count, of: others) }
+    if first < keys.count { lines.append(first..<keys.count, of: standardLines) }
     return lines
+  }
+
+  /// The line of a key, as it is without secrets being hidden.
+  ///
+  /// - Parameters:
+  ///   - index: The key.
+  ///   - record: The record, which is left as it is.
+  /// - Returns: Its octets, with its end; none for a line that is not there.
+  func line(at index: Int, of record: inout Record) -> [UInt8] {
+    let key = keys[index]
+    var line: [UInt8] = []
+    if let value = Self.shown(key.text(in: &record), of: key, showsUnset: showsUnset) {
+      line.reserveCapacity(key.name.utf8.count + value.utf8.count + 4)
+      line.append(lineOf: key.name, value)
+    }
+    return line
+  }
+
+  /// What stands in the place of a key's value; nil for a key whose line is not there.
+  private static func shown(_ value: String, of key: RecordKey<Record>, showsUnset: Bool) -> String? {
+    if !value.isEmpty { return value }
+    return showsUnset && !key.isLeftOutIfUnset ? "<empty>" : nil
   }
 
   /// Which keys' lines are not at hand.
@@ -104,16 +111,11 @@ public final class RecordLayout<Record: Sendable>: Sendable {
     }
     return sections
   }
+}
 
-  private static func append(
-    _ key: RecordKey<Record>, _ value: String, to lines: inout RecordLines, showsUnset: Bool
-  ) {
-    if !value.isEmpty {
-      lines.append(key: key.name, value: value)
-    } else if showsUnset, !key.isLeftOutIfUnset {
-      lines.append(key: key.name, value: "<empty>")
-    } else {
-      lines.appendNothing()
-    }
+extension RecordLines {
+  /// Appends the line of a key; one without octets for a value that is not there.
+  fileprivate mutating func append<Record>(_ key: RecordKey<Record>, _ value: String?) {
+    if let value { append(key: key.name, value: value) } else { appendNothing() }
   }
 }

@@ -20,10 +20,7 @@ struct RecordLines: Sendable {
 
   /// Appends the line of a key.
   mutating func append(key: String, value: String) {
-    octets += key.utf8
-    octets += " = ".utf8
-    octets += value.utf8
-    octets.append(UInt8(ascii: "\n"))
+    octets.append(lineOf: key, value)
     ends.append(octets.count)
   }
 
@@ -35,6 +32,15 @@ struct RecordLines: Sendable {
 
   /// Appends a line without octets, which takes the place of one.
   mutating func appendNothing() { ends.append(octets.count) }
+
+  /// Puts other octets in the place of a line: a line with its end, or none.
+  mutating func replace(_ index: Int, by line: [UInt8]) {
+    let range = (index == 0 ? 0 : ends[index - 1])..<ends[index]
+    octets.replaceSubrange(range, with: line)
+    let shift = line.count - range.count
+    guard shift != 0 else { return }
+    for index in index..<ends.count { ends[index] += shift }
+  }
 
   /// Appends consecutive lines of others.
   mutating func append(_ range: Range<Int>, of lines: RecordLines) {
@@ -62,5 +68,15 @@ struct RecordLines: Sendable {
       if ends[middle] - first <= common { next = middle + 1 } else { beyond = middle }
     }
     return (index..<next, start + (next > index ? ends[next - 1] - first : 0))
+  }
+}
+
+extension [UInt8] {
+  /// Appends the line of a key, with its end.
+  mutating func append(lineOf key: String, _ value: String) {
+    self += key.utf8
+    self += " = ".utf8
+    self += value.utf8
+    append(UInt8(ascii: "\n"))
   }
 }

@@ -2,7 +2,9 @@
 
 /// A text that was read, and its record. Those of a database are alike but for a line or two, so that each of thousands is read as
 /// what it has other than one before it.
-struct RecordTemplate<Record: Sendable> {
+///
+/// It is handed on as it is: a copy of it takes as long as much of what is read.
+final class RecordTemplate<Record: Sendable>: Sendable {
   private let record: Record
   private let keys: RecordKeys<Record>
   private let lines: RecordLines

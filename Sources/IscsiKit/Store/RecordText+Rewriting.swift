@@ -18,32 +18,35 @@ extension RecordText {
   func rewritten(_ lines: RecordLines, keys: [String], isKnown: (String) -> Bool) -> [UInt8] {
     let others = Others(in: self, beside: keys, lines, isKnown)
     var result: [UInt8] = []
-    result.reserveCapacity(lines.octets.count + 64)
-    result += "\(Self.begin) \(Self.version)\n".utf8
+    result.reserveCapacity(lines.octets.count + Self.firstLine.count + Self.lastLine.count)
+    result += Self.firstLine
     if others.before.isEmpty {
       result += lines.octets
     } else {
+      let before = Dictionary(others.before, uniquingKeysWith: +)
       for index in keys.indices {
-        for line in others.before[index] ?? [] { result += line }
+        for line in before[index] ?? [] { result += line }
         result += lines[index]
       }
     }
     for line in others.rest { result += line }
-    result += "\(Self.end)\n".utf8
+    result += Self.lastLine
     return result
   }
 
   /// What stands in a file beside the keys that are known: comments, and keys of others. Lines with their ends.
   private struct Others {
-    /// What stands before a key, by its index.
-    private(set) var before: [Int: [[UInt8]]] = [:]
+    /// What stands before a key, with the key's index.
+    private(set) var before: [(Int, [[UInt8]])] = []
     /// What stands before keys that are gone, and what behind the last key.
     private(set) var rest: [[UInt8]] = []
     private var last: [[UInt8]] = []
 
     init(in text: RecordText, beside keys: [String], _ lines: RecordLines, _ isKnown: (String) -> Bool) {
-      var (start, next) = (0, 0)
-      while true {
+      // Files mostly begin and end with these lines, and have no others of the kind.
+      let hasFirstLine = text.isAt(0..<RecordText.firstLine.count, RecordText.firstLine)
+      var (start, next) = (hasFirstLine ? RecordText.firstLine.count : 0, 0)
+      while !text.isAt(start..<text.octets.count, RecordText.lastLine) {
         // Files mostly have the keys in their order, and as they are to be but for one or two.
         let run = lines.run(from: next, at: start, in: text.octets)
         if run.end > start {
@@ -73,7 +76,7 @@ extension RecordText {
 
     private mutating func place(before index: Int?) {
       guard !last.isEmpty else { return }
-      if let index { before[index, default: []] += last } else { rest += last }
+      if let index { before.append((index, last)) } else { rest += last }
       last = []
     }
   }
@@ -89,6 +92,8 @@ extension RecordText {
 
   private func begins(_ range: Range<Int>, with start: [UInt8]) -> Bool { isAt(range.prefix(start.count), start) }
 
+  private static let firstLine = Array("\(begin) \(version)\n".utf8)
+  private static let lastLine = Array("\(end)\n".utf8)
   private static let beginOctets = Array(begin.utf8)
   private static let endOctets = Array(end.utf8)
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import IscsiKitTesting
+import SystemPackage
 import Testing
 
 @testable import IscsiKit
@@ -55,6 +56,71 @@ struct ManyRecordsTests {
     #expect(try files.read(odd).contains("# a comment\n# END"))
     let after = try database.nodes().records.map(\.record)
     #expect(after.count == 299 && after.allSatisfy { $0.queueDepth == 77 })
+  }
+
+  @Test("What is thrown over hundreds, and a preview of them, leave the database as it was, without a file in it")
+  func unchanged() throws {
+    _ = try makeRecords(300)
+    let (entries, edit) = (try files.entries(), Self.deepen)
+    try database.preview { changes throws(DatabaseError) in try edit(&changes) }
+    #expect(try files.entries() == entries)
+    #expect(throws: DatabaseError.relativeRoot("a test", path: "x")) {
+      try database.change { changes throws(DatabaseError) in
+        try edit(&changes)
+        throw DatabaseError.relativeRoot("a test", path: "x")
+      }
+    }
+    #expect(try files.entries() == entries)
+    #expect(try database.nodes().records.allSatisfy { $0.record.queueDepth != 77 })
+    try database.change { changes throws(DatabaseError) in try edit(&changes) }
+    #expect(try files.entries() == entries)
+    #expect(try database.nodes().records.allSatisfy { $0.record.queueDepth == 77 })
+  }
+
+  private static func deepen(_ changes: inout RecordDatabase.Changes) throws(DatabaseError) {
+    _ = try changes.forEachNode(.init(), collectingInto: 0) { stored, changes, _ in
+      var record = stored.record
+      record.queueDepth = 77
+      changes.save(record, over: stored)
+    }
+  }
+
+  @Test("What a writer that died has left is gone after the next change, and no folder behind a link is written to")
+  func leftovers() throws {
+    let records = try makeRecords(300)
+    try files.write("half a rec", to: ".iscsi-admin/7")
+    let outside = try TemporaryDatabase()
+    try outside.write("other", to: "10.0.0.1,3260,1/default")
+    let linked = try #require(records.first { $0.portal == (try? Portal("10.0.0.1:3260,1")) })
+    try Directory(path: files.root).directory("nodes").directory(linked.target.description).move(
+      "10.0.0.1,3260,1", to: Directory(path: files.base), as: "old")
+    try Directory(path: files.root).directory("nodes").directory(linked.target.description).makeLink(
+      "10.0.0.1,3260,1", to: outside.root.appending("10.0.0.1,3260,1").string)
+    // Also after a change that writes no file.
+    try database.change { changes throws(DatabaseError) in changes.deleteInterface(.standard) }
+    #expect(try !files.entries().contains { $0.hasPrefix(".iscsi-admin") })
+    try files.write("half a rec", to: ".iscsi-admin/8")
+    let error = #expect(throws: DatabaseError.self) {
+      try database.change { changes throws(DatabaseError) in records.forEach { changes.save($0) } }
+    }
+    #expect(error?.description.contains(linked.target.description) == true)
+    #expect(try outside.read("10.0.0.1,3260,1/default") == "other")
+    #expect(try outside.entries() == ["10.0.0.1,3260,1/", "10.0.0.1,3260,1/default"])
+    #expect(try !files.entries().contains { $0.hasPrefix(".iscsi-admin") })
+  }
+
+  @Test("A portal's folder in another spelling is told of, and keeps what it has")
+  func otherSpelling() throws {
+    try files.save(.example("disk"))
+    let place = "nodes/iqn.2026-11.org.example:disk"
+    let text = try files.read("\(place)/10.0.0.1,3260,1/default")
+    try files.write(text, to: "\(place)/10.0.0.1,03260,1/default")
+    let found = try database.nodes()
+    #expect(found.records.map(\.path) == [["nodes", "iqn.2026-11.org.example:disk", "10.0.0.1,3260,1", "default"]])
+    #expect(found.problems.map(\.path) == ["\(place)/10.0.0.1,03260,1"])
+    try database.change { changes throws(DatabaseError) in try Self.deepen(&changes) }
+    #expect(try files.read("\(place)/10.0.0.1,03260,1/default") == text)
+    #expect(try database.nodes().records.map(\.record.queueDepth) == [77])
   }
 
   @Test("Hundreds that are deleted together are gone with their folders, those of the older form, too")
@@ -143,7 +209,7 @@ struct ManyRecordsTests {
     var changes: [DatabaseChange] = []
     for number in 0..<200 {
       changes.append(.link(["static", "disk\(number % 100),10.0.0.1,3260,1,default"], to: "x"))
-      changes.append(.put(["nodes", "disk\(number % 100)", "10.0.0.1,3260,1", "default"], []))
+      changes.append(.put(["nodes", "disk\(number % 100)", "10.0.0.1,3260,1", "default"], .octets([])))
       changes.append(.remove(["nodes", "disk\(number % 100)", "10.0.0.1,3260"]))
     }
     let lanes = try #require(DatabaseChange.lanes(of: changes))
@@ -155,7 +221,7 @@ struct ManyRecordsTests {
     }
     #expect(DatabaseChange.lanes(of: Array(changes[..<30])) == nil)
     #expect(DatabaseChange.lanes(of: changes + [.remove(["static", "disk1,10.0.0.1,3260,1,default"])]) == nil)
-    #expect(DatabaseChange.lanes(of: changes + [.put(["ifaces", "if0"], [])]) == nil)
+    #expect(DatabaseChange.lanes(of: changes + [.put(["ifaces", "if0"], .octets([]))]) == nil)
     #expect(DatabaseChange.lanes(of: changes + [.link(["static", "alone"], to: "x")]) == nil)
   }
 }
