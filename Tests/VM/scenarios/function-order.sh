@@ -9,9 +9,11 @@
 NUMBER=0 IQN=$IQN-order
 mkdir -p "$WORK/bin"
 ln -s "$(type -P iscsi-admin)" "$WORK/bin/iscsiadm"
-# traced ARGUMENT...: runs iscsiadm and notes what it calls.
+# traced ARGUMENT...: runs iscsiadm and notes what it calls. Of each call of the system that it does not know, such as openat2, valgrind has four
+# lines to say; the program takes it for an old kernel then, and calls besides what it does there.
 traced() {
-  valgrind -q --tool=callgrind --demangle=no --callgrind-out-file="$OUT/calls.$((NUMBER += 1))" "$WORK/bin/iscsiadm" "$@" >/dev/null
+  valgrind -q --log-file="$OUT/valgrind" --tool=callgrind --demangle=no --callgrind-out-file="$OUT/calls.$((NUMBER += 1))" \
+    "$WORK/bin/iscsiadm" "$@" >/dev/null
 }
 
 target_add_many lio 16
