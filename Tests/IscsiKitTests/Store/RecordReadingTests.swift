@@ -194,4 +194,18 @@ struct RecordReadingTests {
       }
     }
   }
+  @Test("The lines of a record over one interface are never those of another, whatever is made of a copy in between")
+  func writesItsInterface() throws {
+    var (one, other) = (try NodeRecord.example(), try NodeRecord.example("longer-name"))
+    one.interface.name = try #require(InterfaceName("eth1"))
+    other.queueDepth = 7
+    func octets(_ record: NodeRecord) -> [UInt8] { record.storedLayout.octets(of: record, hidesSecrets: false) }
+    var lines = NodeLines(.stored)
+    _ = lines.octets(of: try .example())
+    var copy = lines
+    for record in [one, other, try .example(), one, other] {
+      #expect(copy.octets(of: record) == octets(record))
+      #expect(lines.octets(of: try .example()) == octets(try .example()))
+    }
+  }
 }
