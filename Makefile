@@ -115,10 +115,10 @@ $(EXAMPLE): $(SOURCES) $(wildcard Examples/*/*) | $(ISCSI_ADMIN)
 	strip -o $@ "$$($(SWIFT) build -c release --show-bin-path $(STATIC_FLAGS))/Outage"
 
 vm-test: $(ISCSI_ADMIN) $(EXAMPLE) setup-vm ## the scenarios, on each kernel of KERNELS
-	Tests/VM/machine run --patience 2 --again 3 $(addprefix --kernel ,$(KERNELS))
+	Tests/VM/machine run --again 3 $(addprefix --kernel ,$(KERNELS))
 
 test-faults: $(ISCSI_ADMIN) setup-vm ## that what the scenarios break is broken, and noticed: with open-iscsi
-	Tests/VM/machine run --kernel 6.12 --patience 2 faults
+	Tests/VM/machine run --kernel 6.12 faults
 
 test-boot: $(ISCSI_ADMIN) $(EXAMPLE) setup-vm ## diskless machines that boot from iSCSI
 	Tests/VM/boot/machines run --patience 2 $(BOOT_SCENARIOS)
@@ -137,9 +137,9 @@ soak: $(ISCSI_ADMIN) setup-vm ## a daemon killed 100 times in each way, and 10,0
 SEED ?= 1
 CASES ?= *
 differential: $(ISCSI_ADMIN) setup-vm ## iscsiadm beside open-iscsi's: the same command lines, and 1,000 random ones
-	Tests/VM/machine run --kernel 6.12 --patience 3 --set SLOW=yes --set 'CASES=$(CASES)' differential
-	Tests/VM/machine run --kernel 6.12 --patience 3 --set GENERATE=1000 --set SEED=$(SEED) differential
-	Tests/VM/machine run --kernel 6.12 --patience 3 iscsi-discovery
+	Tests/VM/machine run --kernel 6.12 --set SLOW=yes --set 'CASES=$(CASES)' differential
+	Tests/VM/machine run --kernel 6.12 --set GENERATE=1000 --set SEED=$(SEED) differential
+	Tests/VM/machine run --kernel 6.12 iscsi-discovery
 
 bench: $(ISCSI_ADMIN) setup-vm ## times beside open-iscsi's, in one test machine
 	Tests/VM/bench.sh

@@ -1,18 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # Boots the machine, follows what it reports and judges: a scenario that takes the machine down fails alone, the rest runs in a
-# new boot. The machines run at the same time, each followed by a shell of its own; file 6 is the lock of their output.
+# new boot. As many machines run at the same time as the host has processors, each followed by a shell of its own; file 6 is the lock of
+# their output.
 
-# Seconds from power-on to the first scenario, and beyond a scenario's limit, after which the machine counts as hung.
-BOOT_LIMIT=90
-GRACE=40
+# The clock of an emulated machine counts instructions, a nanosecond each, and leaps to the next timer when there is nothing to do. What a
+# scenario measures does not depend on the host then, however slow or busy it is, and waiting takes no time.
+EMULATED_CLOCK=(-icount 'shift=0,sleep=off' -rtc clock=vm)
+# Seconds of the host without a word from a machine, which says one each second of its own, after which it counts as hung.
+SILENCE_LIMIT=300
 # How often a machine is given another try after a fault of the emulator: with two processors it sometimes lets one execute a breakpoint
 # that the other has put into the kernel's code for a moment, to patch it. The kernel does that most while it boots, and
 # dies of a breakpoint that is none of its own.
 EMULATOR_FAULTS_LIMIT=3
 EMULATOR_FAULT='int3: 0000 \[#'
-# A kernel with more runs than this gets another machine.
-LONGEST_PLAN=60
+# About so many runs share a boot.
+RUNS_OF_A_BOOT=20
 # What an emulated kernel is quicker with: no long waits for RCU, no defences that its processor does not need, no pages cleared twice.
 QUICK_KERNEL=${QUICK_KERNEL-rcupdate.rcu_expedited=1 mitigations=off init_on_alloc=0}
 
@@ -62,33 +65,56 @@ take_files() {
   TAKEN=$size
 }
 
-# next_report CONTROL SECONDS: waits for the next line in CONTROL and splits it into WORD, ID and REST. Sets REASON when there is
-# none: the machine ended, or nothing came for so long.
+# next_report: waits for the machine's next line in file 5 and splits it into WORD, ID and REST. Sets REASON when there is none: the
+# machine ended, or said nothing for too long.
 next_report() {
-  local control=$1 deadline=$((EPOCHSECONDS + $2)) lines alive=yes
+  local deadline=$((EPOCHSECONDS + SILENCE_LIMIT)) line alive=yes
   REASON=''
   while true; do
     # Asked before reading: what a machine says last must not be lost.
     kill -0 "$MACHINE" 2>/dev/null || alive=no
-    mapfile -t -s "$REPORTS" -n 1 lines <"$control"
-    ((${#lines[@]} == 0)) || break
+    if read -r -u 5 line; then
+      read -r WORD ID REST <<<"$REPORT$line"
+      REPORT=''
+      [[ $WORD == alive ]] || return 0
+      deadline=$((EPOCHSECONDS + SILENCE_LIMIT))
+      continue
+    fi
+    # Perhaps the beginning of a line.
+    REPORT+=$line
     [[ $alive == yes ]] || REASON='died'
-    ((EPOCHSECONDS < deadline)) || REASON="hung: nothing heard for $2 s"
-    [[ -z $REASON ]] || return
+    ((EPOCHSECONDS < deadline)) || REASON="hung: nothing heard for $SILENCE_LIMIT s"
+    [[ -z $REASON ]] || return 0
     sleep 0.1
   done
-  REPORTS=$((REPORTS + 1))
-  read -r WORD ID REST <<<"${lines[0]}"
+}
+
+# processors NEEDS CLOCK: how many a machine has. Under a clock of its own they take turns, so that a second one is only costs; the older
+# kernels' machines have it all the same, so that a full run has seen both.
+processors() {
+  if [[ $1 == *%* ]]; then
+    echo "${1#*%}"
+  elif [[ -n ${VM_CPUS:-} ]]; then
+    echo "$VM_CPUS"
+  elif (($2 > 0)) && [[ $KERNEL == "$NEWEST_KERNEL" ]]; then
+    echo 1
+  else
+    echo 2
+  fi
 }
 
 # boot_once DIRECTORY LIMIT: runs the plan in DIRECTORY/plan; what must run in another boot stays in it, such as what needs another
 # extra than its first line.
 # Returns 1 when another boot makes no sense.
 boot_once() {
-  local directory=$1 limit=$2 current='' wait=$BOOT_LIMIT started=$SECONDS has_booted=no needs extra processors='' firmware=()
+  local directory=$1 limit=$2 current='' started=$SECONDS has_booted=no needs extra processors firmware=() clock=()
   needs=$(awk 'NR == 1 { print $NF }' "$directory/plan")
   awk -v needs="$needs" '$NF == needs' "$directory/plan" >"$directory/boot-plan"
-  [[ $needs != *%* ]] || processors=${needs#*%}
+  if [[ $needs != *~host && ${VM_ACCEL:-tcg} == tcg* ]]; then
+    clock=("${EMULATED_CLOCK[@]}")
+  fi
+  needs=${needs%\~host}
+  processors=$(processors "$needs" ${#clock[@]})
   needs=${needs%\%*}
   extra=${needs%@*}
   make_initramfs "$KERNEL" "$directory" "$directory/boot-plan" "${extra#-}"
@@ -98,36 +124,34 @@ boot_once() {
   fi
   rm -f "$directory"/{control,files,console}
   touch "$directory"/{control,files,console}
-  TAKEN=0 REPORTS=0 WORD=''
-  ${processors:+env "VM_CPUS=$processors"} timeout -k 5 "$limit" "$VM_SOURCE/host/qemu" "$VM_DIR/kernel-$KERNEL" "$directory/initramfs" \
+  TAKEN=0 REPORT='' WORD=''
+  exec 5<"$directory/control"
+  VM_CPUS=$processors timeout -k 5 "$limit" "$VM_SOURCE/host/qemu" "$VM_DIR/kernel-$KERNEL" "$directory/initramfs" \
     -append "console=ttyS0 quiet loglevel=5 panic=-1 $QUICK_KERNEL trace_clock=local" \
-    "${firmware[@]}" -serial "file:$directory/console" -device virtio-serial-pci \
+    "${clock[@]}" "${firmware[@]}" -serial "file:$directory/console" -device virtio-serial-pci \
     -chardev "file,id=control,path=$directory/control" -device virtserialport,chardev=control,name=control \
     -chardev "file,id=files,path=$directory/files" -device virtserialport,chardev=files,name=files \
     >"$directory/qemu.log" 2>&1 &
   MACHINE=$!
   while [[ $WORD != end ]]; do
-    next_report "$directory/control" "$wait"
+    next_report
     [[ -z $REASON ]] || break
     case $WORD in
       boot)
         note "$LABEL up after $((SECONDS - started)) s ($ID s by its own clock)"
-        wait=$GRACE has_booted=yes
+        has_booted=yes
         ;;
-      start)
-        current=$ID
-        wait=$((REST + GRACE))
-        ;;
+      start) current=$ID ;;
       done)
         take_files "$directory" "$ID"
         if [[ ${REST% *} == dirty-again ]] && ((EMULATOR_FAULTS++ < EMULATOR_FAULTS_LIMIT)); then
           note "$LABEL: the emulator has failed during $ID; once more"
-          current='' wait=$GRACE
+          current=''
           continue
         fi
         whole verdict "${REST% *}" "$ID" "${REST#* }"
         sed -i "/^$ID /d" "$directory/plan"
-        current='' wait=$GRACE
+        current=''
         [[ $REST != dirty-* ]] || note "$ID left the machine dirty"
         ;;
     esac
@@ -174,15 +198,11 @@ end_run() {
   MACHINE='' RUN_DIRECTORY=''
 }
 
-# run_machine LABEL PLAN COUNTS LIMIT KEEP: all of the plan on KERNEL, in as many boots as it takes. Writes to COUNTS how many passed
+# run_machine LABEL PLAN KEEP: all of the plan on KERNEL, in as many boots as it takes, until DEADLINE. Writes to PLAN.counts how many passed
 # and failed.
 run_machine() {
   LABEL=$1
-  local counts=$3 limit=$4 keep=$5 started=$SECONDS
-  trap end_run EXIT
-  trap 'exit 130' INT TERM
-  # A lock belongs to an opened file, so each shell opens its own.
-  exec 6>"$VM_DIR/output.lock"
+  local keep=$3 started=$SECONDS
   PASSED=0 FAILED=0 EMULATOR_FAULTS=0
   OUT_DIR=$VM_DIR/out/$KERNEL
   mkdir -p "$OUT_DIR"
@@ -192,11 +212,27 @@ run_machine() {
   : >"$FAILED_RUNS"
   cp "$PLAN" "$RUN_DIRECTORY/plan"
   while [[ -s $RUN_DIRECTORY/plan ]]; do
-    boot_once "$RUN_DIRECTORY" $((limit - (SECONDS - started) > 0 ? limit - (SECONDS - started) : 1)) || break
+    boot_once "$RUN_DIRECTORY" $((DEADLINE > SECONDS ? DEADLINE - SECONDS : 1)) || break
   done
   note "$LABEL: $PASSED passed, $FAILED failed in $((SECONDS - started)) s"
-  echo "$PASSED $FAILED" >"$counts"
+  echo "$PASSED $FAILED" >"$PLAN.counts"
   [[ $keep == no ]] || { note "kept $RUN_DIRECTORY"; RUN_DIRECTORY=''; }
+  rm -rf "$RUN_DIRECTORY"
+}
+
+# run_plans KEEP: runs one plan of PLANS after the other, the longest first, with others that do so at the same time.
+run_plans() {
+  local plan
+  trap end_run EXIT
+  trap 'exit 130' INT TERM
+  # A lock belongs to an opened file, so each shell opens its own.
+  exec 6>"$VM_DIR/output.lock"
+  while read -r -u 4 plan; do
+    # Whoever can move it has it.
+    mv "$PLANS/$plan.waiting" "$PLANS/$plan" 2>/dev/null || continue
+    KERNEL=${plan%-*}
+    run_machine "$KERNEL (${plan##*-})" "$PLANS/$plan" "$1"
+  done 4<"$PLANS/order"
 }
 
 # end_followers: the shells of an interrupted run end their machines.
@@ -206,68 +242,58 @@ end_followers() {
   rm -rf "$PLANS"
 }
 
-# run_kernels LIMIT KEEP AGAIN SCENARIO...: on all of KERNELS at the same time, each on as many machines as its plan needs; adds up PASSED
-# and FAILED, and says again what failed. Then what run_again does, for AGAIN runs at most.
+# run_kernels LIMIT KEEP AGAIN SCENARIO...: on all of KERNELS; adds up PASSED and FAILED, and says again what failed. Then what run_again does,
+# for AGAIN runs at most.
 run_kernels() {
-  local limit=$1 keep=$2 again=$3 lane plan passed failed machines
+  local keep=$2 again=$3 machines plan passed failed
+  DEADLINE=$((SECONDS + $1))
   shift 3
   FOLLOWERS=()
   PLANS=$(mktemp -d "$VM_DIR/plans.XXXXXX")
   trap end_followers EXIT
   trap 'exit 130' INT TERM
-  # shellcheck disable=SC2153 # an array of machine
-  for KERNEL in "${KERNELS[@]}"; do
-    make_plan "$KERNEL" "$@" >"$PLANS/all"
-    machines=$((($(wc -l <"$PLANS/all") + LONGEST_PLAN - 1) / LONGEST_PLAN))
-    share_plan "$PLANS/all" $machines "$PLANS/$KERNEL"
-    for ((lane = 0; lane < machines; lane++)); do
-      plan=$PLANS/$KERNEL-$lane
-      # A second processor costs half as much again under emulation, and more where machines share what there is. The kernel with
-      # one machine keeps it, so that a full run has seen both.
-      (
-        label=$KERNEL
-        if ((machines > 1)); then
-          export VM_CPUS=${VM_CPUS:-1}
-          label+=" ($((lane + 1)))"
-        fi
-        run_machine "$label" "$plan" "$plan.counts" "$limit" "$keep"
-      ) &
-      FOLLOWERS+=($!)
-    done
-    rm "$PLANS/all"
+  share_plans "$PLANS" $RUNS_OF_A_BOOT "$@"
+  machines=$(nproc)
+  while ((machines-- > 0)); do
+    run_plans "$keep" &
+    FOLLOWERS+=($!)
   done
-  # A shell that ends without its counts has failed at least once.
   wait "${FOLLOWERS[@]}" || true
   FOLLOWERS=() PASSED=0 FAILED=0 AGAIN=0
-  for plan in "$PLANS"/*-[0-9]; do
-    [[ -e $plan ]] || continue
-    passed=0 failed=1
+  while read -r plan; do
+    plan=$PLANS/$plan
+    # Whose shell ended without its counts has failed.
+    passed=0 failed=$(cat "$plan" "$plan.waiting" 2>/dev/null | wc -l)
     [[ ! -s $plan.counts ]] || read -r passed failed <"$plan.counts"
     PASSED=$((PASSED + passed)) FAILED=$((FAILED + failed))
     [[ ! -s $plan.failures ]] || cat "$plan.failures"
-  done
-  ((again == 0)) || run_again "$limit" "$keep" "$again"
+  done <"$PLANS/order"
+  ((again == 0)) || run_again "$keep" "$again"
 }
 
-# run_again LIMIT KEEP MOST: what failed gets one more run, in a machine of its own with nothing beside it, if there are no more than MOST
-# of them. Counts in AGAIN what passed only so; what it was before is kept in ID.first.
+# run_again KEEP MOST: what failed gets one more run, with nothing beside it, if there are no more than MOST of them. Counts in AGAIN what
+# passed only so; what it was before is kept in ID.first.
 run_again() {
-  local limit=$1 keep=$2 most=$3 kernel plan id passed failed
-  local -a plans
-  mapfile -t plans < <(find "$PLANS" -name '*-[0-9].failed' -size +0 | sort)
-  ((${#plans[@]} > 0)) && (($(cat "${plans[@]}" | wc -l) <= most)) || return 0
-  for kernel in "${KERNELS[@]}"; do
-    plan=$PLANS/$kernel-again
-    find "$PLANS" -name "$kernel-[0-9].failed" -exec cat {} + >"$plan"
+  local keep=$1 most=$2 plan id passed failed
+  (($(find "$PLANS" -name '*.failed' -exec cat {} + | wc -l) <= most)) || return 0
+  # shellcheck disable=SC2153 # an array of machine
+  for KERNEL in "${KERNELS[@]}"; do
+    plan=$PLANS/$KERNEL-again
+    find "$PLANS" -name "$KERNEL-*.failed" -exec cat {} + >"$plan"
     [[ -s $plan ]] || continue
     while read -r id _; do
-      rm -rf "$VM_DIR/out/$kernel/$id.first"
-      mv "$VM_DIR/out/$kernel/$id" "$VM_DIR/out/$kernel/$id.first"
+      rm -rf "$VM_DIR/out/$KERNEL/$id.first"
+      mv "$VM_DIR/out/$KERNEL/$id" "$VM_DIR/out/$KERNEL/$id.first"
     done <"$plan"
-    passed=0 failed=1
-    (KERNEL=$kernel run_machine "$kernel (again)" "$plan" "$plan.counts" "$limit" "$keep") || true
+    passed=0 failed=$(wc -l <"$plan")
+    FAILED=$((FAILED - failed))
+    (
+      trap end_run EXIT
+      trap 'exit 130' INT TERM
+      exec 6>"$VM_DIR/output.lock"
+      run_machine "$KERNEL (again)" "$plan" "$keep"
+    ) || true
     [[ ! -s $plan.counts ]] || read -r passed failed <"$plan.counts"
-    PASSED=$((PASSED + passed)) AGAIN=$((AGAIN + passed))
-    FAILED=$((FAILED - $(wc -l <"$plan") + failed))
+    PASSED=$((PASSED + passed)) AGAIN=$((AGAIN + passed)) FAILED=$((FAILED + failed))
   done
 }

@@ -9,7 +9,8 @@
 #   leaves: sessions      sessions left at the end are no failure
 #   needs: EXTRA          a layer of host/extras.sh, in a boot of its own   (default: none)
 #   ibft: STRUCTURE ...   several lines, see host/ibft: a boot of its own with such a table of the firmware   (default: none)
-#   processors: N         a boot of its own with so many            (default: what the machine has, see run_kernels)
+#   processors: N         a boot of its own with so many            (default: see processors in boot.sh)
+#   clock: host           a boot of its own in which time is the host's, for what measures speed   (default: the machine's, see boot.sh)
 #   default: no           only when named
 
 scenario_file() {
@@ -37,7 +38,7 @@ list_scenarios() {
 }
 
 # make_plan KERNEL SCENARIO...: a line for each run: id, scenario, target, limit, reference, daemon, what it leaves, what it needs
-# and behind an @ the scenario whose firmware it boots with, behind a % the number of processors.
+# and behind an @ the scenario whose firmware it boots with, behind a % the number of processors, and ~host if it is to have that clock.
 make_plan() {
   local kernel=$1 name target kernels targets limit reference daemon leaves needs processors
   shift
@@ -57,28 +58,39 @@ make_plan() {
     [[ -z $(header "$name" ibft) ]] || needs=${needs:--}@$name
     processors=$(header "$name" processors)
     [[ -z $processors ]] || needs=${needs:--}%$processors
+    [[ $(header "$name" clock) != host ]] || needs=${needs:--}~host
     for target in ${targets:--}; do
       echo "$name${targets:+-$target} $name $target $((${limit:-60} * PATIENCE)) ${reference:-no} ${daemon:-yes} ${leaves:-nothing} ${needs:--}"
     done
   done
 }
 
-# share_plan PLAN MACHINES NAME: shares it among machines, in NAME-0, NAME-1 and so on: what needs a boot of its own goes together, and the
-# longest first to the machine that has the least so far, going by the limits.
-share_plan() {
-  local machine
-  for ((machine = 0; machine < $2; machine++)); do : >"$3-$machine"; done
-  awk '{ kind = $NF == "-" ? $1 : $NF }
-    NR == FNR { total[kind] += $4; next }
-    { print total[kind], kind, $0 }' "$1" "$1" | sort -s -k1,1nr -k2,2 |
-    awk -v machines="$2" -v name="$3" '
-      $2 != kind { kind = $2; for (machine = least = 0; machine < machines; machine++) if (sum[machine] < sum[least]) least = machine }
-      { sum[least] += $6; sub(/^[^ ]+ [^ ]+ /, ""); print >(name "-" least) }'
+# share_plans DIRECTORY RUNS SCENARIO...: shares what is to run on KERNELS among boots, in DIRECTORY/KERNEL-1.waiting and so on, and names
+# these in DIRECTORY/order, the longest first. What needs a boot of its own has one together, of the rest about RUNS have one, the longest of
+# them where there is the least so far, going by the limits.
+share_plans() {
+  local directory=$1 runs=$2 kernel
+  shift 2
+  # shellcheck disable=SC2153 # an array of machine
+  for kernel in "${KERNELS[@]}"; do
+    make_plan "$kernel" "$@" | sort -s -k8,8 -k4,4nr | awk -v runs="$runs" -v directory="$directory" -v kernel="$kernel" '
+      { line[NR] = $0; limit[NR] = $4; kind[NR] = $8; count[$8]++ }
+      END {
+        for (run = 1; run <= NR; run++) {
+          if (kind[run] != kind[run - 1]) { first = last + 1; last += int((count[kind[run]] + runs - 1) / runs) }
+          least = first
+          for (boot = first; boot <= last; boot++) if (sum[boot] < sum[least]) least = boot
+          sum[least] += limit[run]
+          print line[run] >(directory "/" kernel "-" least ".waiting")
+        }
+        for (boot = 1; boot <= last; boot++) print sum[boot], kernel "-" boot
+      }'
+  done | sort -s -k1,1nr | cut -d' ' -f2 >"$directory/order"
 }
 
 # needed_extras SCENARIO...: what these need on KERNELS, in one line.
 needed_extras() {
   local kernel
   # shellcheck disable=SC2153 # an array of machine
-  for kernel in "${KERNELS[@]}"; do make_plan "$kernel" "$@"; done | awk '{ sub(/[@%].*/, "", $NF) } $NF != "-" { print $NF }' | sort -u | paste -sd ' '
+  for kernel in "${KERNELS[@]}"; do make_plan "$kernel" "$@"; done | awk '{ sub(/[@%~].*/, "", $NF) } $NF != "-" { print $NF }' | sort -u | paste -sd ' '
 }

@@ -3,6 +3,7 @@
 # The daemons beside each other: memory with 16, 64 and 128 sessions, recovery of 64, and a restart with 16 under load.
 # reference: open-iscsi
 # default: no
+# clock: host
 # limit: 1000
 
 COUNTS=(16 64 128) RESTARTED=16 RECOVERED=64

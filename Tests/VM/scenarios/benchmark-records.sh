@@ -3,6 +3,7 @@
 # iscsiadm on many records and many sessions: ours and open-iscsi's. COUNTS and SESSIONS say how many.
 # reference: open-iscsi
 # default: no
+# clock: host
 # limit: 1500
 
 # shellcheck source=Tests/VM/measure.sh

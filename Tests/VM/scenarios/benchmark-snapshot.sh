@@ -4,6 +4,7 @@
 # open-iscsi's. SESSIONS says how many.
 # reference: open-iscsi
 # default: no
+# clock: host
 # limit: 600
 
 # shellcheck source=Tests/VM/measure.sh

@@ -3,6 +3,7 @@
 # Time and CPU of 64 logins and logouts, of discovering 1,000 targets, and of starting up: ours and open-iscsi's.
 # reference: open-iscsi
 # default: no
+# clock: host
 # limit: 1000
 
 SESSIONS=64 TARGETS=1000 STARTS=50 TIMES=3
