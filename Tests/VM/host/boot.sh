@@ -89,32 +89,20 @@ next_report() {
   done
 }
 
-# processors NEEDS CLOCK: how many a machine has. Under a clock of its own they take turns, so that a second one is only costs; the older
-# kernels' machines have it all the same, so that a full run has seen both.
-processors() {
-  if [[ $1 == *%* ]]; then
-    echo "${1#*%}"
-  elif [[ -n ${VM_CPUS:-} ]]; then
-    echo "$VM_CPUS"
-  elif (($2 > 0)) && [[ $KERNEL == "$NEWEST_KERNEL" ]]; then
-    echo 1
-  else
-    echo 2
-  fi
-}
-
 # boot_once DIRECTORY LIMIT: runs the plan in DIRECTORY/plan; what must run in another boot stays in it, such as what needs another
 # extra than its first line.
 # Returns 1 when another boot makes no sense.
 boot_once() {
-  local directory=$1 limit=$2 current='' started=$SECONDS has_booted=no needs extra processors firmware=() clock=()
+  local directory=$1 limit=$2 current='' started=$SECONDS has_booted=no needs extra firmware=() clock=()
+  # Under a clock of its own a machine's processors take turns, and a second one is only costs.
+  local processors=${VM_CPUS:-2}
   needs=$(awk 'NR == 1 { print $NF }' "$directory/plan")
   awk -v needs="$needs" '$NF == needs' "$directory/plan" >"$directory/boot-plan"
   if [[ $needs != *~host && ${VM_ACCEL:-tcg} == tcg* ]]; then
-    clock=("${EMULATED_CLOCK[@]}")
+    clock=("${EMULATED_CLOCK[@]}") processors=${VM_CPUS:-1}
   fi
   needs=${needs%\~host}
-  processors=$(processors "$needs" ${#clock[@]})
+  [[ $needs != *%* ]] || processors=${needs#*%}
   needs=${needs%\%*}
   extra=${needs%@*}
   make_initramfs "$KERNEL" "$directory" "$directory/boot-plan" "${extra#-}"

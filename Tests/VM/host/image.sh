@@ -116,6 +116,15 @@ tools_layer() {
   printf '%s' "$archive"
 }
 
+# remove_signature MODULE: checking it is four fifths of what an emulated kernel does to load a module, and most scenarios load four. It ends with
+# its length in four octets and this mark (the kernel's struct module_signature).
+remove_signature() {
+  local mark='~Module signature appended~' length
+  [[ $(tail -c 28 "$1") == "$mark" ]] || return 0
+  length=$(tail -c 32 "$1" | od -An -tu4 --endian=big -N 4)
+  truncate -s "-$((28 + 12 + length))" "$1"
+}
+
 # modules_layer SERIES: prints the path of the archive with that kernel's modules.
 modules_layer() {
   local kernel=$VM_DIR/kernel-$1 tree=$VM_DIR/tree release key archive module file
@@ -134,6 +143,7 @@ modules_layer() {
       cp "$file" "$tree${file#"$kernel"}"
     done
     find "$tree" -name '*.ko.xz' -exec xz --decompress {} +
+    find "$tree" -name '*.ko' | while read -r file; do remove_signature "$file"; done
     cp "$kernel/lib/modules/$release"/modules.{order,builtin,builtin.modinfo} "$tree/lib/modules/$release/"
     with_tools depmod -b "$tree" "$release"
     pack "$tree" "$archive"

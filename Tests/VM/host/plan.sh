@@ -9,7 +9,7 @@
 #   leaves: sessions      sessions left at the end are no failure
 #   needs: EXTRA          a layer of host/extras.sh, in a boot of its own   (default: none)
 #   ibft: STRUCTURE ...   several lines, see host/ibft: a boot of its own with such a table of the firmware   (default: none)
-#   processors: N         a boot of its own with so many            (default: see processors in boot.sh)
+#   processors: N         a boot of its own with so many            (default: what the machine has, see VM_CPUS)
 #   clock: host           a boot of its own in which time is the host's, for what measures speed   (default: the machine's, see boot.sh)
 #   default: no           only when named
 
