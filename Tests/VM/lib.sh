@@ -84,12 +84,9 @@ expect_within() {
   ((ELAPSED_MS <= limit)) || fail "took $ELAPSED_MS ms, more than $limit ms"
 }
 
-# pause SECONDS: as sleep, without a process.
-pause() {
-  # A pipe that nobody writes to.
-  [[ -n ${PAUSE_PIPE:-} ]] || exec {PAUSE_PIPE}<> <(:)
-  read -r -t "$1" -u "$PAUSE_PIPE" || true
-}
+# pause SECONDS: as sleep, without a process: reads from a pipe that nobody writes to. It is made here, as that changes $!.
+exec {PAUSE_PIPE}<> <(:)
+pause() { read -r -t "$1" -u "$PAUSE_PIPE" || true; }
 
 # wait_until SECONDS CONDITION...: polls a command until it succeeds, less often what takes long: the machine has nothing else to do.
 wait_until() {

@@ -7,7 +7,8 @@
 # The clock of an emulated machine counts instructions, a nanosecond each, and leaps to the next timer when there is nothing to do. What a
 # scenario measures does not depend on the host then, however slow or busy it is, and waiting takes no time.
 EMULATED_CLOCK=(-icount 'shift=0,sleep=off' -rtc clock=vm)
-# Seconds of the host without a word from a machine, which says one each second of its own, after which it counts as hung.
+# Seconds of the host without a word from a machine, which says one each second of its own as long as a scenario may run, after which it
+# counts as hung.
 SILENCE_LIMIT=300
 # How often a machine is given another try after a fault of the emulator: with two processors it sometimes lets one execute a breakpoint
 # that the other has put into the kernel's code for a moment, to patch it. The kernel does that most while it boots, and
@@ -73,7 +74,7 @@ next_report() {
   while true; do
     # Asked before reading: what a machine says last must not be lost.
     kill -0 "$MACHINE" 2>/dev/null || alive=no
-    if read -r -u 5 line; then
+    if IFS= read -r -u 5 line; then
       read -r WORD ID REST <<<"$REPORT$line"
       REPORT=''
       [[ $WORD == alive ]] || return 0
@@ -98,7 +99,7 @@ boot_once() {
   local processors=${VM_CPUS:-2}
   needs=$(awk 'NR == 1 { print $NF }' "$directory/plan")
   awk -v needs="$needs" '$NF == needs' "$directory/plan" >"$directory/boot-plan"
-  if [[ $needs != *~host && ${VM_ACCEL:-tcg} == tcg* ]]; then
+  if [[ $needs != *~host && ${VM_ACCEL:-tcg} == tcg ]]; then
     clock=("${EMULATED_CLOCK[@]}") processors=${VM_CPUS:-1}
   fi
   needs=${needs%\~host}
@@ -223,6 +224,15 @@ run_plans() {
   done 4<"$PLANS/order"
 }
 
+# most_machines: how many the host has processors and memory for.
+most_machines() {
+  local memory machines
+  machines=$(nproc)
+  memory=$(($(sed -n 's/^MemAvailable: *\([0-9]*\) kB/\1/p' /proc/meminfo) / 1024 / (${VM_MEMORY:-1536} + 512)))
+  ((machines <= memory)) || machines=$memory
+  echo $((machines > 0 ? machines : 1))
+}
+
 # end_followers: the shells of an interrupted run end their machines.
 end_followers() {
   ((${#FOLLOWERS[@]} == 0)) || kill "${FOLLOWERS[@]}" 2>/dev/null || true
@@ -230,8 +240,8 @@ end_followers() {
   rm -rf "$PLANS"
 }
 
-# run_kernels LIMIT KEEP AGAIN SCENARIO...: on all of KERNELS; adds up PASSED and FAILED, and says again what failed. Then what run_again does,
-# for AGAIN runs at most.
+# run_kernels LIMIT KEEP AGAIN SCENARIO...: on all of KERNELS, in LIMIT seconds; adds up PASSED and FAILED, and says again what failed. Then
+# what run_again does, for AGAIN runs at most.
 run_kernels() {
   local keep=$2 again=$3 machines plan passed failed
   DEADLINE=$((SECONDS + $1))
@@ -241,7 +251,7 @@ run_kernels() {
   trap end_followers EXIT
   trap 'exit 130' INT TERM
   share_plans "$PLANS" $RUNS_OF_A_BOOT "$@"
-  machines=$(nproc)
+  machines=$(most_machines)
   while ((machines-- > 0)); do
     run_plans "$keep" &
     FOLLOWERS+=($!)
@@ -251,7 +261,7 @@ run_kernels() {
   while read -r plan; do
     plan=$PLANS/$plan
     # Whose shell ended without its counts has failed.
-    passed=0 failed=$(cat "$plan" "$plan.waiting" 2>/dev/null | wc -l)
+    passed=0 failed=$({ cat "$plan" "$plan.waiting" 2>/dev/null || true; } | wc -l)
     [[ ! -s $plan.counts ]] || read -r passed failed <"$plan.counts"
     PASSED=$((PASSED + passed)) FAILED=$((FAILED + failed))
     [[ ! -s $plan.failures ]] || cat "$plan.failures"
@@ -259,11 +269,11 @@ run_kernels() {
   ((again == 0)) || run_again "$keep" "$again"
 }
 
-# run_again KEEP MOST: what failed gets one more run, with nothing beside it, if there are no more than MOST of them. Counts in AGAIN what
-# passed only so; what it was before is kept in ID.first.
+# run_again KEEP MOST: what failed gets one more run, with nothing beside it, if there are no more than MOST of them and there is time left.
+# Counts in AGAIN what passed only so; what it was before is kept in ID.first.
 run_again() {
   local keep=$1 most=$2 plan id passed failed
-  (($(find "$PLANS" -name '*.failed' -exec cat {} + | wc -l) <= most)) || return 0
+  (($(find "$PLANS" -name '*.failed' -exec cat {} + | wc -l) <= most && SECONDS < DEADLINE)) || return 0
   # shellcheck disable=SC2153 # an array of machine
   for KERNEL in "${KERNELS[@]}"; do
     plan=$PLANS/$KERNEL-again

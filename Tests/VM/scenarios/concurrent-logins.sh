@@ -3,7 +3,9 @@
 # Fifty logins to one target at once end in one session and 49 refusals; logouts of one session at once all end well or find none.
 # targets: tgt lio
 # kernels: 6.12
-# limit: 150
+# limit: 300
+# processors: 2
+# clock: host
 
 target_start "$TARGET"
 # ended FILE: how often which status, as "count status" pairs in one line.

@@ -3,7 +3,9 @@
 # Eight processes log in at once to different targets, and to the same one, where exactly one may win, and the others are told
 # that the session exists when they can use it.
 # targets: tgt
-# limit: 120
+# limit: 240
+# processors: 2
+# clock: host
 
 count=8
 for ((number = 1; number <= count; number++)); do
