@@ -41,6 +41,12 @@ struct UnixAddress: Hashable, Sendable {
     self.init(octets: path.first == 0 ? path : Array(path.prefix { $0 != 0 }))
   }
 
+  /// The path; nil if it is an abstract name, or no text.
+  var path: FilePath? {
+    guard let first = octets.first, first != 0, let text = String(validating: octets, as: UTF8.self) else { return nil }
+    return FilePath(text)
+  }
+
   /// Calls `body` with the C form of the address.
   func withSocketAddress<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
     var raw = sockaddr_un()

@@ -81,6 +81,9 @@ public final class UnixListener: Sendable {
     return try await LocalSocket.accept(from: descriptor)
   }
 
+  /// Whether there is a file, of whatever kind.
+  static func hasFile(at path: FilePath) -> Bool { status(of: path) != nil }
+
   private static func removeStale(_ path: FilePath) throws(Errno) {
     guard let status = status(of: path), status.st_mode & S_IFMT == S_IFSOCK else { return }
     do throws(Errno) {

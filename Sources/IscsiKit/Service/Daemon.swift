@@ -115,9 +115,9 @@ public struct Daemon: Sendable {
     let manager = SessionManager(
       link: link, sysfs: configuration.sysfs, registry: registry, findNodes: findNodes,
       alias: { [machineName] in machineName.alias })
-    let listener = try listen()
     let end = OneShot<DaemonError?>()
-    let server = try makeServer(listener, manager) { end.resolve(nil) }
+    let socket = try listen()
+    let server = try makeServer(socket.listener, manager) { end.resolve(nil) }
     // Nobody waits for this one: the kernel may hold the link's thread for long.
     Task { end.resolve(.kernel(await link.end)) }
     let result = await withTaskGroup(of: Void.self) { group in
@@ -142,6 +142,7 @@ public struct Daemon: Sendable {
       group.addTask { await repeatDiscoveries(manager) }
       group.addTask { await watch(link, end) }
       group.addTask { await server.run() }
+      let keeping = Task { await socket.keep { server.move(to: $0) } }
       // Its own task: a manager that is busy just now is told again, and nobody waits for that.
       group.addTask { await configuration.serviceManager?.tell(.ready, .status("ready")) }
       configuration.whenReady()
@@ -153,6 +154,9 @@ public struct Daemon: Sendable {
       }
       configuration.serviceManager?.notify(.stopping)
       log.info("ending; all sessions stay in the kernel")
+      // First: that the server's file goes now is as it should be.
+      keeping.cancel()
+      await keeping.value
       server.close()
       link.close()
       group.cancelAll()
@@ -173,12 +177,10 @@ public struct Daemon: Sendable {
     }
   }
 
-  private func listen() throws(DaemonError) -> UnixListener {
+  private func listen() throws(DaemonError) -> ControlSocket {
     let path = configuration.runtimeDirectory.appending("control.sock")
     do throws(Errno) {
-      if let listener = configuration.listener { return try UnixListener(adopting: listener.rawValue) }
-      try AtomicFile.makeDirectory(configuration.runtimeDirectory)
-      return try UnixListener(at: path)
+      return try ControlSocket(at: path, adopting: configuration.listener, log: log)
     } catch {
       throw .socket(path, error)
     }

@@ -31,13 +31,16 @@ public final class VarlinkServer: Sendable {
   }
 
   private struct State {
+    /// Where clients connect.
+    var listener: UnixListener
+    /// Waits there for the next one.
+    var attempt: Task<Result<LocalSocket, LocalSocketError>, Never>?
     var clients = 0
     var isClosed = false
     var task: Task<Void, Never>?
   }
 
-  private let state = Mutex(State())
-  private let listener: UnixListener
+  private let state: Mutex<State>
   private let router: VarlinkRouter
   private let limits: Limits
   private let admits: @Sendable (UnixPeer) -> Bool
@@ -60,7 +63,7 @@ public final class VarlinkServer: Sendable {
     listener: UnixListener, identity: VarlinkIdentity, services: [any VarlinkService], limits: Limits = Limits(),
     admits: @escaping @Sendable (UnixPeer) -> Bool = { $0.userID == 0 || $0.userID == UnixPeer.current.userID }
   ) throws(VarlinkInterfaceError) {
-    self.listener = listener
+    state = Mutex(State(listener: listener))
     self.limits = limits
     self.admits = admits
     rates = VarlinkRates(burst: limits.userBurst, perSecond: limits.userRequestsPerSecond)
@@ -92,26 +95,53 @@ public final class VarlinkServer: Sendable {
     task?.cancel()
   }
 
+  /// Takes clients at another place from now on, and closes the first. Who is connected stays so.
+  ///
+  /// - Parameter listener: The place. The server closes it in the end.
+  func move(to listener: UnixListener) {
+    let attempt = state.withLock { state in
+      state.listener = listener
+      return state.attempt
+    }
+    attempt?.cancel()
+  }
+
   private func serve() async {
     await withDiscardingTaskGroup { group in
       while !Task.isCancelled {
-        do throws(LocalSocketError) {
-          let socket = try await listener.accept()
+        switch await accept() {
+        case .success(let socket):
           if let peer = admit(socket) {
             group.addTask { [self] in
               await VarlinkConnection(socket, peer: peer, router: router, limits: limits, rates: rates).run()
               state.withLock { $0.clients -= 1 }
             }
           }
-        } catch .cancelled {
-          break
-        } catch {
+        // At the end, or to go on at another place.
+        case .failure(.cancelled): break
+        case .failure:
           // Out of descriptors or memory: they come back when clients go.
           try? await Reactor.shared.sleep(until: .now + .milliseconds(100))
         }
       }
-      listener.close()
+      state.withLock(\.listener).close()
       group.cancelAll()
+    }
+  }
+
+  /// The next connection; `cancelled` if the task was, or if it is to be had at another place.
+  private func accept() async -> Result<LocalSocket, LocalSocketError> {
+    let attempt = state.withLock { state in
+      let attempt = Task { [listener = state.listener] () async -> Result<LocalSocket, LocalSocketError> in
+        do throws(LocalSocketError) { return .success(try await listener.accept()) } catch { return .failure(error) }
+      }
+      state.attempt = attempt
+      return attempt
+    }
+    return await withTaskCancellationHandler {
+      await attempt.value
+    } onCancel: {
+      attempt.cancel()
     }
   }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Glibc
 import IscsiKitTesting
 import SystemPackage
 import Testing
@@ -175,6 +176,33 @@ struct DaemonLifeTests {
     }
     machine.continueKernel()
     try await machine.withDaemon { _ = try await $0.ping() }
+  }
+
+  @Test("A control socket that is taken away is made anew each time, and who is connected stays so")
+  func takenSocket() async throws {
+    let machine = try DaemonMachine()
+    let directory = machine.runtimeDirectory.string
+    try await machine.withDaemon { initiator in
+      var clients: [VarlinkClient] = []
+      func connect() async throws {
+        #expect(await eventually { () async in (try? await initiator.ping()) != nil })
+        clients.append(
+          try await VarlinkClient.connect(to: machine.runtimeDirectory.appending("control.sock"), until: .soon))
+      }
+      try await connect()
+      for _ in 1...3 {
+        // The strings are lent to the calls.
+        let isGone = unsafe unlink(directory + "/control.sock") == 0
+        #expect(isGone)
+        try await connect()
+      }
+      let isElsewhere = unsafe rename(directory, directory + ".old") == 0
+      #expect(isElsewhere)
+      try await connect()
+      for client in clients { _ = try await client.call("\(InitiatorInterface.name).Ping", until: .soon) }
+    }
+    #expect(machine.logged.all.count { $0.contains("was taken away") } == 4)
+    #expect(!UnixListener.hasFile(at: machine.runtimeDirectory.appending("control.sock")))
   }
 
   @Test("A runtime directory that cannot be made is an error that names the socket")

@@ -129,6 +129,18 @@ expect_equal "$SID" "$(sid_of "$IQN")"
 remember_connection
 ! journal --unit $UNIT | grep -i 'not permitted\|denied\|EPERM' || fail 'the sandbox is too narrow'
 
+echo '--- the socket unit is stopped, as by a conflict with that of open-iscsi: the daemon is found all the same'
+first=$(stat -c %i "$DAEMON_SOCKET")
+expect_exit 0 systemctl stop iscsi-admin.socket
+wait_until 5 test -S "$DAEMON_SOCKET"
+[[ $first != "$(stat -c %i "$DAEMON_SOCKET")" ]] || fail 'systemd has left the socket where it was'
+expect_equal srw------- "$(stat -c %A "$DAEMON_SOCKET")"
+expect_exit 0 iscsi-admin recovery
+journal --unit $UNIT | grep -q 'control.sock was taken away' || fail 'the daemon says nothing of it'
+expect_exit 0 systemctl restart $UNIT
+expect_untouched
+expect_exit 0 systemctl is-active iscsi-admin.socket
+
 echo '--- stopped'
 expect_exit 0 systemctl stop $UNIT iscsi-admin.socket
 expect_properties Result=success
@@ -157,6 +169,8 @@ expect_sessions 1
 # What is there already is no failure, and neither start nor stop disturbs it.
 SID=$(sid_of "$IQN")
 expect_exit 0 systemctl restart iscsi-admin-login.service
+expect_exit 0 systemctl stop iscsi-admin.socket
+expect_exit 0 systemctl is-active iscsi-admin-login.service
 expect_exit 0 systemctl stop iscsi-admin-login.service
 expect_equal "$SID" "$(sid_of "$IQN")"
 expect_exit 0 iscsi-admin logout "$IQN"
